@@ -1,0 +1,88 @@
+# make report            build reports/latest/            ARGS="-p epochs 500 -p seed 3" passes options on
+#                        PROFILE=quick for a class (no lessons), PROFILE=full for every model on ten splits;
+#                        an interrupted build goes on after its last finished notebook
+# make share             what may be shared of reports/latest/, packed into reports/SYNTHETIC_release.zip
+# make test              everything that notebooks and library promise
+# make lab               the notebooks in JupyterLab
+# make readme            README.md from nbs/index.ipynb
+# make reference         reports/reference/ and README.md from a new report
+# make bench             speed against CTGAN and as work grows, into reports/reference/ (half an hour; needs CTGAN's packages)
+# make recipes           every recipe of the appendix, into reports/reference/recipes.csv (an hour)
+# make clean             remove what was built; make distclean removes .venv too
+#
+# Both main commands install what they need into .venv, under the versions of constraints.txt.
+# PYTHON=/path/to/python3.12 chooses the interpreter .venv is made with.
+
+SHELL := /bin/bash
+.DELETE_ON_ERROR:
+.PHONY: report share test lint lab readme reference bench recipes clean distclean
+
+VENV := .venv
+PY := $(VENV)/bin/python
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+ARGS ?=
+PROFILE ?= default
+JOBS ?= 2
+# Small networks and small tables: one thread a process is faster than two, and both cores stay busy.
+QUIET := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
+
+report: $(VENV)/.report
+	$(VENV)/bin/synthheart report --profile $(PROFILE) $(ARGS)
+
+share: $(VENV)/.report
+	$(VENV)/bin/synthheart share reports/latest -o reports/SYNTHETIC_release.zip
+
+test: $(VENV)/.dev lint
+	@# A process a notebook: workers shared by notebooks wait five minutes at the end for joblib's idle ones.
+	ls nbs/*.ipynb | $(QUIET) xargs -P $(JOBS) -n 1 $(VENV)/bin/nbdev_test --do_print --path
+	$(QUIET) $(PY) -m pytest -q -n $(JOBS) tests
+
+lint: $(VENV)/.dev
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+lab: $(VENV)/.lab
+	cd nbs && ../$(PY) -m jupyterlab
+
+readme: $(VENV)/.dev
+	$(PY) tests/readme.py --write
+
+reference: $(VENV)/.dev report
+	$(PY) tests/reference.py --write
+	$(MAKE) readme
+
+# CTGAN gets an environment of its own: it brings PyTorch, which nothing else here needs.
+bench: $(VENV)/.dev $(VENV)-peer/.ready
+	$(PY) -c 'from synthheart.benchmarks import main; main()' --peer-python $(VENV)-peer/bin/python $(ARGS)
+	$(MAKE) readme
+
+$(VENV)-peer/.ready: | $(PY)
+	$(PY) -m venv --clear $(VENV)-peer
+	$(VENV)-peer/bin/python -m pip install --quiet --disable-pip-version-check ctgan==0.12.1 torch==2.13.0
+	@touch $@
+
+recipes: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'
+
+clean:
+	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	find nbs synthheart tests -name __pycache__ -prune -exec rm -rf {} +
+
+distclean: clean
+	rm -rf $(VENV) $(VENV)-peer
+
+# One stamp an extra: it is older than pyproject.toml or the lock exactly when something may be missing.
+$(VENV)/.report: EXTRAS := report
+$(VENV)/.dev: EXTRAS := dev
+$(VENV)/.lab: EXTRAS := lab
+$(VENV)/.report $(VENV)/.dev $(VENV)/.lab: pyproject.toml constraints.txt | $(PY)
+	@$(PY) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: .venv has Python %d.%d; synthheart needs 3.11 to 3.13: run make distclean" % sys.version_info[:2])'
+	@echo "make: installing synthheart[$(EXTRAS)] into $(VENV) (a minute or two, once)" >&2
+	@$(PIP) --editable '.[$(EXTRAS)]'
+	@touch $@ $(if $(findstring dev,$(EXTRAS)),$(VENV)/.report)
+
+$(PY):
+	@for p in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \
+	  if $$p -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	  then echo "make: $(VENV) with $$($$p --version)" >&2; exec $$p -m venv --clear $(VENV); fi; done; \
+	echo "make: no Python 3.11, 3.12 or 3.13 with its venv module was found; install one, or say make PYTHON=/path/to/python3.12" >&2; exit 1
