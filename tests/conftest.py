@@ -1,0 +1,40 @@
+"""What all tests share: quiet libraries, one thread a process, and a writer of tiny notebooks."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+# Before anything imports them: tests run side by side, and small tables are slower with more threads.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+os.environ.setdefault("MPLBACKEND", "agg")
+
+from hypothesis import settings  # noqa: E402
+
+settings.register_profile("synthheart", deadline=None, print_blob=True)
+settings.load_profile("synthheart")
+
+
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def tiny(tmp_path: Path) -> Callable[..., Path]:
+    """Writes `nbs/NAME.ipynb` in the test's folder: a `parameters` cell, then one cell a text. Returns its path."""
+    import nbformat
+
+    def write(name: str, *cells: str, parameters: str = "seed: int = 0\nrun_dir: str = ''") -> Path:
+        first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
+        notebook = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
+        notebook.metadata.kernelspec = {"name": "python3", "display_name": "python3", "language": "python"}
+        path = tmp_path / "nbs" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+        return path
+
+    return write

@@ -1,0 +1,228 @@
+"""Whatever is wrong with what a user brings: one line that names it, exit 2 from the shell, and nothing written."""
+import io
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from synthheart.data import infer_schema, load_heart, train_holdout_split
+from synthheart.pipeline import main
+from synthheart.synthesizer import Synthesizer
+
+HEART = load_heart()
+TRAIN, HOLDOUT = train_holdout_split(HEART, seed=0)
+
+
+def csv(**changes) -> str:
+    return HEART.assign(**changes).to_csv(index=False)
+
+
+def cell(column: str, row: int, value) -> str:
+    table = HEART.astype(object)
+    table.loc[row, column] = value
+    return table.to_csv(index=False)
+
+
+SCHEMA = infer_schema(HEART).to_json()
+
+
+def schema(change) -> str:
+    words = json.loads(SCHEMA)
+    change(words)
+    return json.dumps(words)
+
+
+# name: (files to make, words to type, what the one line must say)
+FIT = "fit in.csv -o out.synth --model copula"
+CASES = {
+    "no such table": ({}, "fit nowhere.csv -o out.synth", "nowhere.csv: no such file"),
+    "an empty file": ({"in.csv": ""}, FIT, "in.csv"),
+    "a header and no rows": ({"in.csv": "age,sex\n"}, FIT, "no rows"),
+    "one row": ({"in.csv": "age,sex\n50,1\n"}, FIT, "1 row"),
+    "not UTF-8": ({"in.csv": "name,sex\nJos\xe9,1\n".encode("latin-1")}, FIT, "UTF-8"),
+    "two columns of one name": ({"in.csv": "age,age\n50,51\n60,61\n"}, FIT, "age"),
+    "more cells than the header": ({"in.csv": "age,sex\n50,1,7\n60,0,8\n"}, FIT, "in.csv"),
+    "an unknown ending": ({"in.xlsx": "age\n1\n2\n"}, "fit in.xlsx -o out.synth", "in.xlsx"),
+    "an unknown ending of the model": ({"in.csv": csv()}, "fit in.csv -o out.pkl", "out.pkl"),
+    "a word in a numeric column": ({"in.csv": cell("chol", 7, "high")}, FIT, "chol: 'high' in row 7"),
+    "infinity": ({"in.csv": cell("oldpeak", 3, "inf")}, FIT, "oldpeak"),
+    "an all-missing column": ({"in.csv": csv(chol=np.nan)}, FIT, "chol: all 303 cells are missing"),
+    "record numbers": ({"in.csv": csv(record=range(1000, 1303))}, FIT, "record: looks like an identifier"),
+    "names": ({"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])}, FIT, "who: looks like an identifier"),
+    "free text": ({"in.csv": csv(note=[f"seen on day {i % 150} with pain in the chest" for i in range(303)])}, FIT, "note"),
+    "more categories than rows support": ({"in.csv": csv(clinic=[f"c{i % 120}" for i in range(303)])}, FIT, "clinic"),
+    "numbers as text": ({"in.csv": csv(chol=[f"1,{i}00" for i in range(303)])}, FIT, "chol"),
+    "an unknown outcome": ({"in.csv": csv()}, FIT + " --target outcome", "outcome"),
+    "an unknown model": ({"in.csv": csv()}, "fit in.csv -o out.synth --model gam", "'gam'"),
+    "no epochs": ({"in.csv": csv()}, FIT + " --epochs 0", "0"),
+    "epochs in words": ({"in.csv": csv()}, FIT + " --epochs many", "'many'"),
+    "epsilon for a copula": ({"in.csv": csv()}, FIT + " --epsilon 1", "epsilon"),
+    "epsilon of nothing": ({"in.csv": csv()}, "fit in.csv -o out.synth --epsilon 0", "epsilon"),
+    "a rule that is none": ({"in.csv": csv()}, [*FIT.split(), "--rule", "trestbps over 60"], "'trestbps over 60' is not a comparison"),
+    "a rule on no column": ({"in.csv": csv()}, ["fit", "in.csv", "-o", "out.synth", "--rule", "pressure > 60"], "no column 'pressure'"),
+    "missing cells dropped": ({"in.csv": csv()}, FIT + " --missing drop", "'drop'"),
+    "a schema of names": ({"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])}, "schema in.csv -o s.json", "who: looks like an"),
+    "a schema of no table": ({}, "schema in.csv", "in.csv: no such file"),
+    "an unknown ending of the schema": ({"in.csv": csv()}, "schema in.csv -o s.yaml", "s.yaml: unknown suffix"),
+    "a schema for a column that is none": ({"in.csv": csv()}, "schema in.csv -o s.json --target outcome", "outcome"),
+    "a day that is none": ({"in.csv": csv(seen=["2021-02-30"] * 9 + [f"2021-01-{d % 28 + 1:02d}" for d in range(294)])}, FIT,
+                           "seen: holds dates stored as text"),
+    "a condition on a date in words": ({"m.synth": ...}, "sample m.synth -n 5 -o out.csv --where seen=soon", "seen needs a date"),
+    "no such schema": ({"in.csv": csv()}, FIT + " --schema s.json", "s.json: no such file"),
+    "a schema that is no JSON": ({"in.csv": csv(), "s.json": "age: number"}, FIT + " --schema s.json", "s.json: not a schema"),
+    "a schema with an unknown word": (
+        {"in.csv": csv(), "s.json": schema(lambda s: s["fields"][0].update(colour="red"))}, FIT + " --schema s.json", "colour"),
+    "a value outside the schema": ({"in.csv": cell("age", 4, 140), "s.json": SCHEMA}, FIT + " --schema s.json", "age: 140"),
+    "a level outside the schema": ({"in.csv": cell("cp", 4, 9), "s.json": SCHEMA}, FIT + " --schema s.json", "cp: 9"),
+    "a column the table lacks": (
+        {"in.csv": HEART.drop(columns="thal").to_csv(index=False), "s.json": SCHEMA}, FIT + " --schema s.json", "thal"),
+    "no such model": ({}, "sample nowhere.synth -n 5 -o out.csv", "nowhere.synth: no such file"),
+    "a table for a model": ({"m.synth": csv()}, "sample m.synth -n 5 -o out.csv", "m.synth"),
+    "no rows asked for": ({"m.synth": None}, "sample m.synth -n 0 -o out.csv", "0"),
+    "half a row": ({"m.synth": None}, "sample m.synth -n 1.5 -o out.csv", "1.5"),
+    "an unknown ending of the sample": ({"m.synth": None}, "sample m.synth -n 5 -o out.doc", "out.doc"),
+    "a condition on no column": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sxe=1", "sxe"),
+    "a condition without a value": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sex", "sex"),
+    "a level that is none": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sex=3", "sex"),
+    "an empty range": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where age=60:50", "age"),
+    "a range outside": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where age=150:160", "age"),
+    "train as holdout": ({"t.csv": TRAIN, "f.csv": HOLDOUT},
+                         "evaluate --train t.csv --holdout t.csv --synthetic f.csv -o out.csv", "holdout"),
+    "a synthetic table that lacks a column": (
+        {"t.csv": TRAIN, "h.csv": HOLDOUT, "f.csv": HOLDOUT.drop(columns="ca")},
+        "evaluate --train t.csv --holdout h.csv --synthetic f.csv -o out.csv", "'ca'"),
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> bytes:
+    return Synthesizer("copula").fit(HEART).save(tmp_path_factory.mktemp("model") / "m.synth").read_bytes()
+
+
+@pytest.fixture(scope="module")
+def dated(tmp_path_factory) -> bytes:
+    table = pd.DataFrame({"seen": pd.date_range("2021-01-01", periods=28), "x": [d % 3 for d in range(28)]})
+    return Synthesizer("copula").fit(table).save(tmp_path_factory.mktemp("model") / "m.synth").read_bytes()
+
+
+def test_there_are_at_least_thirty_cases():
+    assert len(CASES) >= 30
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_line_exit_2_nothing_written(case, model, dated, tmp_path, monkeypatch):
+    files, words, says = CASES[case]
+    monkeypatch.chdir(tmp_path)
+    for name, content in files.items():
+        content = model if content is None else dated if content is ... else content
+        content = content.to_csv(index=False) if isinstance(content, pd.DataFrame) else content
+        (tmp_path / name).write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = CliRunner().invoke(main, words.split() if isinstance(words, str) else words)
+    assert result.exit_code == 2, result.output
+    lines = [line for line in result.stderr.splitlines() if line.strip()]
+    refusal = [line for line in lines if "rror" in line or says in line][-1]
+    assert says in refusal
+    assert "Traceback" not in result.output
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted(files)
+
+
+tables = st.dictionaries(
+    st.text(min_size=1, max_size=8), st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=6), st.booleans()),
+                                              min_size=6, max_size=6), min_size=1, max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(tables)
+def test_any_table_is_described_or_refused_in_one_line(table):
+    frame = pd.DataFrame(table)
+    try:
+        found = infer_schema(frame)
+    except ValueError as e:
+        assert "\n" not in str(e).replace(repr("\n"), "") or any("\n" in str(c) for c in frame.columns)
+        return
+    assert found.names == list(frame.columns)
+
+
+def fitted_or_refused(table: dict, model: str, **kwargs) -> None:
+    frame = pd.concat([pd.DataFrame(table)] * 3, ignore_index=True)
+    try:
+        model = Synthesizer(model, **kwargs).fit(frame, progress=False)
+    except ValueError:
+        return
+    assert model.sample(5).columns.tolist() == frame.columns.tolist()
+
+
+@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))  # each form of a table compiles anew
+@given(tables)
+def test_any_table_is_fitted_or_refused_by_a_network(table):
+    fitted_or_refused(table, "gan", epochs=1, options={"latent": 2, "generator": [4], "critic": [4], "batch": 8})
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(tables, st.sampled_from(["copula", "independent"]))
+def test_any_table_is_fitted_or_refused(table, model):
+    fitted_or_refused(table, model)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.binary(max_size=200), st.integers(0, 10_000), st.integers(1, 255))
+def test_any_file_is_loaded_or_refused(junk, place, flip):
+    import tempfile
+    from pathlib import Path
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "m.synth"
+        path.write_bytes(junk)
+        with pytest.raises(ValueError, match="m.synth"):
+            Synthesizer.load(path)
+        raw = bytearray(GOOD)
+        raw[place % len(raw)] ^= flip
+        path.write_bytes(bytes(raw))
+        try:
+            Synthesizer.load(path).sample(3)
+        except ValueError as e:
+            assert "m.synth" in str(e)
+
+
+def _small_model() -> bytes:
+    import tempfile
+    from pathlib import Path
+    with tempfile.TemporaryDirectory() as folder:
+        return Synthesizer("independent").fit(HEART[["age", "sex"]]).save(Path(folder) / "m.synth").read_bytes()
+
+
+GOOD = _small_model()
+
+
+def test_the_file_that_is_fuzzed_is_good():
+    assert zipfile.ZipFile(io.BytesIO(GOOD)).testzip() is None
+
+
+def test_a_table_never_seen_goes_through_the_shell(tmp_path, monkeypatch):
+    "CSV with dates, words, empty cells: described, learned, sampled under conditions; every step in one line or two."
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    visits = pd.DataFrame({"bmi": rng.normal(27, 4, 90).round(1), "ward": rng.choice(["ICU", "surgery"], 90),
+                           "admitted": pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 360, 90), unit="D"),
+                           "creatinine": np.where(rng.random(90) < 0.2, np.nan, rng.lognormal(0, 0.4, 90).round(2))})
+    visits.to_csv("visits.csv", index=False)
+
+    def shell(words, **kwargs):
+        result = CliRunner().invoke(main, words, **kwargs)
+        assert result.exit_code == 0, result.output
+        return result
+
+    shell(["schema", "visits.csv", "-o", "s.json"])
+    table = (tmp_path / "visits.csv").read_text()
+    fitted = shell(["fit", "-", "-o", "v.synth", "--model", "copula", "--schema", "s.json", "--rule", "bmi > 25"], input=table)
+    assert "v.synth: copula fitted to 90 rows and 4 columns" in fitted.stdout
+    drawn = shell(["sample", "v.synth", "-n", "60", "-o", "-", "--where", "ward=ICU", "--where", "admitted=2023-03-01:2023-06-30"])
+    fake = pd.read_csv(io.StringIO(drawn.stdout), parse_dates=["admitted"])
+    assert len(fake) == 60 and (fake.bmi > 25).all() and set(fake.ward) == {"ICU"} and fake.creatinine.isna().any()
+    assert fake.admitted.between("2023-03-01", "2023-06-30").all()
+    count = int(drawn.stderr.split("rule 'bmi > 25': ")[1].split()[0])
+    assert count > 0 and "-: 60 synthetic rows, 4 columns" in drawn.stderr

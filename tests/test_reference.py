@@ -1,0 +1,52 @@
+"""The report kept in the repository is whole, small, and no older than the code that made it."""
+
+import json
+import re
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from reference import COPIED, MOST_BYTES, PATIENTS, stale
+
+ROOT = Path(__file__).resolve().parent.parent
+REFERENCE = ROOT / "reports" / "reference"
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict:
+    return json.loads((REFERENCE / "manifest.json").read_text(encoding="utf-8"))
+
+
+def test_it_is_as_new_as_the_code(manifest):
+    """Looks at the code of the notebooks up to 09c and at the data, since only they shape the numbers; see `stale`."""
+    changed = stale(manifest)
+    if changed:
+        pytest.fail(f"run make reference: changed since it was made: {', '.join(changed)}", pytrace=False)
+
+
+def test_it_is_whole_and_small():
+    files = [p for p in REFERENCE.rglob("*") if p.is_file()]
+    assert sum(p.stat().st_size for p in files) < MOST_BYTES
+    for name in (*COPIED, "report.html", "poster.png"):
+        assert (REFERENCE / name).stat().st_size > 0, name
+    assert len(list((REFERENCE / "figures").glob("*.svg"))) > 10
+    assert len(pd.read_csv(REFERENCE / "synthetic_heart_disease.csv")) == PATIENTS
+
+
+def test_it_holds_no_real_rows_and_no_models():
+    names = {p.name for p in REFERENCE.rglob("*") if p.is_file()}
+    assert not {"train.csv", "holdout.csv", "naive.csv"} & names
+    assert not [n for n in names if n.endswith((".synth", ".keras", ".ipynb"))]
+
+
+def test_its_links_lead_somewhere():
+    page = (REFERENCE / "report.html").read_text(encoding="utf-8")
+    links = {link for link in re.findall(r'href="([^"#]+)"', page) if not link.startswith("http")}
+    assert {"report.pdf", "poster.pdf", "synthetic_heart_disease.csv", "metrics.json", "manifest.json"} <= links
+    assert not [link for link in links if not (REFERENCE / link).exists()]
+
+
+def test_it_names_no_folder_of_the_builder():
+    for path in REFERENCE.glob("*.*"):
+        if path.suffix in (".json", ".html", ".md", ".csv"):
+            assert not re.search(r"/(home|Users|root|work|tmp)/", path.read_text(encoding="utf-8")), path.name
