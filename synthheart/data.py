@@ -95,10 +95,19 @@ def _first(series: pd.Series, where: Any) -> tuple[Any, Any]:
     at = int(np.flatnonzero(np.asarray(where, dtype=bool))[0])
     return series.index[at], series.iloc[at]
 
+# %% ../nbs/00_data.ipynb #b3d95e17
+def _to_floats(series: pd.Series) -> np.ndarray:
+    "The column as float64 [n], NaN for missing cells and words. Raises ValueError for a number float64 cannot hold."
+    try:
+        return pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    except OverflowError:  # a whole number of more than 308 digits
+        row, value = _first(series, series.astype(str).str.len() > 308)
+        raise ValueError(f"{series.name}: {str(value)[:20]}... in row {row} is too large a number") from None
+
 # %% ../nbs/00_data.ipynb #e9b2dfbe
 def _as_number(series: pd.Series, name: str) -> pd.Series:
     "The column as float64; a cell that holds a word raises ValueError naming column, value and row."
-    number = pd.to_numeric(series, errors="coerce").astype("float64")
+    number = pd.Series(_to_floats(series), series.index)
     wrong = number.isna() & series.notna()
     if wrong.any():
         row, value = _first(series, wrong)
@@ -195,6 +204,14 @@ def _item(value: Any) -> Any:
     "A NumPy scalar as its plain Python twin; anything else as it is."
     return value.item() if isinstance(value, np.generic) else value
 
+# %% ../nbs/00_data.ipynb #a7c1f0d2
+def _is_finite(value: Any) -> bool:
+    "Is it a number that float64 can hold? Python's whole numbers know no end."
+    try:
+        return not isinstance(value, (bool, str)) and math.isfinite(value)
+    except (TypeError, OverflowError):
+        return False
+
 # %% ../nbs/00_data.ipynb #4cce745f
 @dataclass(frozen=True)
 class Column:
@@ -242,8 +259,8 @@ def _column_problem(column: Column) -> str:
     if column.kind not in KINDS:
         return f"kind must be one of {', '.join(KINDS)}; got {column.kind!r}"
     for word, value in (("minimum", low), ("maximum", high)):
-        if value is not None and (isinstance(value, (bool, str)) or not math.isfinite(value)):
-            return f"{word} must be a finite number, got {value!r}"
+        if value is not None and not _is_finite(value):
+            return f"{word} must be a finite number, got {value!r:.40}"
     if low is not None and high is not None and low > high:
         return f"minimum {low} is above maximum {high}"
     if column.decimals is not None and not (isinstance(column.decimals, int) and 0 <= column.decimals <= 15):
@@ -518,7 +535,7 @@ def _level_problems(series: pd.Series, column: Column) -> Iterator[tuple[np.ndar
 # %% ../nbs/00_data.ipynb #459ede93
 def _floats(series: pd.Series) -> np.ndarray:
     "A numeric column as float64 [n], NaN for missing cells and words; 0.1 in 32 bits is meant as 0.1."
-    number = pd.to_numeric(series, errors="coerce").to_numpy(dtype="float64", na_value=np.nan)
+    number = _to_floats(series)
     short = str(series.dtype).lower()
     return number.astype(short).astype(str).astype("float64") if short in ("float32", "float16") else number
 
@@ -531,16 +548,19 @@ def _number_problems(series: pd.Series, column: Column) -> Iterator[tuple[np.nda
     else:
         number, what = _floats(series), "a number"
     yield np.isnan(number) & series.notna().to_numpy(), f"is not {what}"
+    rough = np.zeros(len(number), bool)
+    if column.decimals is not None:
+        with np.errstate(invalid="ignore", over="ignore"):  # infinity is caught by the range
+            near = np.round(number, column.decimals)
+            rough = np.abs(near - number) > 1e-9 * np.maximum(1, np.abs(number))
+        number = np.where(rough, number, near)  # 0.1 + 0.2 is 0.3
     unit = "" if column.is_date or not column.unit else f" {column.unit}"
     shown = (lambda end: _date_text(end, column)) if column.is_date else "{:g}".format
     if column.minimum is not None:
         yield number < column.minimum, f"is below the minimum {shown(column.minimum)}{unit}"
     if column.maximum is not None:
         yield number > column.maximum, f"is above the maximum {shown(column.maximum)}{unit}"
-    if column.decimals is not None:
-        with np.errstate(invalid="ignore"):  # infinity is caught by the range
-            rough = np.abs(np.round(number, column.decimals) - number) > 1e-9 * np.maximum(1, np.abs(number))
-        yield rough, f"has more decimals than {column.decimals}"
+    yield rough, f"has more decimals than {column.decimals}"
 
 # %% ../nbs/00_data.ipynb #33d099f0
 def validate(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -569,9 +589,10 @@ def validate(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 def _decimals(value: np.ndarray, most: int = 6) -> int | None:
     "The fewest decimals that write every value, or None where more than `most` are needed."
     tolerance = 1e-9 * np.maximum(1.0, np.abs(value))
-    for digits in range(most + 1):
-        if np.all(np.abs(np.round(value, digits) - value) <= tolerance):
-            return digits
+    with np.errstate(over="ignore"):  # rounding multiplies first: 1e308 becomes infinite, and so is not near
+        for digits in range(most + 1):
+            if np.all(np.abs(np.round(value, digits) - value) <= tolerance):
+                return digits
     return None
 
 # %% ../nbs/00_data.ipynb #dac6d497
@@ -624,8 +645,9 @@ def _infer_number(name: str, value: pd.Series, dtype: str, missing: bool) -> Col
         gapless = whole and len(levels) > 2 and np.all(np.diff(levels) == 1)
         kind: Kind = "binary" if len(levels) == 2 else "ordinal" if gapless else "categorical"
         return Column(name, kind, dtype, levels=tuple(_plain(level) for level in levels), missing=missing)
-    return Column(name, "continuous", dtype, minimum=_plain(number.min()), maximum=_plain(number.max()),
-                  decimals=_decimals(number), missing=missing)
+    decimals = _decimals(number)
+    low, high = (end if decimals is None else np.round(end, decimals) for end in (number.min(), number.max()))
+    return Column(name, "continuous", dtype, minimum=_plain(low), maximum=_plain(high), decimals=decimals, missing=missing)
 
 # %% ../nbs/00_data.ipynb #b3ee33ad
 def _refuse_disguised(name: str, value: pd.Series) -> None:

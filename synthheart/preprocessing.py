@@ -32,6 +32,7 @@ def _snap(x: Any, decimals: int | None, noise: float) -> Any:
     """Numbers with `decimals` decimals where they are that but for noise: 0.1 in 32 bits, 0.1 + 0.2; others stay."""
     if decimals is None:
         return x
+    x = np.asarray(x, dtype=np.float64)  # Python's whole numbers know no end, int64 does
     near = np.round(x, decimals)
     return np.where(np.abs(near - x) <= noise * np.maximum(1, np.abs(x)), near, x)
 

@@ -12,6 +12,7 @@ import os
 import tempfile
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -307,7 +308,7 @@ class Synthesizer(BaseEstimator):
             self.rules_, self.corrections_ = self._read_rules(self.schema_), {}
             if self.epsilon is not None:
                 self.epsilon_, self.delta_ = about["spent"]
-        except (KeyError, TypeError, ValueError, AttributeError) as e:
+        except (LookupError, TypeError, ValueError, AttributeError) as e:
             raise ValueError(f"{path}: damaged model file ({type(e).__name__}: {e})") from None
         return self
 
@@ -392,7 +393,8 @@ def write_archive(path: str | os.PathLike, state: dict[str, Any]) -> Path:
     path, when = Path(path), (1980, 1, 1, 0, 0, 0)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr(zipfile.ZipInfo("about.json", when), json.dumps(state["about"], indent=1, default=_plain))
+        about = state["about"] | {"arrays": [f"{part}/{name}" for part in ("table", "model") for name in state[part]]}
+        archive.writestr(zipfile.ZipInfo("about.json", when), json.dumps(about, indent=1, default=_plain))
         archive.writestr(zipfile.ZipInfo("history.csv", when), state["history"].to_csv(index=False))
         for part in ("table", "model"):
             for name, array in state[part].items():
@@ -423,7 +425,11 @@ def read_archive(path: str | os.PathLike) -> dict[str, Any]:
                 if name:
                     raw = io.BytesIO(archive.read(entry))
                     state[part][name.removesuffix(".npy")] = np.lib.format.read_array(raw, allow_pickle=False)
-    except (zipfile.BadZipFile, KeyError, TypeError, EOFError, OSError, ValueError) as e:
+            lost = [name for name in about.get("arrays", ()) if f"{name}.npy" not in archive.namelist()]
+            if lost:  # a zip does not notice when its directory loses one
+                raise ValueError(f"{lost[0]} is missing")
+    except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, EOFError, OSError, ValueError, AttributeError,
+            RuntimeError, MemoryError) as e:  # what zipfile, json, NumPy and pandas say of odd bytes
         reason = str(e) if "newer synthheart" in str(e) else f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
         raise ValueError(f"{path}: {reason}") from None
     return state

@@ -256,6 +256,15 @@ def test_any_table_gets_a_schema_it_keeps_or_one_line(data, n):
     assert Schema.from_json(schema.to_json()) == schema
 
 
+def test_the_noise_of_a_sum_is_no_decimal_and_no_end_of_a_range():
+    df = pd.DataFrame({"x": [0.1 + 0.2, *np.arange(4, 30) / 10, 3.0000000000000004]})
+    schema = infer_schema(df)
+    assert (schema["x"].minimum, schema["x"].maximum, schema["x"].decimals) == (0.3, 3, 1)
+    assert len(validate(df, schema)) == len(validate(df.round(1), schema)) == 0
+    assert validate(pd.DataFrame({"x": [0.2, 0.31, 3.1]}), schema).problem.tolist() == [
+        "is below the minimum 0.3", "has more decimals than 1", "is above the maximum 3"]
+
+
 # --- validate
 
 def test_validate_finds_what_was_planted(real):
