@@ -11,11 +11,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from click.shell_completion import ShellComplete
 from click.testing import CliRunner
 
 from synthheart import pipeline
 from synthheart.data import load_heart, train_holdout_split
 from synthheart.pipeline import BuildError, check_parameters, main, parse_where, run_notebook, run_pipeline
+from synthheart.synthesizer import MODELS
 
 WRITE = "from pathlib import Path\nimport random\nPath(run_dir, 'rows.csv').write_text(f'x\\n{random.Random(seed).random()}\\n')"
 
@@ -429,6 +431,30 @@ def test_report_runs_from_the_shell(tiny, tmp_path):
 def test_help_lists_the_notebooks_parameters():
     text = shell("report", "--help").stdout
     assert "seed (int)" in text and "run_dir" not in text
+
+
+def tab(*words: str) -> set[str]:
+    "What the tab key offers for the last word; `file` where it hands over to the shell's own list of files."
+    found = ShellComplete(main, {}, "synthheart", "_SYNTHHEART_COMPLETE").get_completions(list(words[:-1]), words[-1])
+    return {item.value if item.type == "plain" else item.type for item in found}
+
+
+def test_the_tab_key_knows_commands_models_and_files():
+    assert tab("") >= {"fit", "sample", "evaluate", "report", "schema", "share"}
+    assert tab("fit", "in.csv", "--model", "") == set(MODELS)
+    assert tab("fit", "--mi") == {"--missing"}
+    for words in ("fit", "schema", "sample", "share", "fit x.csv -o", "fit x.csv --schema", "evaluate --train"):
+        assert tab(*words.split(), "pat") == {"file"}, words
+
+
+def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(pipeline, "find_spec", lambda name: None)
+    (tmp_path / "in.parquet").write_bytes(b"PAR1")
+    for words in (["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
+                  ["fit", str(tmp_path / "in.parquet"), "-o", str(tmp_path / "out.synth")]):
+        result = CliRunner().invoke(main, words)
+        assert result.exit_code == 2 and "Parquet needs pyarrow (pip install 'synthheart[parquet]')" in result.stderr
+    assert not list(tmp_path.glob("out.*"))
 
 
 def test_where_words_take_the_columns_type():
