@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['PLAIN_NAMES', 'REFERENCES', 'FIDELITY', 'RISK_NAMES', 'PRINTED', 'TEMPLATES', 'naive_rows', 'measure_facts',
-           'metric_facts', 'verdict', 'bar_edges', 'shares', 'column_facts', 'strip', 'strips', 'association_facts',
+           'metric_facts', 'bar_edges', 'shares', 'column_facts', 'strip', 'strips', 'association_facts',
            'figure_facts', 'repository', 'gather_facts', 'qr_code', 'set_pages', 'build_papers']
 
 # %% ../nbs/10a_paper.ipynb #100ad9a5
@@ -25,7 +25,8 @@ import pandas as pd
 from . import __version__
 from .data import Column, Schema, heart_schema
 from .evaluation import METRICS, association_matrix, column_shapes, invalid_share
-from .report import MEMBERSHIP, Run, _plain, gather_metrics, number, read_run, write_text
+from .report import (MEMBERSHIP, Run, _plain, answers, as_measure, gather_metrics, number, read_run, svg_description,
+                               verdict, write_text)
 from .synthesizer import Synthesizer
 
 # %% ../nbs/10a_paper.ipynb #42c34d52
@@ -53,17 +54,6 @@ def metric_facts(metrics: Mapping[str, Any]) -> dict[str, Any]:
         by_group = facts.setdefault(record["model"], {}).setdefault(record["metric"], {})
         by_group[record["group"]] = measure_facts(record)
     return facts
-
-# %% ../nbs/10a_paper.ipynb #a638c4e0
-def verdict(facts: Mapping[str, Any]) -> str:
-    "`better`, `level` (the interval holds the floor), `short` or `unknown`: a value against its floor, given its goal."
-    value, low, high, floor, goal = (facts[k] for k in ("value", "ci_low", "ci_high", "floor", "goal"))
-    if None in (value, floor, goal):
-        return "unknown"
-    low, high = (value if x is None else x for x in (low, high))
-    if low <= floor <= high:
-        return "level"
-    return "better" if abs(value - goal) <= abs(floor - goal) else "short"
 
 # %% ../nbs/10a_paper.ipynb #9fd0a192
 def bar_edges(real: pd.Series, bars: int = 10) -> np.ndarray:
@@ -151,7 +141,7 @@ def strip(facts: Mapping[str, Any], model: str, metric: str, scale: tuple[float,
     low, high = scale or (low - pad, high + pad)
     ends = [f"{end:.2f}".replace("-", "−") for end in (low, high)]
     return {"metric": metric, "name": PLAIN_NAMES.get(metric, metric), **own, "beside": beside, "scale": [low, high],
-            "ends": ends, "verdict": verdict(own)}
+            "ends": ends, "verdict": verdict(as_measure(own))}
 
 # %% ../nbs/10a_paper.ipynb #df97beb6
 FIDELITY = ("column_shapes", "column_pairs", "association_error", "c2st_auc", "density", "coverage", "tstr_auc")
@@ -191,8 +181,6 @@ PRINTED = ("10_history", "09_growth", "09a_comparison", "10_tradeoff")
 
 def figure_facts(folder: Path) -> dict[str, dict[str, str]]:
     "File and description of each of the run's figures that may be printed."
-    from synthheart.report import svg_description
-
     found = {name: folder / "figures" / f"{name}.svg" for name in PRINTED}
     return {name: {"file": f"{name}.svg", "alt": svg_description(path) or name}
             for name, path in found.items() if path.exists()}
@@ -236,6 +224,7 @@ def gather_facts(run_dir: str | Path) -> dict[str, Any]:
         "model": metrics["model"], "rows": metrics["rows"] | {"naive": len(naive)}, "version": __version__,
         "repo": repository(), "heart": schema.names == heart_schema().names,
         "metrics": facts, "strips": strips(facts, model), "names": PLAIN_NAMES,
+        "answers": {question: answer._asdict() for question, answer in answers(metrics).items()},
         "worst": _worst(facts[model]), "worst_risk": _worst_risk(facts[model]),
         "columns": column_facts(run, naive, schema), "features": metrics["features"],
         "outcome": schema.target or "", "settings": _model_config(folder / "model.synth"),
@@ -255,7 +244,7 @@ def _worst(own: Mapping[str, Any]) -> dict[str, Any]:
     if not known:
         return {"metric": "", "name": "", "t": "–", "floor_t": "–", "low_t": "–", "high_t": "–", "verdict": "unknown"}
     metric = max(known, key=lambda m: known[m]["value"])
-    return {"metric": metric, "name": metric.removeprefix("membership_"), **known[metric], "verdict": verdict(known[metric])}
+    return {"metric": metric, "name": metric.removeprefix("membership_"), **known[metric], "verdict": verdict(as_measure(known[metric]))}
 
 
 def _worst_risk(own: Mapping[str, Any]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from synthheart import paper
 from synthheart.data import heart_schema, load_heart, train_holdout_split
 from synthheart.evaluation import evaluate, independent_marginals, save_figure
 from synthheart.privacy import attack
-from synthheart.report import build_report, number, plot_history
+from synthheart.report import VERDICTS, answers, build_report, headlines, number, plot_history
 
 pypdf = pytest.importorskip("pypdf")
 pytest.importorskip("typst")
@@ -101,6 +101,28 @@ def test_the_poster_shows_values_beside_floors(folder, metrics):
         drawn = paper.FIDELITY + paper.MEMBERSHIP + paper.RISK_NAMES
         if record["model"] == model and record["group"] == "all" and record["metric"] in drawn:
             assert number(record["value"]) in text and number(record["floor"]) in text, record["metric"]
+
+
+def test_page_and_poster_give_the_same_answers(folder, metrics):
+    "Columns drawn one by one: told from real patients, of little use, no trace of anyone. Both say so, with number and floor."
+    found = answers(metrics)
+    assert found["faithful"].said.startswith("A classifier still tells") and found["useful"].said == "They teach less than real rows"
+    assert found["private"].said.startswith("No attack tried")
+    poster, page = words(folder / "poster.pdf"), (folder / "report.html").read_text(encoding="utf-8")
+    for answer in found.values():
+        assert str(answer) in poster and str(answer) in page
+    for card in headlines(metrics):
+        assert card["verdict"] in VERDICTS.values() and card["verdict"] in page
+
+
+def test_the_floor_of_a_measure_is_the_same_everywhere(folder, metrics):
+    "References measured with fewer draws have floors of their own; a table that mixed them would contradict the abstract."
+    changed = paper.gather_facts(folder)
+    changed["metrics"]["floor"] = {k: {"all": {**by["all"], "t": "9.999"}} for k, by in changed["metrics"][metrics["model"]["name"]].items()
+                                   if "all" in by}
+    changed["metrics"]["copy of train"] = changed["metrics"][metrics["model"]["name"]]
+    text = words(paper.set_pages(changed, "report", folder / "figures")[0])
+    assert "The references on the same measures." in text and "9.999" not in text
 
 
 @pytest.mark.parametrize("name", ["report", "poster"])
