@@ -186,8 +186,8 @@ HEADLINES = (  # metric, name, what stands beside it, what the ends of its scale
     ("c2st_auc", "Told from real patients (AUC)", "real rows in their place", "0.5: a coin toss; 1: always"),
     ("tstr_auc", "Outcome predicted on real patients (AUC)", "trained on real rows", "0.5: a coin toss; 1: always right"),
 )
-VERDICTS = {"better": "beyond real rows", "level": "not clearly different from real rows", "short": "short of real rows",
-            "unknown": "nothing to compare with"}
+VERDICTS = {"better": "better than the floor", "level": "not clearly apart from the floor", "short": "short of the floor",
+            "unknown": "no floor to compare with"}
 
 # %% ../nbs/10_report.ipynb #fd1ffc21
 def worst_membership(metrics: Mapping[str, Any], model: str | None = None) -> tuple[str, Measure]:
@@ -209,7 +209,7 @@ def headlines(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     found = [(name, measure(metrics, metric), beside, scale) for metric, name, beside, scale in HEADLINES]
     found.append(("Training patients found (AUC)", worst, "strangers in their place",
                   f"0.5: a coin toss; 1: everybody. The {attack_name} attack, the best of {len(MEMBERSHIP)}"))
-    return [{"name": name, "value": number(m.value), "beside": f"{beside}: {number(m.floor)}", "verdict": VERDICTS[verdict(m)],
+    return [{"name": name, "value": number(m.value), "beside": f"floor {number(m.floor)}: {beside}", "verdict": VERDICTS[verdict(m)],
              "scale": scale} for name, m, beside, scale in found]
 
 # %% ../nbs/10_report.ipynb #answers
