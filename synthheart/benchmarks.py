@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,14 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from .data import load_heart, train_holdout_split, write_whole
+from .comparison import compare
+from .data import infer_schema, load_heart, train_holdout_split, write_whole
 from .gan import GANConfig, Layout, critic_shapes, generator_shapes, initial_weights
 
 # %% auto #0
-__all__ = ['ONE_THREAD', 'PRELUDE', 'OURS', 'CTGAN', 'HEART_LAYOUT', 'PROMISES', 'ROOFLINES', 'measure', 'against_peer',
-           'step_flops', 'core_gflops', 'time_program', 'roofline', 'made_up_table', 'growth', 'plot_growth',
-           'sampling_speed', 'promises', 'summarise', 'main']
+__all__ = ['ONE_THREAD', 'PRELUDE', 'OURS', 'CTGAN', 'CTGAN_ROWS', 'HEART_LAYOUT', 'PROMISES', 'ROOFLINES', 'measure',
+           'against_peer', 'ctgan', 'quality', 'step_flops', 'core_gflops', 'time_program', 'roofline', 'made_up_table',
+           'growth', 'plot_growth', 'sampling_speed', 'promises', 'summarise', 'main']
 
 # %% ../nbs/12_benchmarks.ipynb #worker
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "MKL_NUM_THREADS": "1",
@@ -91,6 +92,42 @@ def against_peer(peer_python: str, rounds: int = 5, rows: int = 100_000, long_ru
         for name, i in tqdm(plan, "against CTGAN"):
             records.append({"model": name, "round": i, **measure(*jobs[name])})
     return pd.DataFrame(records)
+
+# %% ../nbs/12_benchmarks.ipynb #quality
+CTGAN_ROWS = """
+import json, sys
+import pandas as pd, torch
+from ctgan import CTGAN
+job = json.loads(sys.argv[1])
+torch.set_num_threads(1)
+table = pd.read_csv(job["table"])
+model = CTGAN(epochs=job["epochs"], batch_size=job["batch"])
+model.set_random_state(job["seed"])
+model.fit(table, [c for c in table if table[c].nunique() <= 5])
+model.sample(job["rows"]).to_csv(job["out"], index=False)
+print("RESULT{}")
+"""
+
+
+def ctgan(peer_python: str, epochs: int = 300, batch: int = 500) -> Callable[[pd.DataFrame, int, int], pd.DataFrame]:
+    "CTGAN as a generator for `compare`: f(train, n, seed) gives n rows, made in the peer's environment and rounded as train is."
+    def make(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
+        with tempfile.TemporaryDirectory() as folder:
+            table, out = Path(folder) / "train.csv", Path(folder) / "rows.csv"
+            train.fillna(train.median()).to_csv(table, index=False)
+            job = {"table": str(table), "out": str(out), "epochs": epochs, "batch": batch, "rows": n, "seed": seed}
+            measure(CTGAN_ROWS, job, peer_python)
+            rows = pd.read_csv(out)
+        return rows.round({c.name: c.decimals for c in infer_schema(train) if c.decimals is not None})
+
+    return make
+
+# %% ../nbs/12_benchmarks.ipynb #quality-all
+def quality(peer_python: str, splits: int = 3) -> pd.DataFrame:
+    "Ours and CTGAN's rows on the same `splits`, beside the references: the ranking of `compare`, a row a model."
+    models = {"synthheart's gan": "gan", "CTGAN, its defaults": ctgan(peer_python),
+              "CTGAN, 3000 epochs, batch 100": ctgan(peer_python, 3000, 100)}
+    return compare(models, splits=splits).ranking
 
 # %% ../nbs/12_benchmarks.ipynb #flops
 def step_flops(layout: Layout, config: GANConfig) -> float:
@@ -277,9 +314,10 @@ print("RESULT" + json.dumps([roofline(GANConfig()), roofline(wide, steps=200)]))
 @click.command()
 @click.option("--peer-python", default="", help="Python of an environment with ctgan 0.12.1; empty leaves the peer out.")
 @click.option("--rounds", default=5, show_default=True, help="Turns of the peer comparison.")
+@click.option("--splits", default=3, show_default=True, help="Train/holdout splits on which the peer's rows are judged.")
 @click.option("-o", "--out", default="reports/reference/benchmarks.json", show_default=True, help="Where to write the numbers.")
-def main(peer_python: str, rounds: int, out: str) -> None:
-    "Run all benchmarks (20 to 30 minutes) and write their numbers as JSON."
+def main(peer_python: str, rounds: int, splits: int, out: str) -> None:
+    "Run all benchmarks (about 40 minutes) and write their numbers as JSON."
     path = Path(out)
     numbers: dict[str, Any] = {"machine": {"processor": platform.machine(), "system": platform.system(),
                                            "python": platform.python_version(), "cores": os.cpu_count()}}
@@ -291,6 +329,8 @@ def main(peer_python: str, rounds: int, out: str) -> None:
     if peer_python:
         peer = against_peer(peer_python, rounds)
         keep(peer=summarise(peer), peer_runs=peer.to_dict("records"))
+        ranking = quality(peer_python, splits)
+        keep(quality=json.loads(ranking.to_json(orient="records")), quality_splits=splits)
     default, wide = measure(ROOFLINES, {})
     keep(roofline={"default": default, "256 wide, batch 500": wide})
     keep(sampling=sampling_speed())
