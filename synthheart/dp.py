@@ -25,10 +25,11 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['HEART_CUTS', 'DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'clipped_gradient',
-           'sgd_noise_multiplier', 'public_schema', 'NoiseConfig', 'PublicColumn', 'centred', 'level_column',
-           'digit_class', 'number_column', 'Design', 'build_design', 'public_cells', 'secret_normals', 'noisy_sum',
-           'fit_column', 'pair_products', 'shrunk_correlations', 'NoisyTables', 'private_rows', 'audit_epsilon']
+__all__ = ['HEART_CUTS', 'DP_ROWS', 'DP_OPTIONS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent',
+           'clipped_gradient', 'sgd_noise_multiplier', 'public_schema', 'NoiseConfig', 'PublicColumn', 'centred',
+           'level_column', 'digit_class', 'number_column', 'Design', 'build_design', 'public_cells', 'secret_normals',
+           'noisy_sum', 'fit_column', 'pair_products', 'shrunk_correlations', 'NoisyTables', 'private_rows',
+           'audit_epsilon']
 
 # %% ../nbs/06_dp.ipynb #delta
 def gaussian_delta(epsilon: float, mu: float) -> float:
@@ -106,7 +107,7 @@ def clipped_gradient(weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor, shape
 def sgd_noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) -> float:
     "The noise per clipping length that DP-SGD needs: `steps` Gaussian steps on a Poisson sample at `rate` (RDP accountant)."
     check_budget(epsilon, delta)
-    dp, orders = _accounting(), [1.5, 2, 2.5, *range(3, 65), 128, 256]
+    dp, orders = _accounting(), [*range(2, 65), 128, 256]
 
     def event(sigma):
         return dp.SelfComposedDpEvent(dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma)), steps)
@@ -123,11 +124,12 @@ def public_schema(df: pd.DataFrame, schema: Schema | None = None, target: str | 
                   public_ranges: Mapping[str, Sequence] | None = None) -> Schema:
     """The public dictionary of a table: the one given, one made of `public_ranges`, or the heart table's.
 
-    public_ranges: {column: (lowest, highest)} for numbers, {column: [levels]} for the rest; None among them says that
-    cells may be missing. Only column names and dtypes of `df` are read. Raises ValueError that names what is lacking.
+    public_ranges: {column: (lowest, highest)} for numbers, whole ones where both ends are written so (0, not 0.0),
+    {column: [levels]} for the rest; None among them says that cells may be missing. Of `df` only column names are read, and
+    whether a column is text or dates. Raises ValueError that names what is lacking.
     """
     if schema is None and public_ranges is not None:
-        columns = [_range_column(name, public_ranges, str(df[name].dtype)) for name in df.columns]
+        columns = [_range_column(name, public_ranges, df[name].dtype) for name in df.columns]
         schema = Schema(tuple(columns))
     elif schema is None:
         heart = heart_schema()
@@ -143,18 +145,22 @@ def public_schema(df: pd.DataFrame, schema: Schema | None = None, target: str | 
     return Schema(schema.columns, target)
 
 
-def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: str) -> Column:
-    "One column of a public dictionary, from a (lowest, highest) tuple or a list of levels."
+def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) -> Column:
+    """One column of a public dictionary, from a (lowest, highest) tuple or a list of levels.
+
+    Numbers take the dtype of what is given, never the table's: one patient's empty cell turns whole numbers into floats.
+    """
     if name not in public_ranges:
         raise ValueError(f"{name}: not in public_ranges; with epsilon, every column's range or levels must be public")
     given = public_ranges[name]
     values, missing = [v for v in given if v is not None], None in given
+    own = pd.api.types.is_datetime64_any_dtype(dtype) or any(isinstance(v, str) for v in values)
+    dtype = str(dtype) if own else str(pd.Series(values).dtype)
     if isinstance(given, tuple):
         if len(values) != 2:
             raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
-        whole = all(float(v).is_integer() for v in values) and "float" not in dtype.lower()
-        return Column(name, "continuous", dtype, minimum=values[0], maximum=values[1], decimals=0 if whole else None,
-                      missing=missing)
+        decimals = None if dtype.startswith("float") else 0
+        return Column(name, "continuous", dtype, minimum=values[0], maximum=values[1], decimals=decimals, missing=missing)
     return Column(name, "binary" if len(values) == 2 else "categorical", dtype, levels=tuple(values), missing=missing)
 
 # %% ../nbs/06_dp.ipynb #config
@@ -412,6 +418,9 @@ class NoisyTables:
         scale = sigma * self.design_.sensitivity
         self.measured_ = {"tables": noisy_sum(vectors, scale, normals[:vectors.shape[1]]), "tables_sd": scale}
         self._explain(scale)
+        if self.delta * self.rows_ >= 1:
+            warnings.warn(f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about {self.rows_:,} rows (a noisy "
+                          "count): take a delta well below 1/rows", UserWarning, stacklevel=2)
         sigmas = [sigma]
         if share:
             sigmas.append(base / np.sqrt(share))
@@ -420,6 +429,7 @@ class NoisyTables:
             scale = sigmas[1] * limit
             self.measured_ |= {"pairs": noisy_sum(products, scale, normals[vectors.shape[1]:]), "pairs_sd": scale}
             self.mix_ = shrunk_correlations(self.measured_["pairs"], scale, self.rows_, self._spread())
+        # The accountant rounds up, by less than 1e-6; the two releases together are exactly the one of `base`.
         self.epsilon_, self.delta_ = min(self.epsilon, epsilon_spent(sigmas, self.delta)), float(self.delta)
         return self
 
@@ -468,6 +478,7 @@ class NoisyTables:
 
 # %% ../nbs/06_dp.ipynb #dp-rows
 DP_ROWS = 5000  # rows drawn from the noisy tables for the GAN to learn from
+DP_OPTIONS = {"shrink": 0.0}  # what differs from `GANConfig`: from so many rows every covariance is believed
 
 
 def private_rows(df: pd.DataFrame, schema: Schema, epsilon: float, delta: float, seed: int = 0,

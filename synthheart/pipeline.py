@@ -909,7 +909,8 @@ def fit(data: str, output: str, model: str, target: str | None, schema_file: str
     fitted = Synthesizer(model, **settings).fit(table, schema=schema, target=target, progress=True)
     with replacing(output) as part:
         fitted.save(part)
-    click.echo(f"{output}: {model} fitted to {len(table)} rows and {len(fitted.schema_)} columns")
+    rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"  # the exact count is not covered by epsilon
+    click.echo(f"{output}: {model} fitted to {rows} rows and {len(fitted.schema_)} columns")
     if fitted.epsilon is not None:
         click.echo(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
 

@@ -30,7 +30,7 @@ from .baselines import GaussianCopula, IndependentColumns
 from .conditions import (Rule, check_where, code_windows, gap, guided_search, parse_rule, satisfying,
                                    weighted_pick)
 from .data import Schema, infer_schema, validate
-from .dp import check_budget, private_rows, public_schema
+from .dp import DP_OPTIONS, check_budget, private_rows, public_schema
 from .gan import BLOCK, GANConfig, NaiveGAN
 from .preprocessing import MissingImputer, NaiveScaler, RankGaussEncoder
 from .rnn import RNN, RNNConfig
@@ -132,7 +132,7 @@ class Synthesizer(BaseEstimator):
         return rules
 
     def _new_model(self, codec: Any, schema: Schema):
-        options = dict(self.options or {})
+        options = (DP_OPTIONS if self.epsilon is not None else {}) | dict(self.options or {})
         if self.model == "rnn" and schema.target in codec.discrete_names_:  # the outcome is written first
             options.setdefault("first", codec.discrete_names_.index(schema.target))
         model = MODELS[self.model]
