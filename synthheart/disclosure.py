@@ -111,8 +111,8 @@ def privacy_statement(facts: Mapping[str, Any]) -> str:
     return (f"The model was trained with (ε = {epsilon:g}, δ = {delta:g}) differential privacy for adding or removing one "
             f"patient: no attack, known or not, raises the odds that a given patient took part by more than the factor "
             f"e^ε = {2.718281828 ** epsilon:.3g}, except with probability δ. It bounds what taking part adds; it does not "
-            "hide what is true of patients in general. The results of the attacks on this page were measured on the real rows and "
-            "are not covered by it.")
+            "hide what is true of patients in general. The counts of patients and the results of the attacks on this page come from "
+            "the real rows and are not covered by it.")
 
 # %% ../nbs/09c_disclosure.ipynb #ba5903f0
 def _attack_lines(table: pd.DataFrame) -> list[str]:
@@ -174,7 +174,7 @@ def disclosure(table: pd.DataFrame, *, train: int, holdout: int, released: int, 
                 "No attack on all patients together came out above what a release of strangers gives, within its interval.")
     best = whole[whole.metric.isin(ATTACKS)].ci_high.max() if whole.metric.isin(ATTACKS).any() else float("nan")
     told = {k: v for k, v in facts.items() if v not in (None, "", [], {})}
-    settings = ", ".join(f"{k} {v}" for k, v in told.items() if k not in ("model", "rows", "delta", "epsilon_", "delta_"))
+    settings = ", ".join(f"`{k}={v}`" for k, v in told.items() if k not in ("model", "rows", "delta", "epsilon_", "delta_"))
     parts = [
         "# Disclosure: synthetic patients", f"> **{LABEL}**", "## What is released",
         f"`{name}`: {released:,} synthetic rows, labelled SYNTHETIC in its name and in `{name}-metadata.json`. Neither the "
