@@ -331,7 +331,7 @@ class TwoSample:
             inside = np.where(table.fake, fake_mask[np.where(table.fake, table.row, 0)],
                               holdout_mask[np.where(table.fake, 0, table.row)])
             table = table[inside]
-        out = {name: _fold_auc(part) for name, part in table.groupby("classifier", sort=False)}
+        out = {name: _fold_auc(table[table.classifier == name]) for name in self.scores.classifier.unique()}
         return pd.DataFrame(out, index=["auc", "se"]).T.sort_values("auc", ascending=False)
 
 def _fold_auc(part: pd.DataFrame) -> tuple[float, float]:
@@ -750,7 +750,7 @@ def _fidelity(case: _Case) -> list[dict]:
             continue
         value = statistic(both, inside["fake"])
         se = _bootstrap_se(both, inside["fake"], statistic, case.boot, case.seed)
-        floor = statistic(inside["train"], inside["holdout"])
+        floor = statistic(inside["train"], inside["holdout"]) if len(inside["train"]) else np.full(len(names), np.nan)
         note = f"{len(both)} real, {len(inside['fake'])} synthetic rows" + _stated(both, inside["fake"])
         records += [_record(n, group, v, s, f, note if np.isfinite(v) else "no pair of columns varies")
                     for n, v, s, f in zip(names, value, se, floor, strict=True)]
@@ -770,11 +770,13 @@ def _two_samples(case: _Case, cap: int = 1000) -> list[dict]:
             records.append(_record("c2st_auc", group, note=reason))
             continue
         found, floor = (tests[n].auc(mask, case.masks[n][group]) for n in ("fake", "train"))
+        if np.isnan(found.auc.iloc[0]):
+            records.append(_record("c2st_auc", group, note="too small: no fold has held-out and synthetic rows of the group"))
+            continue
         note = f"{found.index[0]}; {case.draws} draws of {tests['fake'].rows} + {tests['fake'].rows} rows"
-        if group == "all":
-            note += f", of {case.size('holdout', group)} held-out and {case.size('fake', group)} synthetic"
+        note += f", of {case.size('holdout', group)} held-out and {case.size('fake', group)} synthetic"
         if group != "all":
-            note += ", classifiers trained on all groups"
+            note += " in the group; classifiers trained on all groups"
         records.append(_record("c2st_auc", group, found.auc.iloc[0], found.se.iloc[0], floor.auc.iloc[0], note))
     return records
 
@@ -838,7 +840,7 @@ def _shares(case: _Case) -> list[dict]:
     bad = {n: invalid_rows(t[n], case.schema) for n in ("fake", "holdout")}
     same = {(a, b): copied_rows(t[a], t[b]) for a, b in (("fake", "train"), ("fake", "holdout"), ("train", "holdout"))}
     for group, mask in case.masks["fake"].items():
-        n, held = int(mask.sum()), case.masks["holdout"][group]
+        n, held, trained = int(mask.sum()), case.masks["holdout"][group], case.masks["train"][group]
         reason = case.too_small(group, "fake")
         if reason:
             records += [_record(m, group, note=reason) for m in ("invalid_share", "copies_train", "copies_holdout")]
@@ -847,7 +849,7 @@ def _shares(case: _Case) -> list[dict]:
         rows = (("invalid_share", bad["fake"], bad["holdout"][held].mean() if held.any() else np.nan, 0.0),
                 ("copies_train", same["fake", "train"], by_chance, by_chance),
                 ("copies_holdout", same["fake", "holdout"],
-                 same["train", "holdout"][case.masks["train"][group]].mean() if held.any() else np.nan, 0.0))
+                 same["train", "holdout"][trained].mean() if trained.any() else np.nan, 0.0))
         for name, hits, floor, goal in rows:
             count = int(hits[mask].sum())
             records.append(_record(name, group, count / n, floor=min(1.0, floor), goal=min(1.0, goal),
@@ -860,6 +862,8 @@ def _refuse(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, allo
     for name, df in (("train", train), ("holdout", holdout), ("fake", fake)):
         if not isinstance(df, pd.DataFrame):
             raise ValueError(f"{name}: must be a pandas DataFrame, got {type(df).__name__}")
+        if not df.columns.is_unique:
+            raise ValueError(f"{name}: column {df.columns[df.columns.duplicated()][0]!r} appears more than once")
         if len(df) < 2:
             raise ValueError(f"{name}: needs at least 2 rows, got {len(df)}")
     if set(train.columns) != set(holdout.columns):
@@ -903,11 +907,17 @@ def evaluate(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, tar
     also where the holdout is train.
     """
     _refuse(train, holdout, fake, allow_train)
+    for name, value, least in (("draws", draws, 1), ("boot", boot, 1), ("seed", seed, 0)):
+        if value < least:
+            raise ValueError(f"{name}: must be at least {least}, got {value}")
     case = _prepare(train, holdout, fake, target, schema, by, bands, seed=seed, draws=draws, boot=boot,
                     min_rows=min_rows)
     with threadpool_limits(1):
         records = [r for part in (_fidelity, _two_samples, _neighbourhoods, _utility, _shares) for r in part(case)]
     table = pd.DataFrame(records)
+    leaked = int(copied_rows(case.tables["holdout"], case.tables["train"]).sum())
+    if leaked:
+        table["note"] += f"; {leaked} of {len(holdout)} held-out rows equal a train row"
     absent = [name for name in case.space.names if name not in fake]
     if absent:
         table["note"] += f"; the synthetic table lacks {', '.join(absent)}, counted as missing cells"
@@ -985,7 +995,7 @@ def classification_report(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.D
     """Precision, recall and F1 of each outcome, their mean, and accuracy, on the holdout.
 
     One classifier trained on `fake`, one on `train`: column `trained_on` is "synthetic" or "real". Tidy: trained_on,
-    outcome, precision, recall, f1, accuracy, rows.
+    outcome, precision, recall, f1, accuracy, rows. `attrs["classifier"]` names the classifier.
     """
     space, records = fit_space(train, schema, holdout), []
     for trained_on, table in (("synthetic", fake), ("real", train)):
@@ -999,7 +1009,9 @@ def classification_report(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.D
         for outcome, precision, recall, f1, count in rows:
             records.append({"trained_on": trained_on, "outcome": outcome, "precision": precision, "recall": recall,
                             "f1": f1, "accuracy": float((truth == guess).mean()), "rows": int(count)})
-    return pd.DataFrame(records)
+    table = pd.DataFrame(records)
+    table.attrs["classifier"] = classifier
+    return table
 
 # %% ../nbs/08_evaluation.ipynb #99ababbc
 REAL, FAKE, FLOOR, BAD = "#0072B2", "#E69F00", "#666666", "#D55E00"   # Okabe & Ito: safe for colour-blind eyes
@@ -1017,10 +1029,14 @@ def _figure(width: float, height: float, rows: int = 1, columns: int = 1, **opti
         ax.spines[["top", "right"]].set_visible(False)
     return figure, axes
 
-def _title(figure: Figure, text: str, alt: str = "") -> Figure:
+def _title(figure: Figure, text: str, alt: str = "", letters: float = 11.5) -> Figure:
     """Set the title, which is the finding. Title and `alt` (what is drawn) become the file's description."""
-    # At 13 points a letter is about a twelfth of an inch wide.
-    figure.suptitle("\n".join(textwrap.wrap(text, max(30, int(11.5 * figure.get_figwidth())))), fontsize=13)
+    # At 13 points a letter is about a twelfth of an inch wide. Lines of one length: no word stands alone on the last.
+    most = max(30, int(letters * figure.get_figwidth()))
+    lines = textwrap.wrap(text, most)
+    while most > 1 and len(shorter := textwrap.wrap(text, most - 1)) == len(lines):
+        lines, most = shorter, most - 1
+    figure.suptitle("\n".join(lines), fontsize=13)
     figure.set_label(f"{text}. {alt}" if alt else text)
     return figure
 
@@ -1098,7 +1114,8 @@ def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | Non
     for ax, column in zip(axes, columns, strict=False):
         j = space.discrete.index(column.name)
         _category_bars(ax, [t[:, j] for t in tables], space.levels[j], column)
-        ax.set_title(textwrap.fill(f"{column.description or column.name}: {score[column.name]:.2f}", 40), fontsize=11)
+        name = (column.description or column.name).replace(" %", "\N{NO-BREAK SPACE}%")
+        ax.set_title(textwrap.fill(f"{name}: similarity\N{NO-BREAK SPACE}{score[column.name]:.2f}", 40), fontsize=11)
     for ax in axes[len(columns):]:
         ax.set_axis_off()
     handles, labels = axes[0].get_legend_handles_labels()
@@ -1125,6 +1142,11 @@ def _category_bars(ax, codes: list[np.ndarray], levels: pd.Index, column) -> Non
     ax.set_xlabel("share of rows (%)", fontsize=10)
 
 # %% ../nbs/08_evaluation.ipynb #2c555b5c
+def _tenths(value: float) -> str:
+    """A number between -1 and 1 for a small cell: ".4", "-.4", "1"; nothing for what rounds to 0, and for NaN."""
+    text = f"{value:.1f}".replace("0.", ".").removesuffix(".0")
+    return "" if text in ("", "-", "nan") else text
+
 def plot_associations(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
     """Association matrices: real, synthetic, and synthetic minus real."""
     import seaborn as sns   # takes a second to import, and only this figure and the next use it
@@ -1133,12 +1155,10 @@ def plot_associations(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | N
     a, b = (association_matrix(t, schema) for t in (real, fake))
     gap = b.fillna(0) - a
     figure, axes = _figure(15.5, 5.6, 1, 3)
-    size = max(0.25, 0.55 - 0.018 * len(a))
-    # + 0.0 turns -0.0 into 0.0
     for ax, matrix, title in zip(axes, (a, b, gap), ("real", "synthetic", "synthetic - real"), strict=True):
         sns.heatmap(matrix, ax=ax, vmin=-1, vmax=1, cmap="RdBu_r", square=True, mask=np.eye(len(a), dtype=bool),
-                    annot=(matrix.round(1) + 0.0) if len(a) <= 16 else False, fmt=".1f",
-                    annot_kws={"size": 18 * size + 1}, cbar=ax is axes[-1],
+                    annot=matrix.map(_tenths) if len(a) <= 16 else False, fmt="",
+                    annot_kws={"size": 10}, cbar=ax is axes[-1],
                     cbar_kws={"label": "association or difference", "shrink": 0.8}, xticklabels=1, yticklabels=1)
         ax.set_title(title, fontsize=12)
         ax.tick_params(labelsize=10)
@@ -1171,7 +1191,8 @@ def plot_classification(report: pd.DataFrame, labels: Mapping[str, str] | None =
         ax.set_title(f"trained on {trained_on} rows", fontsize=12)
         ax.set(xlabel="", ylabel="")
         ax.tick_params(axis="y", rotation=0, left=False)
-    return _title(figure, f"Tested on held-out patients: accuracy {accuracy['synthetic']:.2f} after training on "
+    model = report.attrs.get("classifier", "one classifier")
+    return _title(figure, f"Tested on held-out patients, {model}: accuracy {accuracy['synthetic']:.2f} after training on "
                           f"synthetic rows, {accuracy['real']:.2f} after training on real ones",
                   "Two heat maps of precision, recall, F1 and accuracy: trained on synthetic, trained on real rows.")
 
@@ -1220,7 +1241,7 @@ def plot_subgroups(table: pd.DataFrame, metrics: Sequence[str] | None = None) ->
         for i in np.flatnonzero(small):
             text = "too small" if str(part.note.iloc[i]).startswith("too small") else "not defined"
             ax.annotate(text, (0.03, i), xycoords=("axes fraction", "data"), va="center", fontsize=10, color=FLOOR)
-        ax.set_title(metric, fontsize=11)
+        ax.set_title(f"{metric} ({METRICS[metric].ideal:g} is ideal)" if metric in METRICS else metric, fontsize=11)
     for ax in axes[len(metrics):]:
         ax.set_axis_off()
     axes[0].set_yticks(range(len(groups)), groups)
@@ -1233,7 +1254,7 @@ def plot_subgroups(table: pd.DataFrame, metrics: Sequence[str] | None = None) ->
     small = int(part.note.str.startswith("too small").sum())
     most = f", most often for {part.group[clear].value_counts().index[0]}" if clear.any() else ""
     return _title(figure, f"{int(clear.sum())} of {int(part.value.notna().sum())} group results are clearly worse than "
-                          f"real rows in their place{most}; {small} groups are too small for a number",
+                          f"real rows in their place{most}; {small} more have no number: too few rows",
                   f"{len(metrics)} panels, one a metric; one line a group, a dot with interval beside the floor's tick.")
 
 # %% ../nbs/08_evaluation.ipynb #579c232c
@@ -1271,10 +1292,10 @@ def plot_embedding(table: pd.DataFrame) -> Figure:
         for flag, colour, label in ((False, REAL, "real"), (True, FAKE, "synthetic")):
             dots = part[part.synthetic == flag]
             ax.scatter(dots.x, dots.y, s=16, color=colour, alpha=0.55, lw=0, label=f"{label} (n = {len(dots)})")
-        more = f" (both: {table.attrs['explained']:.0%} of the variance)" if name == "PCA" else " (no unit)"
+        more = f" (both: {100 * table.attrs['explained']:.0f} % of the variance)" if name == "PCA" else " (no unit)"
         ax.set(xlabel=f"{name} 1{more}", ylabel=f"{name} 2", xticks=[], yticks=[])
     figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=2, frameon=False)
-    return _title(figure, f"{table.attrs['mixing']:.0%} of a real patient's ten nearest neighbours are synthetic "
+    return _title(figure, f"{100 * table.attrs['mixing']:.0f} % of a real patient's ten nearest neighbours are synthetic "
                           "(50 %: well mixed)", "Two scatter plots of the same rows: principal components and t-SNE.")
 
 # %% ../nbs/08_evaluation.ipynb #0b213d4e

@@ -8,6 +8,7 @@ import pytest
 from scipy import stats
 from scipy.stats.contingency import association
 from sklearn.metrics import accuracy_score, f1_score, pairwise_distances, roc_auc_score
+from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
 from synthheart import evaluation as ev
@@ -183,6 +184,24 @@ def test_two_sample_auc_is_the_mean_of_fold_aucs(tables):
     assert (counts["size"] == 2 * counts["sum"]).all()
 
 
+def test_c2st_is_the_worst_of_three_over_draws(tables):
+    _, _, holdout, fake = tables
+    test = ev.two_sample_test(holdout, fake, heart_schema(), draws=2, seed=3)
+    space, sums, pairs = ev.fit_space(holdout, heart_schema()), dict.fromkeys(ev.CLASSIFIERS, 0.0), 0
+    for draw, part in test.scores.groupby("draw"):       # the rows it drew, by scikit-learn
+        rows = [np.unique(part.row[part.fake == side]) for side in (False, True)]
+        assert len(rows[0]) == len(rows[1]) == len(holdout)
+        x = np.vstack([space.embed(space.code(t.iloc[r])) for t, r in zip((holdout, fake), rows, strict=True)])
+        x, y = x[:, x.std(axis=0) > 0], np.repeat([0, 1], len(holdout))
+        for a, b in StratifiedKFold(5, shuffle=True, random_state=draw).split(x, y):
+            pairs += (weight := (y[b] == 0).sum() * (y[b] == 1).sum())
+            for name in sums:
+                p = ev.make_classifier(name, 3 + draw).fit(x[a], y[a]).predict_proba(x[b])[:, 1]
+                sums[name] += weight * roc_auc_score(y[b], p)
+    assert test.auc()["auc"].to_dict() == pytest.approx({name: total / pairs for name, total in sums.items()})
+    assert ev.c2st_auc(holdout, fake, heart_schema(), draws=2, seed=3) == pytest.approx(max(sums.values()) / pairs)
+
+
 def test_density_and_coverage_equal_naeems_formula():
     rng = np.random.default_rng(8)
     real, fake, k = rng.normal(size=(60, 4)), rng.normal(0.4, 1, size=(60, 4)), 5
@@ -288,6 +307,23 @@ def test_large_tables_are_subsampled_and_say_so():
     assert "trained on 20,000 of 21,000 rows" in table.note["tstr_auc"]
 
 
+def test_a_group_that_train_lacks_has_no_floor_and_tiny_ones_say_why(tables):
+    _, train, holdout, fake = tables
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        table = ev.evaluate(train[train.sex == 1], holdout, fake, draws=1, boot=2, by=("sex",)).set_index(["metric", "group"])
+        tiny = ev.evaluate(train, holdout.head(3), fake, draws=1, boot=2, by=("age",), min_rows=1)
+    assert np.isfinite(table.value["column_shapes", "sex=0"]) and np.isnan(table.floor["column_shapes", "sex=0"])
+    lost = tiny[(tiny.metric == "c2st_auc") & tiny.value.isna()]
+    assert len(lost) and lost.note.str.startswith("too small").all()
+
+
+def test_a_groups_two_sample_test_says_how_many_rows(tables, table):
+    _, _, holdout, fake = tables
+    women = table[(table.metric == "c2st_auc") & (table.group == "sex=0")].note.iloc[0]
+    assert f"of {(holdout.sex == 0).sum()} held-out and {(fake.sex == 0).sum()} synthetic in the group" in women
+
+
 def test_small_tables_say_nothing_of_subsampling(table):
     whole = table[table.group == "all"].set_index("metric").note
     assert "bootstrap" not in whole["column_shapes"] and "trained on" not in whole["tstr_auc"]
@@ -301,6 +337,14 @@ def test_train_as_holdout_is_refused(tables):
     assert len(table) == len(ev.METRICS)
 
 
+def test_a_few_train_rows_in_the_holdout_are_stated(tables):
+    _, train, holdout, fake = tables
+    mixed = pd.concat([holdout, train.head(7)])
+    note = ev.evaluate(train, mixed, fake, draws=1, boot=2, by=()).note
+    assert note.str.endswith("; 7 of 98 held-out rows equal a train row").all()
+    assert not ev.evaluate(train, holdout, fake, draws=1, boot=2, by=()).note.str.contains("equal a train row").any()
+
+
 def test_refusals_name_what_is_wrong(tables):
     _, train, holdout, fake = tables
     with pytest.raises(ValueError, match="columns differ .age"):
@@ -309,6 +353,11 @@ def test_refusals_name_what_is_wrong(tables):
         ev.evaluate(train, holdout, fake.head(1))
     with pytest.raises(ValueError, match="no column in common"):
         ev.evaluate(train, holdout, fake.add_prefix("z"))
+    with pytest.raises(ValueError, match="fake: column 'age' appears more than once"):
+        ev.evaluate(train, holdout, pd.concat([fake, fake[["age"]]], axis=1))
+    for name in ("draws", "boot"):
+        with pytest.raises(ValueError, match=f"{name}: must be at least 1, got 0"):
+            ev.evaluate(train, holdout, fake, **{name: 0})
     with pytest.raises(ValueError, match="by: 'height' is not a column"):
         ev.evaluate(train, holdout, fake, by=("height",))
 
@@ -447,6 +496,14 @@ def test_schema_is_inferred_from_train_and_holdout_together(tables):
     np.testing.assert_allclose(a.value, b.value)
 
 
+def test_small_cells_and_balanced_titles():
+    assert [ev._tenths(v) for v in (0.44, -0.38, 1, -1, 0.04, -0.04, 0, np.nan)] == [".4", "-.4", "1", "-1", "", "", "", ""]
+    figure, _ = ev._figure(7, 3)
+    text = "one line and then a very short word stands alone below it, which looks like a mistake of the maker"
+    lines = ev._title(figure, text).get_suptitle().split("\n")
+    assert " ".join(lines) == text and len(lines) == 2 and len(lines[1]) > 0.8 * len(lines[0])
+
+
 def test_embedding_counts_neighbours(tables):
     real, train, _, _ = tables
     near, far = (ev.embedding(real, t, heart_schema(), cap=150).attrs["mixing"] for t in (train, train.assign(chol=690)))
@@ -459,4 +516,7 @@ def test_subgroup_figure_counts_what_is_clearly_worse(tables, table):
     title = ev.plot_subgroups(table, ["c2st_auc"]).get_suptitle()
     part = table[(table.metric == "c2st_auc") & (table.group != "all")].dropna(subset="value")
     worse = ((part.value > part.floor) & (part.ci_low > part.floor)).sum()
-    assert title.startswith(f"{worse} of {len(part)} group results") and "2 groups are too small" in title.replace("\n", " ")
+    assert title.startswith(f"{worse} of {len(part)} group results") and "2 more have no number" in title.replace("\n", " ")
+    every = ev.plot_subgroups(table).get_suptitle().replace("\n", " ")
+    few = table.note.str.startswith("too small") & ~table.metric.isin(["trtr_auc", "copies_holdout"])
+    assert few.sum() > 2 and f"{few.sum()} more have no number" in every
