@@ -9,13 +9,13 @@ __all__ = ['DESIGNS', 'COLOURS', 'RELATIONS', 'ABROAD', 'WHY_MISSING', 'SITE_NAM
            'group_means', 'plot_group_means', 'missing_abroad', 'external_validation', 'plot_external']
 
 # %% ../nbs/08a_clinical.ipynb #c7f7abc4
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullLocator
 from scipy.stats import spearmanr
 from sklearn.metrics import precision_recall_fscore_support
 from threadpoolctl import threadpool_limits
@@ -25,13 +25,13 @@ from .evaluation import (BANDS, CLASSIFIERS, FAKE, FLOOR, REAL, Predictions, Row
                                    _delong, _draw, _figure, _floats, _group_plan, _key, _placement_se, _placements,
                                    _wins, fit_space, group_masks, make_classifier, predict_outcome, save_figure,
                                    wilson, write_table)
+from .evaluation import _title as _wide_title
 
 # %% ../nbs/08a_clinical.ipynb #title-fn
 def _title(figure: Figure, text: str, alt: str = "") -> Figure:
-    """Set the title, which is the finding; title and `alt` become the description. Lines are short: the figures are narrow."""
-    figure.suptitle("\n".join(textwrap.wrap(text, int(9.5 * figure.get_figwidth()))), fontsize=13)
-    figure.set_label(f"{text}. {alt}" if alt else text)
-    return figure
+    """`evaluation._title` with short lines: most figures here are narrow."""
+    return _wide_title(figure, text, alt, letters=9.5)
+
 
 # %% ../nbs/08a_clinical.ipynb #logistic0
 def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -127,8 +127,9 @@ def plot_roc(predictions: Mapping[str, Predictions]) -> Figure:
     ax.set(xlabel="1 - specificity (share of the healthy called ill)", ylabel="sensitivity (share of the ill found)",
            aspect="equal")
     ax.legend(frameon=False, loc="lower right")
-    return _title(figure, f"Trained on synthetic rows AUC {auc['TSTR']:.2f}, on real rows {auc['TRTR']:.2f}, on both "
-                          f"{auc['augmented']:.2f}", "ROC curves on held-out real patients, one a design.")
+    return _title(figure, f"AUC of the classifiers' mean prediction: {auc['TSTR']:.2f} trained on synthetic rows, "
+                          f"{auc['TRTR']:.2f} on real ones, {auc['augmented']:.2f} on both",
+                  "ROC curves on held-out real patients, one a design.")
 
 # %% ../nbs/08a_clinical.ipynb #561db793
 def calibration_table(predictions: Mapping[str, Predictions], groups: int = 5) -> pd.DataFrame:
@@ -158,8 +159,9 @@ def plot_calibration(predictions: Mapping[str, Predictions], groups: int = 5) ->
     ax.set(xlabel="predicted probability (mean of the group)", ylabel="observed share of the group, 95 % interval",
            aspect="equal", xlim=(0, 1), ylim=(0, 1))
     ax.legend(frameon=False, loc="upper left")
-    return _title(figure, f"Brier score {brier['TSTR']:.3f} after training on synthetic rows, {brier['TRTR']:.3f} on real "
-                          f"rows (0 is perfect)", f"Calibration curves in {groups} groups of held-out real patients.")
+    return _title(figure, f"Brier score of the classifiers' mean prediction: {brier['TSTR']:.3f} after training on "
+                          f"synthetic rows, {brier['TRTR']:.3f} on real ones (0 is perfect)",
+                  f"Calibration curves in {groups} groups of held-out real patients.")
 
 # %% ../nbs/08a_clinical.ipynb #3fe834c0
 def decision_curve(predictions: Mapping[str, Predictions], thresholds: Sequence[float] = tuple(np.arange(1, 20) / 20)
@@ -197,9 +199,10 @@ def plot_decisions(table: pd.DataFrame) -> Figure:
     ax.legend(frameon=False)
     best = wide[["treat all", "treat none"]].max(axis=1)
     useful, gap = wide.TSTR > best, (wide.TRTR - wide.TSTR)
-    return _title(figure, f"A model trained on synthetic rows beats treating all or none at {int(useful.sum())} of "
-                          f"{len(wide)} thresholds; it loses {100 * gap.mean():.1f} per 100 patients to the one trained on "
-                          "real rows", "Decision curves: net benefit against the threshold, one line a design.")
+    return _title(figure, f"Trained on synthetic rows: better than treating all or none at {int(useful.sum())} of "
+                          f"{len(wide)} thresholds; net benefit {abs(100 * gap.mean()):.1f} per 100 patients "
+                          f"{'below' if gap.mean() > 0 else 'above'} training on real rows",
+                  "Decision curves: net benefit against the threshold, one line a design.")
 
 # %% ../nbs/08a_clinical.ipynb #533623e4
 def importance_agreement(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
@@ -292,9 +295,9 @@ def odds_ratios(real: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
                 schema: Schema | None = None) -> pd.DataFrame:
     """Odds ratios of one logistic model on real and on synthetic rows, with 95 % intervals; one row a term.
 
-    Columns: term, real, real_low, real_high, synthetic, synthetic_low, synthetic_high, overlap (share of the shorter
-    interval that lies in the other, on the log scale, after Karr et al. 2006), same_sign. The synthetic
-    interval is widened to the real number of rows: a release of any size is worth no more patients than it was made
+    Columns: term, real, real_low, real_high, synthetic, synthetic_low, synthetic_high, overlap (share of an interval
+    that lies in the other, mean of the two, on the log scale; Karr et al. 2006, doi 10.1198/000313006X124640), same_sign.
+    The synthetic interval is widened to the real number of rows: a release of any size is worth no more patients than it was made
     from. Raises ValueError unless `target` has two outcomes in both tables.
     """
     schema = schema or infer_schema(real)
@@ -316,7 +319,8 @@ def odds_ratios(real: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
         table[name], table[f"{name}_low"], table[f"{name}_high"] = np.exp(beta), np.exp(low), np.exp(high)
     (b, low, high), (c, low2, high2) = fits["real"], fits["synthetic"]
     shared = np.maximum(0, np.minimum(high, high2) - np.maximum(low, low2))
-    return table.assign(overlap=shared / np.minimum(high - low, high2 - low2), same_sign=np.sign(b) == np.sign(c))
+    overlap = (shared / (high - low) + shared / (high2 - low2)) / 2
+    return table.assign(overlap=overlap, same_sign=np.sign(b) == np.sign(c))
 
 # %% ../nbs/08a_clinical.ipynb #26affdb2
 def plot_odds_ratios(table: pd.DataFrame, target: str = "target") -> Figure:
@@ -329,14 +333,19 @@ def plot_odds_ratios(table: pd.DataFrame, target: str = "target") -> Figure:
                     color=colour, capsize=2, label=name)
     ax.axvline(1, color=FLOOR, lw=0.8, ls=":")
     ax.set_xscale("log")
+    ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     ax.xaxis.set_major_formatter("{x:g}")
+    ax.xaxis.set_minor_locator(NullLocator())
     ax.set_yticks(y, table.term, fontsize=10)
     ax.invert_yaxis()
     ax.set_xlabel(f"odds ratio of {target}, 95 % interval")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     sure = (table.real_low > 1) | (table.real_high < 1)
-    return _title(figure, f"{int((sure & table.same_sign).sum())} of the {int(sure.sum())} clear effects keep their "
-                          f"direction; intervals overlap for {int((table.overlap > 0).sum())} of {len(table)} terms",
+    kept = sure & table.same_sign
+    still = kept & ((table.synthetic_low > 1) | (table.synthetic_high < 1))
+    return _title(figure, f"Of the {int(sure.sum())} clear effects {int(kept.sum())} keep their direction and "
+                          f"{int(still.sum())} stay clear; intervals overlap for {int((table.overlap > 0).sum())} of "
+                          f"{len(table)} terms",
                   "Forest plot: one line a term, the real odds ratio in blue above the synthetic one in orange.")
 
 # %% ../nbs/08a_clinical.ipynb #badc3a8b

@@ -68,6 +68,16 @@ def test_net_benefit_by_hand(tables, utility, threshold):
     assert table["treat none"] == 0
 
 
+def test_decision_title_says_on_which_side(utility):
+    table = cl.decision_curve(utility[1])
+    wide = table.pivot(index="threshold", columns="design", values="net_benefit")
+    gap = 100 * (wide.TSTR - wide.TRTR).mean()
+    swapped = table.replace({"design": {"TSTR": "TRTR", "TRTR": "TSTR"}})
+    for t, value in ((table, gap), (swapped, -gap)):
+        title = cl.plot_decisions(t).get_suptitle().replace("\n", " ")
+        assert f"{abs(value):.1f} per 100 patients {'below' if value < 0 else 'above'}" in title
+
+
 def test_thresholds_are_checked(utility):
     with pytest.raises(ValueError, match="strictly between 0 and 1, got 0"):
         cl.decision_curve(utility[1], [0, 0.5])
@@ -109,6 +119,14 @@ def test_odds_ratios_equal_scikit_learn(tables):
     assert known.loc["sex: male", "real_low"] > 1 and known.loc["thal: reversible defect", "real_low"] > 1
     same = cl.odds_ratios(real, real, schema=heart_schema())
     assert (same.overlap > 0.999).all() and same.same_sign.all()
+    low, high, low2, high2 = np.log(known.loc["sex: male", ["real_low", "real_high", "synthetic_low", "synthetic_high"]].astype(float))
+    shared = max(0, min(high, high2) - max(low, low2))                  # Karr et al. 2006
+    assert known.overlap["sex: male"] == pytest.approx((shared / (high - low) + shared / (high2 - low2)) / 2)
+    clear = (known.real_low > 1) | (known.real_high < 1)
+    kept = clear & ((known.real > 1) == (known.synthetic > 1))
+    still = kept & ((known.synthetic_low > 1) | (known.synthetic_high < 1))
+    title = cl.plot_odds_ratios(table).get_suptitle().replace("\n", " ")
+    assert title.startswith(f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and {still.sum()} stay clear")
     with pytest.raises(ValueError, match="only one outcome in the synthetic table"):
         cl.odds_ratios(real, fake.assign(target=1))
 
