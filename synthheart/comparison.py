@@ -12,7 +12,7 @@ import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, cycle
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,11 @@ def corrected_t_test(first: Sequence[float], second: Sequence[float], train_rows
                      ) -> dict[str, float]:
     """Paired difference over splits: mean, ci_low, ci_high (95 %), p (Nadeau & Bengio 2003, doi 10.1023/A:1024068626366).
 
-    `first` and `second`: the metric of two generators on the same splits. Raises ValueError for fewer than 2 splits.
+    `first` and `second`: the metric of two generators on the same splits. Raises ValueError for fewer than 2 splits, or
+    if the two differ in number.
     """
+    if len(first) != len(second):
+        raise ValueError(f"corrected t-test: needs the same splits for both, got {len(first)} and {len(second)}")
     difference = np.asarray(first, dtype=float) - np.asarray(second, dtype=float)
     k = len(difference)
     if k < 2:
@@ -94,19 +97,19 @@ def _run_model(name: str, model: Generator, plan: _Plan, split: int, repeat: int
     if not alone:
         _quiet()
     train, held = plan.split(split)
-    own, seed, started, note = {"model": name, "split": split, "seed": repeat}, plan.seed + 1000 * split + repeat, 0.0, ""
+    own, seed, note = {"model": name, "split": split, "seed": repeat}, plan.seed + 1000 * split + repeat, ""
+    seconds, started = float("nan"), time.perf_counter()
     values = dict.fromkeys([*METRICS, *ATTACKS], float("nan"))
     try:
-        started = time.perf_counter()
         fake = make_release(model, train, plan.rows, seed, plan.schema, plan.target if plan.target in train else None)
-        started = time.perf_counter() - started
+        seconds = time.perf_counter() - started
         values |= scores(train, held, fake, plan.target, plan.schema, seed=split, draws=plan.draws)
         values |= membership(train, held, fake, plan.schema, seed=split)
         if np.isnan(values["tstr_auc"]):
             note = "no model of the outcome could be trained on it"
     except Exception as error:  # one generator's failure must not lose the others' hours
         note = f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else 'no message'}"
-    return [own | {"metric": metric, "value": value, "seconds": started, "train_rows": len(train), "test_rows": len(held),
+    return [own | {"metric": metric, "value": value, "seconds": seconds, "train_rows": len(train), "test_rows": len(held),
                    "note": note if np.isnan(value) else ""} for metric, value in values.items()]
 
 def _run_references(plan: _Plan, split: int) -> list[dict]:
@@ -300,16 +303,14 @@ def _check_models(models: Mapping[str, Generator], splits: int, seeds: int, rows
 # %% ../nbs/09a_comparison.ipynb #241dde24
 def plot_comparison(result: Comparison) -> Figure:
     """Fidelity (two-sample AUC) against privacy (the best attack's AUC): every model between floor and copy."""
-    import seaborn as sns
-
     figure, (ax,) = _figure(10.5, 6.5)
     k = int(result.runs.split.nunique())
     ranking = result.ranking.dropna(subset=["c2st_auc", "attack_auc"])
     marks = {FLOOR_NAME: ("*", FLOOR), COPY_NAME: ("X", BAD), INDEPENDENT_NAME: ("s", "#009E73")}
-    colours = iter(sns.color_palette([FAKE, "#0072B2", "#CC79A7", "#56B4E9", "#F0E442", "#000000"], 24))
+    looks = zip(cycle("oDv^P"), cycle([FAKE, "#0072B2", "#CC79A7", "#56B4E9", "#F0E442", "#000000"]))    # 30 differ
     table = result.table.set_index(["model", "metric"])
     for row in ranking.itertuples():
-        marker, colour = marks.get(row.model) or ("o", next(colours))
+        marker, colour = marks.get(row.model) or next(looks)
         x, y = table.loc[(row.model, "c2st_auc")], table.loc[(row.model, row.attack)]
         if k > 2:       # the interval from two splits spans the figure and says nothing
             ax.errorbar([x.value], [y.value], xerr=_arms(x, 0.4), yerr=_arms(y, 0.4), color=colour, lw=1, alpha=0.5)

@@ -44,6 +44,8 @@ def test_corrected_t_test():
     assert ours["p"] == pytest.approx(2 * stats.t.sf(abs(t), 9)) and ours["p"] > plain.pvalue
     with pytest.raises(ValueError, match="at least 2 splits, got 1"):
         cm.corrected_t_test([0.5], [0.6], 212, 91)
+    with pytest.raises(ValueError, match="the same splits for both, got 3 and 2"):
+        cm.corrected_t_test([0.5, 0.6, 0.7], [0.6, 0.6], 212, 91)
 
 
 def test_holm_by_hand():
@@ -85,6 +87,8 @@ def test_means_and_intervals_over_splits(result):
 def test_what_failed_stays_and_says_why(result):
     lost = result.table[result.table.model == "broken"]
     assert len(lost) == len(ev.METRICS) + 3 and lost.value.isna().all() and (lost.note == "RuntimeError: no luck").all()
+    assert result.runs.seconds[result.runs.model == "broken"].isna().all()
+    assert result.runs.seconds[result.runs.model.isin(["halves", "copula"])].between(0, 60).all()
     last = result.ranking.iloc[-1]
     assert last.model == "broken" and pd.isna(last["rank"]) and last.note == "RuntimeError: no luck"
     one = result.table.set_index(["model", "metric"]).loc[("sick", "tstr_auc")]
