@@ -324,7 +324,7 @@ def continuous_code(s: pd.Series, column: Column) -> ContinuousCode:
         raise ValueError(f"{column.name}: all {len(x)} cells are missing, there is nothing to learn from")
     ends = (seen.min() if column.minimum is None else column.minimum,
             seen.max() if column.maximum is None else column.maximum)
-    minimum, maximum = (float(_snap(end, column.decimals, _noise(s.dtype))) for end in ends)
+    minimum, maximum = (float(_snap(float(end), column.decimals, _noise(s.dtype))) for end in ends)
     slack = _noise(s.dtype) * max(1, abs(minimum), abs(maximum))
     outside = (x < minimum - slack) | (x > maximum + slack)
     if outside.any():

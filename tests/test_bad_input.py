@@ -177,6 +177,10 @@ def test_any_table_is_fitted_or_refused(table, model):
     fitted_or_refused(table, model)
 
 
+def test_a_number_beyond_64_bits_is_fitted():
+    fitted_or_refused({"a": [None, None, None, 0, 2.0**64, 0.5], "b": [None, None, None, None, None, 0]}, "copula")
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.binary(max_size=200), st.integers(0, 10_000), st.integers(1, 255))
 def test_any_file_is_loaded_or_refused(junk, place, flip):
