@@ -180,6 +180,8 @@ PROFILES: dict[str, Profile] = {
         "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons", {"naive_epochs": 100},
         without=("01_preprocessing", "02_gan", "03_training", "03a_baselines", "04_vae", "05_rnn", "06_dp", "06a_conditions",
                  "08a_clinical", "09a_comparison", "09b_exposure"),
+        seconds={"00_data": 8, "07_synthesizer": 20, "08_evaluation": 40, "09_privacy": 10, "09c_disclosure": 3, "10_report": 7,
+                 "10a_paper": 10},
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, privacy budgets on four splits, many refits",
@@ -586,19 +588,25 @@ class _Build:
 def _run_all(build: _Build, jobs: int, every: float = 60) -> None:
     "Run the notebooks of `build`, at most `jobs` at a time; the first failure ends the others. A line each `every` seconds at least."
     build.jobs, started, work = jobs, set(build.seconds), set[Future]()
-    with ThreadPoolExecutor(jobs) as pool:
+    running, pages = dict[Future, Path](), list[Future]()
+    with ThreadPoolExecutor(1) as press, ThreadPoolExecutor(jobs) as pool:  # pages are made while other notebooks run
         try:
             while len(started) < len(build.notebooks) or work:
                 for path in build.ready(started)[: jobs - len(work)]:
-                    work.add(pool.submit(build.run, path))
+                    work.add(job := pool.submit(build.run, path))
+                    running[job] = build.folder / "executed" / path.name
                     started.add(path.stem)
                 done, work = wait(work, timeout=every, return_when=FIRST_COMPLETED)
                 for future in done:
                     future.result()
+                    pages.append(press.submit(_render_page, running[future]))
                 if not done:
                     build.say(build.still())
+            for page in pages:
+                page.result()
         except BaseException:
             build.given_up = True
+            press.shutdown(wait=False, cancel_futures=True)
             while wait(work, timeout=0.5).not_done:  # again and again: one may have been starting
                 _kill_kernels()
             raise
@@ -667,11 +675,13 @@ def _folder_for(out: Path, key: str, fresh: bool, notebooks: int, say: Callable[
 
 
 def _finish(folder: Path) -> None:
-    "What needs all files: pages of the executed notebooks, links on the report's page, the list of what may be shared."
+    "What needs all files: pages of executed notebooks that have none yet, links on the report's page, the list of what may be shared."
     from synthheart.disclosure import sharing_page
 
     (folder / STATE).unlink()
-    _render_executed(folder / "executed")
+    for path in sorted((folder / "executed").glob("*.ipynb")):  # those of an interrupted build
+        if not path.with_suffix(".html").exists():
+            _render_page(path)
     if (folder / "report.html").exists():
         from synthheart.report import write_page
 
@@ -681,12 +691,11 @@ def _finish(folder: Path) -> None:
         (folder / "SHARING.md").write_text(sharing_page(folder), encoding="utf-8")
 
 # %% ../nbs/11_pipeline.ipynb #3e3c1572
-def _render_executed(folder: Path) -> None:
-    "An HTML page beside each executed notebook."
-    from synthheart.report import notebook_page
+def _render_page(path: Path) -> None:
+    "An HTML page beside an executed notebook."
+    from synthheart.report import notebook_page, write_text
 
-    for path in sorted(folder.glob("*.ipynb")):
-        path.with_suffix(".html").write_text(notebook_page(path), encoding="utf-8")
+    write_text(notebook_page(path), path.with_suffix(".html"))
 
 # %% ../nbs/11_pipeline.ipynb #97cb5161
 class BadInput(click.ClickException):

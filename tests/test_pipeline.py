@@ -245,6 +245,29 @@ def test_a_build_goes_on_after_the_last_finished_notebook(tiny, tmp_path):
     assert list(manifest["seconds"]) == ["00_first", "01_second", "02_third"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["nbs", "out"]
     assert not (tmp_path / "out" / pipeline.STATE).exists()
+    pages = sorted((tmp_path / "out" / "executed").glob("*.html"))
+    assert [p.stem for p in pages] == ["00_first", "01_second", "02_third"]
+    for page in pages:  # a page shows what its notebook wrote in the end, not what an earlier try did
+        assert page.stem.split("_")[1] in page.read_text(encoding="utf-8")
+
+
+def test_pages_of_notebooks_are_made_while_others_run(tiny, tmp_path):
+    tiny("00_first", "x = 1")
+    tiny("01_second", "import time\nfrom pathlib import Path\npage = Path(run_dir) / 'executed' / '00_first.html'\n"
+                      "end = time.time() + 60\nwhile not page.exists():\n    assert time.time() < end\n    time.sleep(0.1)")
+    run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=quiet)
+    assert (tmp_path / "out" / "executed" / "01_second.html").exists()
+
+
+def test_a_page_that_cannot_be_made_fails_the_build(tiny, tmp_path, monkeypatch):
+    def fail(path):
+        raise OSError(f"no room for {path.stem}")
+
+    tiny("00_first", "x = 1")
+    monkeypatch.setattr(pipeline, "_render_page", fail)
+    with pytest.raises(OSError, match="no room for 00_first"):
+        run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=quiet)
+    assert not (tmp_path / "out").exists() and (tmp_path / "out.failed").exists()
 
 
 @pytest.mark.parametrize("change", ["notebook", "parameter", "package", "fresh"])
