@@ -177,10 +177,10 @@ class Profile(NamedTuple):
 PROFILES: dict[str, Profile] = {
     "default": Profile("the notebooks as they are: every lesson, a short comparison"),
     "quick": Profile(
-        "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons", {"naive_epochs": 100},
+        "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons", {"naive_epochs": 100, "lessons": False},
         without=("01_preprocessing", "02_gan", "03_training", "03a_baselines", "04_vae", "05_rnn", "06_dp", "06a_conditions",
                  "08a_clinical", "09a_comparison", "09b_exposure"),
-        seconds={"00_data": 8, "07_synthesizer": 20, "08_evaluation": 40, "09_privacy": 10, "09c_disclosure": 3, "10_report": 7,
+        seconds={"00_data": 8, "07_synthesizer": 12, "08_evaluation": 40, "09_privacy": 10, "09c_disclosure": 3, "10_report": 7,
                  "10a_paper": 10},
     ),
     "full": Profile(
