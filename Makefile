@@ -6,7 +6,7 @@
 # make lab               the notebooks in JupyterLab
 # make readme            README.md from nbs/index.ipynb
 # make reference         reports/reference/ and README.md from a new report
-# make bench             CTGAN's rows and speed beside ours, and ours as work grows, into reports/reference/ (40 minutes; installs CTGAN apart)
+# make bench             CTGAN's rows and speed beside ours, and ours as work grows, into reports/reference/ (20 minutes; installs CTGAN apart)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (an hour)
 # make clean             remove what was built; make distclean removes .venv too
 #

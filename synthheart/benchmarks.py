@@ -317,7 +317,7 @@ print("RESULT" + json.dumps([roofline(GANConfig()), roofline(wide, steps=200)]))
 @click.option("--splits", default=3, show_default=True, help="Train/holdout splits on which the peer's rows are judged.")
 @click.option("-o", "--out", default="reports/reference/benchmarks.json", show_default=True, help="Where to write the numbers.")
 def main(peer_python: str, rounds: int, splits: int, out: str) -> None:
-    "Run all benchmarks (about 40 minutes) and write their numbers as JSON."
+    "Run all benchmarks (about 20 minutes) and write their numbers as JSON."
     path = Path(out)
     numbers: dict[str, Any] = {"machine": {"processor": platform.machine(), "system": platform.system(),
                                            "python": platform.python_version(), "cores": os.cpu_count()}}
