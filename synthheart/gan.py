@@ -48,6 +48,11 @@ class Layout:
         "For each one-hot position, the level it stands for."
         return np.concatenate([np.arange(k) for k in self.cardinalities] or [np.zeros(0, int)])
 
+    @property
+    def column_of(self) -> np.ndarray:
+        "For each number of an encoded row, the column it belongs to: continuous columns first."
+        return np.concatenate([np.arange(self.continuous), self.continuous + self.block_of])
+
 # %% ../nbs/02_gan.ipynb #config
 @dataclass(frozen=True)
 class GANConfig:
@@ -64,7 +69,9 @@ class GANConfig:
     adversarial: float = 1.0                      # weight of the game for the generator; 0 leaves moment matching alone
     penalty: float = 1.0                          # weight of the critic's squared input slopes (R1 + R2)
     moments: float = 10.0                         # weight of the gap in means and covariances
-    shrink: float = 0.1                           # part of each covariance between columns that is not believed
+    factors: int = 2                              # hidden patterns that explain covariances between columns by default
+    shrink: float = 1.0                           # pull towards them, in units of chance; 0 believes the table's covariances
+    outcome: int = -1                             # position of the column whose covariances are believed as they are
     temperature: float = 0.2                      # of the Gumbel-softmax
     average: float = 0.999                        # memory of the averaged generator weights
 
@@ -214,7 +221,7 @@ def moment_gap(target: tuple[tf.Tensor, tf.Tensor], fake: tf.Tensor, layout: Lay
     tf = _tf()
     mean, covariance = moments(fake)
     # The levels of one column exclude each other: their covariances follow from their means, and need no meeting.
-    column = np.concatenate([np.arange(layout.continuous), layout.continuous + layout.block_of])
+    column = layout.column_of
     counts = (column[:, None] != column) | (column < layout.continuous)
     return tf.reduce_sum((mean - target[0])**2) + tf.reduce_sum(counts * (covariance - target[1])**2)
 

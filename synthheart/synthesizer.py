@@ -135,6 +135,8 @@ class Synthesizer(BaseEstimator):
         options = (DP_OPTIONS if self.epsilon is not None else {}) | dict(self.options or {})
         if self.model == "rnn" and schema.target in codec.discrete_names_:  # the outcome is written first
             options.setdefault("first", codec.discrete_names_.index(schema.target))
+        if self.model == "gan" and schema.target in codec.names_:  # its relations are believed as they are
+            options.setdefault("outcome", codec.names_.index(schema.target))
         model = MODELS[self.model]
         try:
             return model(CONFIGS[self.model](**options)) if self.model in CONFIGS else model(**options)

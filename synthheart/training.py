@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import eigh
 from tqdm import tqdm
 
 from .gan import (BLOCK, GANConfig, Layout, critic_loss, critic_shapes, draw_rows, expected_rows, generate,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam', 'compile_program',
-           'Progress', 'run_program', 'EarlyStopping', 'real_rows', 'train_moments', 'gan_step', 'gan_data',
-           'gan_program', 'gan_sampler', 'hard_levels', 'GAN']
+           'Progress', 'run_program', 'EarlyStopping', 'real_rows', 'factor_covariance', 'believed_covariance',
+           'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels', 'GAN']
 
 # %% ../nbs/03_training.ipynb #random
 def uniforms(seed: tf.Tensor, counter: tf.Tensor, size: int) -> tf.Tensor:
@@ -186,17 +187,56 @@ def real_rows(take, data: tuple, layout: Layout, batch: int) -> tf.Tensor:
         parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
     return tf.concat(parts, axis=1)
 
+# %% ../nbs/03_training.ipynb #factor-guess
+def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50) -> np.ndarray:
+    """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
+
+    column: [width] the column each coordinate belongs to; covariances within one are not looked at. Iterated principal
+    factors (Harman 1976), on correlations.
+    """
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-6))
+    seen, own = covariance / np.outer(scale, scale), column[:, None] == column
+    top, guess = (max(0, len(scale) - factors), len(scale) - 1), np.zeros_like(seen)
+    for _ in range(rounds if factors else 0):
+        values, vectors = eigh(np.where(own, guess, seen), subset_by_index=top)
+        before, guess = guess, vectors * np.maximum(values, 0) @ vectors.T
+        if np.abs(guess - before).max() < 1e-4:
+            break
+    return guess * np.outer(scale, scale)
+
+# %% ../nbs/03_training.ipynb #believe
+def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.ndarray, factors: int = 2,
+                        shrink: float = 1.0, outcome: int = -1) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances pulled towards a few patterns, and the share of each pair's own evidence kept [columns, columns].
+
+    chance: variance of each covariance from sample to sample [width, width]; `shrink` times it counts as chance.
+    Positive-part James-Stein, a pair of columns at a time; pairs with column `outcome` are kept whole.
+    """
+    guess = factor_covariance(covariance, column, factors)
+    block = (column[:, None] == np.arange(column.max() + 1)).astype(float)
+    spread = np.maximum(np.diag(covariance), 1e-6)
+    weight = 1 / np.outer(spread, spread)  # as correlations: a unit must not decide
+    distance, by_chance = (block.T @ (part * weight) @ block for part in ((covariance - guess)**2, chance))
+    keep = np.clip(1 - shrink * by_chance / np.maximum(distance, 1e-12), 0, 1)
+    if outcome >= 0:
+        keep[outcome] = keep[:, outcome] = 1.0
+    pulled = guess + keep[column][:, column] * (covariance - guess)
+    return np.where(column[:, None] == column, covariance, pulled), keep
+
 # %% ../nbs/03_training.ipynb #target
-def train_moments(coded: Coded, layout: Layout, shrink: float, seed: int, draws: int = 20) -> tuple[np.ndarray, np.ndarray]:
-    "Mean and covariance of the encoded table; covariances between columns are multiplied by 1 - `shrink`."
+def train_moments(coded: Coded, layout: Layout, config: GANConfig, seed: int, draws: int = 20) -> tuple[np.ndarray, np.ndarray]:
+    "Mean [width] and believed covariance [width, width] of the encoded table; see `believed_covariance`."
     rng, hot = np.random.default_rng(seed), one_hot(coded.levels, layout.cardinalities)
     rows = rng.permutation(len(coded))[:20_000]  # more rows would not change a moment that matters
     tables = [np.hstack([coded.take(rows).scores(rng), hot[rows]]) for _ in range(draws if len(rows) < 5000 else 2)]
     mean = np.mean([t.mean(0) for t in tables], axis=0)
     covariance = np.mean([(t - t.mean(0)).T @ (t - t.mean(0)) / len(t) for t in tables], axis=0)
-    column = np.concatenate([np.arange(layout.continuous), layout.continuous + layout.block_of])
-    between = column[:, None] != column
-    return mean.astype(np.float32), np.where(between, (1 - shrink) * covariance, covariance).astype(np.float32)
+    if config.shrink:
+        squares = np.mean([((t - t.mean(0))**2).T @ (t - t.mean(0))**2 / len(t) for t in tables], axis=0)
+        chance = np.maximum(squares - covariance**2, 0) / len(coded)
+        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.factors, config.shrink,
+                                            config.outcome)
+    return mean.astype(np.float32), covariance.astype(np.float32)
 
 # %% ../nbs/03_training.ipynb #gan-step
 GAN_LOSSES = ("critic", "generator", "slope", "moments")
@@ -236,13 +276,14 @@ def gan_step(layout: Layout, config: GANConfig) -> tuple[Step, int]:
 
 def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: int = 0) -> tuple[np.ndarray, ...]:
     "What the step reads: intervals, levels, the moments to meet, and the number of steps (for the learning rate)."
-    moments = train_moments(coded, layout, config.shrink, seed)
+    moments = train_moments(coded, layout, config, seed)
     return coded.low, coded.high, coded.levels.astype(np.int32), *moments, np.float32(steps)
 
 # %% ../nbs/03_training.ipynb #cached
 def gan_program(layout: Layout, config: GANConfig):
     "The compiled game; kept, so that a second fit of the same shape does not compile again."
-    return _gan_program(layout, replace(config, steps=1))  # how long to train is no part of the program
+    # how long to train and which moments to meet are no part of the program
+    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1))
 
 
 @functools.lru_cache(maxsize=32)
