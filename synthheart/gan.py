@@ -74,6 +74,7 @@ class GANConfig:
     outcome: int = -1                             # position of the column whose covariances are believed as they are
     temperature: float = 0.2                      # of the Gumbel-softmax
     average: float = 0.999                        # memory of the averaged generator weights
+    calibrate: bool = True                        # set means and shares right after training
 
     def __post_init__(self):
         for name in ("generator", "critic"):  # lists come from JSON; a key of compiled programs must be hashable

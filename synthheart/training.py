@@ -17,16 +17,17 @@ from scipy.linalg import eigh
 from tqdm import tqdm
 
 from .gan import (BLOCK, GANConfig, Layout, critic_loss, critic_shapes, draw_rows, expected_rows, generate,
-                            generator_loss, generator_shapes, initial_weights, soft_rows)
+                            generator_loss, generator_shapes, initial_weights, soft_levels, soft_rows, unflatten)
 from .preprocessing import Coded, one_hot
 
 if TYPE_CHECKING:
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam', 'compile_program',
-           'Progress', 'run_program', 'EarlyStopping', 'real_rows', 'factor_covariance', 'believed_covariance',
-           'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels', 'GAN']
+__all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'CALIBRATION', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam',
+           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'real_rows', 'factor_covariance',
+           'believed_covariance', 'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels',
+           'calibrate', 'GAN']
 
 # %% ../nbs/03_training.ipynb #random
 def uniforms(seed: tf.Tensor, counter: tf.Tensor, size: int) -> tf.Tensor:
@@ -283,7 +284,7 @@ def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: 
 def gan_program(layout: Layout, config: GANConfig):
     "The compiled game; kept, so that a second fit of the same shape does not compile again."
     # how long to train and which moments to meet are no part of the program
-    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1))
+    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False))
 
 
 @functools.lru_cache(maxsize=32)
@@ -321,6 +322,44 @@ def hard_levels(logits: tf.Tensor, layout: Layout) -> tf.Tensor:
     picks = [tf.argmax(logits[:, a:b], axis=1, output_type=tf.int32) for a, b in zip(starts, starts[1:])]
     return tf.stack(picks, axis=1) if picks else tf.zeros((tf.shape(logits)[0], 0), tf.int32)
 
+# %% ../nbs/03_training.ipynb #calibrate
+CALIBRATION = 1 << 41  # the counter of the noise it uses
+
+
+@functools.lru_cache(maxsize=32)
+def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int = 10):
+    "A compiled function: (weights, seed, means, spreads of the scores) to weights; see `calibrate`."
+    import tensorflow as tf
+    shapes, c = generator_shapes(layout, config), layout.continuous
+
+    def run(weights, seed, mean, spread):
+        matrix, bias = unflatten(weights, shapes)[-2:]
+        noise = tf.reshape(uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent), (rows, config.latent))
+        raw = generate(weights, normals(noise), layout, config)
+        made, wide = tf.reduce_mean(raw[:, :c], axis=0), tf.math.reduce_std(raw[:, :c], axis=0)
+        stretch = tf.clip_by_value(spread / tf.maximum(wide, 1e-6), 0.5, 2.0)
+        parts = [(bias[:c] - made) * stretch + mean[:c]]
+        if layout.cardinalities:
+            wanted, moved = tf.maximum(mean[c:], 1e-6), tf.zeros(layout.one_hot)
+            for _ in range(rounds):
+                share = tf.reduce_mean(soft_levels(raw[:, c:] + moved, tf.constant(0.0), layout, 1.0), axis=0)
+                moved += tf.math.log(wanted / tf.maximum(share, 1e-6))
+            parts.append(bias[c:] + moved)
+        matrix = tf.concat([matrix[:, :c] * stretch, matrix[:, c:]], axis=1)
+        inner = weights[:tf.size(weights) - tf.size(matrix) - tf.size(bias)]
+        return tf.concat([inner, tf.reshape(matrix, [-1]), *parts], axis=0)
+
+    return tf.function(run, jit_compile=True, autograph=False)
+
+
+def calibrate(weights: np.ndarray, layout: Layout, config: GANConfig, mean: np.ndarray, covariance: np.ndarray,
+              seed: int = 0) -> np.ndarray:
+    "Generator weights whose scores have train's means and spreads, and whose levels have train's shares."
+    import tensorflow as tf
+    run = _calibrator(layout, GANConfig(latent=config.latent, generator=config.generator))
+    spread = np.sqrt(np.diag(covariance))[:layout.continuous].astype(np.float32)
+    return run(tf.constant(weights), tf.constant(seed, tf.int64), tf.constant(mean), tf.constant(spread)).numpy()
+
 # %% ../nbs/03_training.ipynb #model
 class GAN:
     "A tabular GAN on coded rows; `fit`, `sample` and `to_state`/`from_state` are what every model here offers."
@@ -338,11 +377,13 @@ class GAN:
         gen, critic = (initial_weights(shapes(self.layout_, config), rng) for shapes in (generator_shapes, critic_shapes))
         zeros = np.zeros_like
         state = (gen, critic, zeros(gen), zeros(gen), zeros(critic), zeros(critic), gen)
+        data = gan_data(coded, self.layout_, config, steps, seed)
         state, self.history_ = run_program(
-            gan_program(self.layout_, config), state, gan_data(coded, self.layout_, config, steps, seed), steps=steps,
-            seed=seed, names=GAN_LOSSES, label="GAN", progress=progress, callbacks=callbacks,
-            sampler=lambda state, n, seed=0: self._draw(state[-1], n, seed))
+            gan_program(self.layout_, config), state, data, steps=steps, seed=seed, names=GAN_LOSSES, label="GAN",
+            progress=progress, callbacks=callbacks, sampler=lambda state, n, seed=0: self._draw(state[-1], n, seed))
         self.weights_ = state[-1]
+        if config.calibrate:
+            self.weights_ = calibrate(self.weights_, self.layout_, config, data[3], data[4], seed)
         return self
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
