@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scipy.special import ndtr
+from scipy.special import ndtr, ndtri
 from sklearn.base import clone
 
 from synthheart.data import Column, Schema, heart_schema, infer_schema, load_heart, train_holdout_split, validate
@@ -19,6 +19,7 @@ from synthheart.preprocessing import (
     RankGaussEncoder,
     one_hot,
     quantile_knots,
+    smooth_shares,
 )
 
 SHAPES = ("spread", "heavy tail", "ties", "constant", "two values")
@@ -238,6 +239,48 @@ def test_intervals_partition_the_unit_and_keep_shares(train):
     for value, count in zip(values, counts, strict=True):
         if count > 1:
             assert (made == value).mean() >= count / len(train) - 1e-3
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=120), st.floats(0.5, 10))
+@settings(max_examples=100, deadline=None)
+def test_smoothed_shares_are_shares_and_leave_no_patient_out(train, width):
+    count = np.bincount(train)
+    share = smooth_shares(count, width)
+    assert share.sum() == pytest.approx(1) and (share >= 0).all() and (share[count > 0] > 0).all()
+
+
+def test_a_habit_keeps_its_share_and_an_accident_does_not():
+    rng = np.random.default_rng(0)
+    count = np.bincount(np.clip(rng.normal(100, 15, 300).round().astype(int), 0, 200), minlength=201)
+    twice = count.argmax()
+    assert smooth_shares(count, 5)[twice] < count[twice] / 300
+    count[120] += 100
+    assert smooth_shares(count, 5)[120] == pytest.approx(count[120] / 400, rel=1e-3)
+
+
+@given(st.lists(st.integers(-60, 60), min_size=3, max_size=150), st.integers(0, 2), st.integers(0, 30))
+@settings(max_examples=100, deadline=None)
+def test_every_value_of_a_smoothed_column_comes_back_and_none_leaves_the_range(train, decimals, beyond):
+    values, counts = np.unique(np.array(train) / 10.0**decimals, return_counts=True)
+    limits = (values[0] - beyond, values[-1] + beyond)
+    code = ContinuousCode(values, counts, *limits, decimals, smooth=True)
+    if code._own:  # too few steps to smooth on
+        return
+    low, high = code.interval(values)
+    assert (code.invert(ndtr(ndtri((low + high) / 2))) == values).all()
+    made = code.invert((np.arange(3000) + 0.5) / 3000)
+    assert (np.diff(made) >= 0).all() and made.min() >= limits[0] and made.max() <= limits[1]
+
+
+def test_an_encoder_saved_before_smoothing_decodes_as_it_did():
+    train, _ = heart()
+    arrays, config = RankGaussEncoder().fit(train).to_state()
+    del config["smooth"]
+    old = RankGaussEncoder.from_state(arrays, config)
+    code = old.codes_["chol"]
+    u, x = quantile_knots(code.values, code.counts, code.limits)
+    np.testing.assert_array_equal(code.u, u)
+    np.testing.assert_array_equal(code.x, x)
 
 
 def heart(seed: int = 0) -> tuple[pd.DataFrame, pd.DataFrame]:

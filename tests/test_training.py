@@ -3,13 +3,15 @@ import hashlib
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import FactorAnalysis
 
 from synthheart.gan import BLOCK, GANConfig, Layout, draw_rows
 from synthheart.preprocessing import Coded
-from synthheart.training import GAN, EarlyStopping, Progress
+from synthheart.training import GAN, EarlyStopping, Progress, believed_covariance, factor_covariance
 
 FAST = GANConfig(latent=8, generator=(16,), critic=(16,), steps=30, batch=20)
 
@@ -128,3 +130,38 @@ def test_a_layout_counts_what_the_encoder_makes():
     assert (layout.width, layout.one_hot) == (10, 8)
     assert layout.block_of.tolist() == [0, 0, 0, 1, 2, 2, 2, 2]
     assert layout.level_of.tolist() == [0, 1, 2, 0, 0, 1, 2, 3]
+
+
+def test_covariances_are_believed_as_far_as_they_exceed_chance():
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6))
+    covariance, column = np.cov(rows.T, ddof=0), np.array([0, 1, 2, 3, 3, 4])
+    guess, within = factor_covariance(covariance, column, 1), column[:, None] == column
+    sure, keep = believed_covariance(covariance, np.zeros((6, 6)), column, factors=1)
+    np.testing.assert_allclose(sure, covariance)
+    assert (keep == 1).all()
+    doubted, keep = believed_covariance(covariance, np.full((6, 6), 1e9), column, factors=1, outcome=4)
+    assert (keep[4] == 1).all() and (keep[:4, :4] == 0).all()
+    np.testing.assert_allclose(doubted[within], covariance[within])
+    np.testing.assert_allclose(doubted[5], covariance[5])
+    np.testing.assert_allclose(doubted[:5, :5][~within[:5, :5]], guess[:5, :5][~within[:5, :5]])
+
+
+def test_the_guess_is_that_of_factor_analysis():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(20_000, 2)) @ rng.normal(size=(2, 8)) + rng.normal(size=(20_000, 8))
+    rows /= rows.std(0)
+    second = FactorAnalysis(2, tol=1e-8, max_iter=5000).fit(rows).components_
+    off = ~np.eye(8, dtype=bool)
+    guess = factor_covariance(np.cov(rows.T, ddof=0), np.arange(8), 2, rounds=500)
+    np.testing.assert_allclose(guess[off], (second.T @ second)[off], atol=0.01)
+
+
+def test_shares_are_those_of_train_after_training():
+    rng = np.random.default_rng(2)
+    coded = made_up(300, 2, (3, 2))
+    model = GAN(replace(FAST, calibrate=True)).fit(coded, (3, 2), progress=False)
+    levels = model.sample(40_000, seed=int(rng.integers(9)))[1]
+    for j, k in enumerate((3, 2)):
+        np.testing.assert_allclose(np.bincount(levels[:, j], minlength=k) / 40_000,
+                                   np.bincount(coded.levels[:, j], minlength=k) / 300, atol=0.02)
