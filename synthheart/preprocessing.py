@@ -301,7 +301,9 @@ def smooth_knots(values: np.ndarray, counts: np.ndarray, limits: tuple[float, fl
     That is: no `decimals`, fewer than 3 distinct values, more than `most` steps, or a kernel narrower than half a step
     (Silverman 1986: 0.9 x the smaller of standard deviation and quartile range / 1.34, x n^-1/5).
     """
-    if decimals is None or len(values) < 3:
+    if decimals is None or len(values) < 3 or (values[-1] - values[0]) * 10.0**decimals >= most:
+        return None
+    if max(map(abs, limits)) * 10.0**decimals >= 2**53:  # beyond, steps of one are lost to rounding
         return None
     n, at = counts.sum(), np.rint(values * 10.0**decimals).astype(np.int64)
     low, high = np.quantile(np.repeat(at, counts), [0.25, 0.75])

@@ -416,3 +416,11 @@ def test_a_million_rows_take_about_a_second():
     made = encoder.decode(scores, levels)
     assert process_time() - start < 3  # 0.3 s where it was written; generous, because machines differ
     assert isinstance(encoder.code(made.head(10)), Coded)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("far", [2.0**60, 1e300])
+def test_numbers_too_large_for_a_grid_are_left_unsmoothed(far):
+    values = far * np.array([1.0, 2.0, 3.0, 4.0])
+    code = ContinuousCode(values, np.array([1, 2, 1, 3]), values[0], values[-1], 0, smooth=True)
+    assert code._own
