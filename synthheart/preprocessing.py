@@ -21,8 +21,8 @@ from sklearn.utils.validation import check_is_fitted
 from .data import Column, Schema, dates_from_days, days_since_1970, infer_schema
 
 # %% auto #0
-__all__ = ['MissingImputer', 'NaiveScaler', 'one_hot', 'quantile_knots', 'smooth_shares', 'smooth_knots', 'ContinuousCode',
-           'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
+__all__ = ['MissingImputer', 'NaiveScaler', 'one_hot', 'quantile_knots', 'smooth_curve', 'find_habits', 'smooth_shares',
+           'smooth_knots', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
 
 # %% ../nbs/01_preprocessing.ipynb #dba6b187
 def _noise(dtype: Any) -> float:
@@ -267,29 +267,43 @@ def quantile_knots(values: np.ndarray, counts: np.ndarray, limits: tuple) -> tup
     u, x = np.stack([lower, centre, upper], axis=1), np.stack([left, values, right], axis=1)
     return u[keep], x[keep]
 
+# %% ../nbs/01_preprocessing.ipynb #smooth-curve
+def smooth_curve(count: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """The count that a Gaussian kernel expects at each of equally spaced values [m], and the part a value has in its own.
+
+    width: the kernel's standard deviation, in steps. What falls beyond either end is given back to the inside.
+    """
+    blur = partial(gaussian_filter1d, sigma=width, mode="constant")
+    edge, reach = blur(np.ones(len(count))), int(4 * width + 0.5)  # where the filter cuts its kernel off
+    centre = 1 / np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2).sum()
+    return blur(count.astype(float)) / edge, centre / edge
+
+# %% ../nbs/01_preprocessing.ipynb #find-habits
+def find_habits(count: np.ndarray, width: float) -> np.ndarray:
+    "Mask [m] of the values that are more common than chance explains: Poisson, P below 0.05 / m, the others' curve expected."
+    habit = np.zeros(len(count), bool)
+    while True:
+        curve, _ = smooth_curve(np.where(habit, 0, count), width)
+        more = (count > 2) & (pdtrc(count - 1.0, curve) < 0.05 / len(count)) & ~habit
+        if not more.any():
+            return habit
+        habit |= more
+
 # %% ../nbs/01_preprocessing.ipynb #smooth-shares
 def smooth_shares(count: np.ndarray, width: float) -> np.ndarray:
     """Smoothed shares of equally spaced values, habits kept: float64 [m], sum 1, from their counts [m].
 
-    width: standard deviation of the Gaussian kernel, in steps. Habits: counts that a Poisson variable around the smooth
-    curve exceeds with chance below 0.05 / m. The others: posterior means under a gamma prior around the curve, as wide as
-    their overdispersion (Clayton and Kaldor 1987).
+    width: standard deviation of the kernel, in steps. Values that are no habit get their posterior mean under a gamma
+    prior around the curve, as wide as the counts vary beyond Poisson (Clayton and Kaldor 1987).
     """
-    blur = partial(gaussian_filter1d, sigma=width, mode="constant")
-    edge, own = blur(np.ones(len(count))), blur(np.eye(1, 2 * int(4 * width) + 3, int(4 * width) + 1)[0]).max()
-    habit = np.zeros(len(count), bool)
-    for _ in range(5):
-        rest = np.where(habit, 0.0, count)
-        curve = blur(rest) / edge
-        more = habit | ((count > 2) & (pdtrc(count - 1.0, curve) < 0.05 / len(count)))
-        if (more == habit).all():
-            break
-        habit = more
-    others = np.maximum(curve - own * rest / edge, 1e-9) / (1 - own)  # a value is no witness of its own case
-    excess = ((rest - others)**2 - others)[~habit].sum() / (others[~habit]**2).sum() if (~habit).any() else 0.0
-    excess = max(0.0, excess)  # 0: as even as chance allows
-    share = np.where(habit, 0.0, curve * (1 + rest * excess) / (1 + curve * excess))
-    share = np.where(habit, count, share * (rest.sum() / share.sum() if share.sum() else 0.0)) / count.sum()
+    habit = find_habits(count, width)
+    rest = np.where(habit, 0, count)
+    curve, own = smooth_curve(rest, width)
+    others = np.maximum(curve - own * rest, 1e-9) / np.maximum(1 - own, 1e-9)  # a value is no witness in its own case
+    beyond = ((rest - others)**2 - others)[~habit].sum() / max((others[~habit]**2).sum(), 1e-12)
+    spread = max(0.0, beyond)  # 0: as even as chance allows
+    share = np.where(habit, 0.0, curve * (1 + rest * spread) / (1 + curve * spread))
+    share = np.where(habit, count, share * rest.sum() / max(share.sum(), 1e-12)) / count.sum()
     share = np.where(count > 0, np.maximum(share, 8 * _PAD), share)  # a patient's value can always be coded
     return share / share.sum()
 
@@ -333,19 +347,18 @@ class ContinuousCode:
     limits: tuple[float, float] = field(init=False)  # lowest and highest number that can come back
     u: np.ndarray = field(init=False)  # knots of the quantile function
     x: np.ndarray = field(init=False)
-    _own: bool = field(init=False, repr=False)  # does a shared value own an interval? on a grid every value does
+    smoothed: bool = field(init=False)  # is there a grid to smooth on? then every value of it has an interval
 
     def __post_init__(self) -> None:
         limits = _grid_limits(self.minimum, self.maximum, self.decimals)
         knots = smooth_knots(self.values, self.counts, limits, self.decimals) if self.smooth else None
-        object.__setattr__(self, "_own", len(self.values) > 0 and knots is None)
         if knots:
             u, x = knots
         elif len(self.values):
             u, x = quantile_knots(self.values, self.counts, limits)
         else:  # nothing learned from data: uniform over the public range
             u, x = np.array([0.0, 1.0]), np.array([limits[0] - self.half_step, limits[1] + self.half_step])
-        for name, value in {"limits": limits, "u": u, "x": x}.items():
+        for name, value in {"limits": limits, "u": u, "x": x, "smoothed": knots is not None}.items():
             object.__setattr__(self, name, value)
 
     @property
@@ -356,7 +369,7 @@ class ContinuousCode:
     def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end, float32 [n], of each value's interval; NaN gets (0, 1), new values are interpolated."""
         low, high = np.interp(x - self.half_step, self.x, self.u), np.interp(x + self.half_step, self.x, self.u)
-        if self._own:
+        if len(self.values) and not self.smoothed:
             upper = np.cumsum(self.counts) / self.counts.sum()
             at = np.minimum(np.searchsorted(self.values, x), len(self.values) - 1)
             known = self.values[at] == x
