@@ -69,8 +69,8 @@ class GANConfig:
     adversarial: float = 1.0                      # weight of the game for the generator; 0 leaves moment matching alone
     penalty: float = 1.0                          # weight of the critic's squared input slopes (R1 + R2)
     moments: float = 10.0                         # weight of the gap in means and covariances
-    factors: int = 2                              # hidden patterns that explain covariances between columns by default
-    shrink: float = 1.0                           # pull towards them, in units of chance; 0 believes the table's covariances
+    factors: int = 2                              # hidden patterns guessed behind the covariances between columns
+    shrink: float = 1.0                           # doubt in what they do not explain, 1: as chance has it; 0: none
     outcome: int = -1                             # position of the column whose covariances are believed as they are
     temperature: float = 0.2                      # of the Gumbel-softmax
     average: float = 0.999                        # memory of the averaged generator weights
@@ -84,6 +84,9 @@ class GANConfig:
         for name in ("latent", "batch", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("factors", "shrink"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 # %% ../nbs/02_gan.ipynb #shapes
 def generator_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'CALIBRATION', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam',
-           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'real_rows', 'factor_covariance',
-           'believed_covariance', 'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels',
+           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'factor_covariance', 'believed_covariance',
+           'train_moments', 'real_rows', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels',
            'calibrate', 'GAN']
 
 # %% ../nbs/03_training.ipynb #random
@@ -171,23 +171,6 @@ class EarlyStopping:
             self.waited += 1
         return self.waited >= self.patience
 
-# %% ../nbs/03_training.ipynb #real-rows
-def real_rows(take, data: tuple, layout: Layout, batch: int) -> tf.Tensor:
-    "A batch of encoded real rows: patients with replacement, continuous values anywhere in their interval."
-    import tensorflow as tf
-    low, high, levels = data
-    rows = tf.shape(levels)[0]
-    pick = tf.minimum(tf.cast(take(batch) * tf.cast(rows, tf.float32), tf.int32), rows - 1)
-    parts = []
-    if layout.continuous:
-        floor = tf.gather(low, pick)
-        place = floor + take(batch, layout.continuous) * (tf.gather(high, pick) - floor)
-        parts.append(normals(tf.clip_by_value(place, 1e-6, 1 - 1e-6)))
-    if layout.cardinalities:
-        mine = tf.gather(tf.gather(levels, pick), layout.block_of, axis=1)
-        parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
-    return tf.concat(parts, axis=1)
-
 # %% ../nbs/03_training.ipynb #factor-guess
 def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50) -> np.ndarray:
     """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
@@ -234,10 +217,27 @@ def train_moments(coded: Coded, layout: Layout, config: GANConfig, seed: int, dr
     covariance = np.mean([(t - t.mean(0)).T @ (t - t.mean(0)) / len(t) for t in tables], axis=0)
     if config.shrink:
         squares = np.mean([((t - t.mean(0))**2).T @ (t - t.mean(0))**2 / len(t) for t in tables], axis=0)
-        chance = np.maximum(squares - covariance**2, 0) / len(coded)
+        chance = np.maximum(squares - covariance**2, 0) / len(rows)
         covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.factors, config.shrink,
                                             config.outcome)
     return mean.astype(np.float32), covariance.astype(np.float32)
+
+# %% ../nbs/03_training.ipynb #real-rows
+def real_rows(take, data: tuple, layout: Layout, batch: int) -> tf.Tensor:
+    "A batch of encoded real rows: patients with replacement, continuous values anywhere in their interval."
+    import tensorflow as tf
+    low, high, levels = data
+    rows = tf.shape(levels)[0]
+    pick = tf.minimum(tf.cast(take(batch) * tf.cast(rows, tf.float32), tf.int32), rows - 1)
+    parts = []
+    if layout.continuous:
+        floor = tf.gather(low, pick)
+        place = floor + take(batch, layout.continuous) * (tf.gather(high, pick) - floor)
+        parts.append(normals(tf.clip_by_value(place, 1e-6, 1 - 1e-6)))
+    if layout.cardinalities:
+        mine = tf.gather(tf.gather(levels, pick), layout.block_of, axis=1)
+        parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
+    return tf.concat(parts, axis=1)
 
 # %% ../nbs/03_training.ipynb #gan-step
 GAN_LOSSES = ("critic", "generator", "slope", "moments")
@@ -378,12 +378,15 @@ class GAN:
         zeros = np.zeros_like
         state = (gen, critic, zeros(gen), zeros(gen), zeros(critic), zeros(critic), gen)
         data = gan_data(coded, self.layout_, config, steps, seed)
+        *_, mean, covariance, _ = data
+
+        def finished(weights: np.ndarray) -> np.ndarray:
+            return calibrate(weights, self.layout_, config, mean, covariance, seed) if config.calibrate else weights
+
         state, self.history_ = run_program(
             gan_program(self.layout_, config), state, data, steps=steps, seed=seed, names=GAN_LOSSES, label="GAN",
-            progress=progress, callbacks=callbacks, sampler=lambda state, n, seed=0: self._draw(state[-1], n, seed))
-        self.weights_ = state[-1]
-        if config.calibrate:
-            self.weights_ = calibrate(self.weights_, self.layout_, config, data[3], data[4], seed)
+            progress=progress, callbacks=callbacks, sampler=lambda state, n, seed=0: self._draw(finished(state[-1]), n, seed))
+        self.weights_ = finished(state[-1])
         return self
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:

@@ -130,6 +130,7 @@ def test_a_layout_counts_what_the_encoder_makes():
     assert (layout.width, layout.one_hot) == (10, 8)
     assert layout.block_of.tolist() == [0, 0, 0, 1, 2, 2, 2, 2]
     assert layout.level_of.tolist() == [0, 1, 2, 0, 0, 1, 2, 3]
+    assert layout.column_of.tolist() == [0, 1, 2, 2, 2, 3, 4, 4, 4, 4]
 
 
 def test_covariances_are_believed_as_far_as_they_exceed_chance():
@@ -157,11 +158,25 @@ def test_the_guess_is_that_of_factor_analysis():
     np.testing.assert_allclose(guess[off], (second.T @ second)[off], atol=0.01)
 
 
-def test_shares_are_those_of_train_after_training():
-    rng = np.random.default_rng(2)
+@pytest.mark.parametrize("calibrate", [True, False])
+def test_shares_are_those_of_train_only_where_they_are_set_right(calibrate):
     coded = made_up(300, 2, (3, 2))
-    model = GAN(replace(FAST, calibrate=True)).fit(coded, (3, 2), progress=False)
-    levels = model.sample(40_000, seed=int(rng.integers(9)))[1]
-    for j, k in enumerate((3, 2)):
-        np.testing.assert_allclose(np.bincount(levels[:, j], minlength=k) / 40_000,
-                                   np.bincount(coded.levels[:, j], minlength=k) / 300, atol=0.02)
+    rare = np.arange(300) < 30
+    coded.levels[:] = np.where(rare[:, None], coded.levels, 0)  # nine tenths have the first level
+    model = GAN(replace(FAST, calibrate=calibrate, steps=5)).fit(coded, (3, 2), progress=False)
+    levels = model.sample(40_000, seed=1)[1]
+    off = max(np.abs(np.bincount(levels[:, j], minlength=k) / 40_000 - np.bincount(coded.levels[:, j], minlength=k) / 300).max()
+              for j, k in enumerate((3, 2)))
+    assert (off < 0.02) == calibrate
+
+
+def test_what_a_callback_samples_at_the_last_step_is_what_the_model_samples():
+    seen = []
+    model = GAN(FAST).fit(made_up(60, 2, (3, 2)), (3, 2), progress=False, callbacks=[lambda look: seen.append(look.sample(50, seed=4))])
+    for a, b in zip(seen[-1], model.sample(50, seed=4), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_negative_doubt_is_refused():
+    with pytest.raises(ValueError, match="shrink must not be negative, got -0.1"):
+        GANConfig(shrink=-0.1)
