@@ -8,12 +8,11 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.linalg import eigh
 from tqdm import tqdm
 
 from .gan import (BLOCK, GANConfig, Layout, critic_loss, critic_shapes, draw_rows, expected_rows, generate,
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'CALIBRATION', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam',
-           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'factor_covariance', 'believed_covariance',
+           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'outcome_covariance', 'believed_covariance',
            'train_moments', 'real_rows', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels',
            'calibrate', 'GAN']
 
@@ -171,32 +170,25 @@ class EarlyStopping:
             self.waited += 1
         return self.waited >= self.patience
 
-# %% ../nbs/03_training.ipynb #factor-guess
-def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50) -> np.ndarray:
-    """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
+# %% ../nbs/03_training.ipynb #outcome-guess
+def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int) -> np.ndarray:
+    """The covariances [width, width] that follow from each column's own relation with column `outcome`.
 
-    column: [width] the column each coordinate belongs to; covariances within one are not looked at. Iterated principal
-    factors (Harman 1976), on correlations.
+    column: [width] the column each coordinate belongs to. Of a discrete outcome: the covariance of its classes' means; of
+    a continuous one: what linear regression explains; of none (-1): zeros.
     """
-    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-6))
-    seen, own = covariance / np.outer(scale, scale), column[:, None] == column
-    top, guess = (max(0, len(scale) - factors), len(scale) - 1), np.zeros_like(seen)
-    for _ in range(rounds if factors else 0):
-        values, vectors = eigh(np.where(own, guess, seen), subset_by_index=top)
-        before, guess = guess, vectors * np.maximum(values, 0) @ vectors.T
-        if np.abs(guess - before).max() < 1e-4:
-            break
-    return guess * np.outer(scale, scale)
+    own = column == outcome
+    return covariance[:, own] @ np.linalg.pinv(covariance[np.ix_(own, own)], rcond=1e-6, hermitian=True) @ covariance[own]
 
 # %% ../nbs/03_training.ipynb #believe
-def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.ndarray, factors: int = 2,
-                        shrink: float = 1.0, outcome: int = -1) -> tuple[np.ndarray, np.ndarray]:
-    """Covariances pulled towards a few patterns, and the share of each pair's own evidence kept [columns, columns].
+def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.ndarray, outcome: int = -1,
+                        shrink: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances pulled towards what the outcome explains, and the share of each pair's own evidence kept [columns, columns].
 
     chance: variance of each covariance from sample to sample [width, width]; `shrink` times it counts as chance.
     Positive-part James-Stein, a pair of columns at a time; pairs with column `outcome` are kept whole.
     """
-    guess = factor_covariance(covariance, column, factors)
+    guess = outcome_covariance(covariance, column, outcome)
     block = (column[:, None] == np.arange(column.max() + 1)).astype(float)
     spread = np.maximum(np.diag(covariance), 1e-6)
     weight = 1 / np.outer(spread, spread)  # as correlations: a unit must not decide
@@ -218,8 +210,7 @@ def train_moments(coded: Coded, layout: Layout, config: GANConfig, seed: int, dr
     if config.shrink:
         squares = np.mean([((t - t.mean(0))**2).T @ (t - t.mean(0))**2 / len(t) for t in tables], axis=0)
         chance = np.maximum(squares - covariance**2, 0) / len(rows)
-        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.factors, config.shrink,
-                                            config.outcome)
+        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.outcome, config.shrink)
     return mean.astype(np.float32), covariance.astype(np.float32)
 
 # %% ../nbs/03_training.ipynb #real-rows
@@ -284,7 +275,7 @@ def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: 
 def gan_program(layout: Layout, config: GANConfig):
     "The compiled game; kept, so that a second fit of the same shape does not compile again."
     # how long to train and which moments to meet are no part of the program
-    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False))
+    return _gan_program(layout, replace(config, steps=1, shrink=0.0, outcome=-1, calibrate=False))
 
 
 @functools.lru_cache(maxsize=32)
@@ -420,7 +411,8 @@ class GAN:
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> GAN:
         "The inverse of `to_state`."
-        model = cls(GANConfig(**config["gan"]))
+        known = {f.name for f in fields(GANConfig)}  # a file of an earlier version may name a choice of training that is gone
+        model = cls(GANConfig(**{name: value for name, value in config["gan"].items() if name in known}))
         model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
         model.weights_ = np.asarray(arrays["weights"], np.float32)
         return model
