@@ -62,7 +62,7 @@ class GANConfig:
     critic: tuple[int, ...] = (64, 64)            # widths of the critic's
     batch: int = 100                              # rows a step
     steps: int = 300                              # training steps where `epochs` is not given (up to 1,000 rows)
-    learning_rate: float = 5e-3                   # Adam's at the start; it falls in a line to a fiftieth
+    learning_rate: float = 1e-2                   # Adam's at the start; it falls in a line to a fiftieth
     beta1: float = 0.5                            # Adam's memory of the slope
     beta2: float = 0.9                            # Adam's memory of its square
     loss: str = "relativistic"                    # or "classic": Goodfellow's, non-saturating
@@ -70,7 +70,8 @@ class GANConfig:
     penalty: float = 1.0                          # weight of the critic's squared input slopes (R1 + R2)
     moments: float = 10.0                         # weight of the gap in means and covariances
     outcome: int = -1                             # position of the column that the others' relations are guessed from
-    shrink: float = 1.0                           # doubt in relations it does not explain, 1: as chance has it; 0: none
+    factors: int = 1                              # hidden patterns guessed beside it
+    shrink: float = 1.0                           # doubt in relations they do not explain, 1: as chance has it; 0: none
     temperature: float = 0.2                      # of the Gumbel-softmax
     average: float = 0.999                        # memory of the averaged generator weights
     calibrate: bool = True                        # set means and shares right after training
@@ -83,8 +84,9 @@ class GANConfig:
         for name in ("latent", "batch", "steps"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.shrink < 0:
-            raise ValueError(f"shrink must not be negative, got {self.shrink}")
+        for name in ("factors", "shrink"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
 
 # %% ../nbs/02_gan.ipynb #shapes
 def generator_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:
@@ -211,29 +213,21 @@ def critic_loss(weights: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: La
 
 # %% ../nbs/02_gan.ipynb #moment-gap
 def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    "Mean [width] and covariance [width, width] of encoded rows; unbiased, from two rows on."
+    "Mean [width] and covariance [width, width] of encoded rows."
     tf = _tf()
     mean = tf.reduce_mean(rows, axis=0)
     centred = rows - mean
-    return mean, tf.matmul(centred, centred, transpose_a=True) / tf.cast(tf.maximum(tf.shape(rows)[0] - 1, 1), tf.float32)
+    return mean, tf.matmul(centred, centred, transpose_a=True) / tf.cast(tf.shape(rows)[0], tf.float32)
 
 
 def moment_gap(target: tuple[tf.Tensor, tf.Tensor], fake: tf.Tensor, layout: Layout) -> tf.Tensor:
-    """Squared gap of means and covariances from `target`, a (mean, covariance); a scalar. `fake`: of `expected_rows`.
-
-    What chance adds to the squares in a batch is taken off, to first order in 1 / rows: where the gap is 0 the charge is
-    about 0 on average, and at times below.
-    """
+    "Squared gap of means and covariances from `target`, a (mean, covariance); a scalar. `fake`: of `expected_rows`."
     tf = _tf()
     mean, covariance = moments(fake)
-    rows = tf.cast(tf.shape(fake)[0], tf.float32)
-    squares = (fake - mean)**2
-    chance = (tf.matmul(squares, squares, transpose_a=True) / rows - covariance**2) / rows  # variances of the covariances
     # The levels of one column exclude each other: their covariances follow from their means, and need no meeting.
     column = layout.column_of
     counts = (column[:, None] != column) | (column < layout.continuous)
-    means = (mean - target[0])**2 - tf.linalg.diag_part(covariance) / rows
-    return tf.reduce_sum(means) + tf.reduce_sum(counts * ((covariance - target[1])**2 - chance))
+    return tf.reduce_sum((mean - target[0])**2) + tf.reduce_sum(counts * (covariance - target[1])**2)
 
 # %% ../nbs/02_gan.ipynb #generator-loss
 def generator_loss(critic: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: Layout, config: GANConfig,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.linalg import eigh
 from tqdm import tqdm
 
 from .gan import (BLOCK, GANConfig, Layout, critic_loss, critic_shapes, draw_rows, expected_rows, generate,
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'CALIBRATION', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam',
-           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'outcome_covariance', 'believed_covariance',
-           'train_moments', 'real_rows', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'hard_levels',
-           'calibrate', 'GAN']
+           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'outcome_covariance', 'factor_covariance',
+           'guessed_covariance', 'believed_covariance', 'train_moments', 'real_rows', 'gan_step', 'gan_data',
+           'gan_program', 'gan_sampler', 'hard_levels', 'calibrate', 'GAN']
 
 # %% ../nbs/03_training.ipynb #random
 def uniforms(seed: tf.Tensor, counter: tf.Tensor, size: int) -> tf.Tensor:
@@ -180,15 +181,43 @@ def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int)
     own = column == outcome
     return covariance[:, own] @ np.linalg.pinv(covariance[np.ix_(own, own)], rcond=1e-6, hermitian=True) @ covariance[own]
 
+# %% ../nbs/03_training.ipynb #factor-guess
+def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50) -> np.ndarray:
+    """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
+
+    column: [width] the column each coordinate belongs to; covariances within one are not looked at. Iterated principal
+    factors (Harman 1976), on correlations.
+    """
+    scale = np.sqrt(np.maximum(np.diag(covariance), 1e-6))
+    seen, own = covariance / np.outer(scale, scale), column[:, None] == column
+    top, guess = (max(0, len(scale) - factors), len(scale) - 1), np.zeros_like(seen)
+    for _ in range(rounds if factors else 0):
+        values, vectors = eigh(np.where(own, guess, seen), subset_by_index=top)
+        before, guess = guess, vectors * np.maximum(values, 0) @ vectors.T
+        if np.abs(guess - before).max() < 1e-4:
+            break
+    return guess * np.outer(scale, scale)
+
+# %% ../nbs/03_training.ipynb #guess
+def guessed_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int = -1, factors: int = 1) -> np.ndarray:
+    """The covariances [width, width] between columns that column `outcome` and `factors` hidden patterns explain.
+
+    The patterns are looked for in what the outcome leaves; without an outcome (-1), in everything.
+    """
+    explained, others = outcome_covariance(covariance, column, outcome), column != outcome
+    left = np.ix_(others, others)
+    explained[left] += factor_covariance((covariance - explained)[left], column[others], factors)
+    return explained
+
 # %% ../nbs/03_training.ipynb #believe
 def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.ndarray, outcome: int = -1,
-                        shrink: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
-    """Covariances pulled towards what the outcome explains, and the share of each pair's own evidence kept [columns, columns].
+                        factors: int = 1, shrink: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Covariances pulled towards `guessed_covariance`, and the share of each pair's own evidence kept [columns, columns].
 
     chance: variance of each covariance from sample to sample [width, width]; `shrink` times it counts as chance.
     Positive-part James-Stein, a pair of columns at a time; pairs with column `outcome` are kept whole.
     """
-    guess = outcome_covariance(covariance, column, outcome)
+    guess = guessed_covariance(covariance, column, outcome, factors)
     block = (column[:, None] == np.arange(column.max() + 1)).astype(float)
     spread = np.maximum(np.diag(covariance), 1e-6)
     weight = 1 / np.outer(spread, spread)  # as correlations: a unit must not decide
@@ -210,7 +239,8 @@ def train_moments(coded: Coded, layout: Layout, config: GANConfig, seed: int, dr
     if config.shrink:
         squares = np.mean([((t - t.mean(0))**2).T @ (t - t.mean(0))**2 / len(t) for t in tables], axis=0)
         chance = np.maximum(squares - covariance**2, 0) / len(rows)
-        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.outcome, config.shrink)
+        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.outcome, config.factors,
+                                            config.shrink)
     return mean.astype(np.float32), covariance.astype(np.float32)
 
 # %% ../nbs/03_training.ipynb #real-rows
@@ -275,7 +305,7 @@ def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: 
 def gan_program(layout: Layout, config: GANConfig):
     "The compiled game; kept, so that a second fit of the same shape does not compile again."
     # how long to train and which moments to meet are no part of the program
-    return _gan_program(layout, replace(config, steps=1, shrink=0.0, outcome=-1, calibrate=False))
+    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False))
 
 
 @functools.lru_cache(maxsize=32)

@@ -7,11 +7,20 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from sklearn.decomposition import FactorAnalysis
 from sklearn.linear_model import LinearRegression
 
-from synthheart.gan import BLOCK, GANConfig, Layout, draw_rows, moment_gap
+from synthheart.gan import BLOCK, GANConfig, Layout, draw_rows
 from synthheart.preprocessing import Coded
-from synthheart.training import GAN, EarlyStopping, Progress, believed_covariance, outcome_covariance
+from synthheart.training import (
+    GAN,
+    EarlyStopping,
+    Progress,
+    believed_covariance,
+    factor_covariance,
+    guessed_covariance,
+    outcome_covariance,
+)
 
 FAST = GANConfig(latent=8, generator=(16,), critic=(16,), steps=30, batch=20)
 
@@ -137,7 +146,7 @@ def test_covariances_are_believed_as_far_as_they_exceed_chance():
     rng = np.random.default_rng(0)
     rows = rng.normal(size=(500, 6)) @ rng.normal(size=(6, 6))
     covariance, column = np.cov(rows.T, ddof=0), np.array([0, 1, 2, 3, 3, 4])
-    guess, within = outcome_covariance(covariance, column, 4), column[:, None] == column
+    guess, within = guessed_covariance(covariance, column, 4, 1), column[:, None] == column
     sure, keep = believed_covariance(covariance, np.zeros((6, 6)), column, outcome=4)
     np.testing.assert_allclose(sure, covariance)
     assert (keep == 1).all()
@@ -146,7 +155,7 @@ def test_covariances_are_believed_as_far_as_they_exceed_chance():
     np.testing.assert_allclose(doubted[within], covariance[within])
     np.testing.assert_allclose(doubted[5], covariance[5])
     np.testing.assert_allclose(doubted[:5, :5][~within[:5, :5]], guess[:5, :5][~within[:5, :5]])
-    assert (believed_covariance(covariance, np.full((6, 6), 1e9), column)[0][~within] == 0).all()  # no outcome, no guess
+    assert (believed_covariance(covariance, np.full((6, 6), 1e9), column, factors=0)[0][~within] == 0).all()  # no guess at all
 
 
 @pytest.mark.parametrize("outcome", [np.array([0]), np.array([0, 1, 2])])
@@ -159,23 +168,22 @@ def test_the_guess_is_what_regression_on_the_outcome_explains(outcome):
     np.testing.assert_allclose(outcome_covariance(np.cov(rows.T, ddof=0), column, 0), np.cov(second.T, ddof=0), atol=1e-9)
 
 
-def test_the_moment_gap_is_right_on_average_and_the_plain_square_is_not():
-    rng = np.random.default_rng(2)
-    mixing, layout = rng.normal(size=(5, 5)), Layout(5)
-    target = np.zeros(5, np.float32), (mixing.T @ mixing).astype(np.float32) + np.eye(5, dtype=np.float32) / 5
-    batches = [(rng.normal(size=(100, 5)) @ mixing + 0.1).astype(np.float32) for _ in range(3000)]
-    ours = np.array([float(moment_gap(target, batch, layout)) for batch in batches])
-    plain = np.array([(batch.mean(0)**2).sum() + ((np.cov(batch.T) - target[1])**2).sum() for batch in batches])
-    truth, error = 5 * 0.1**2 + 5 * 0.2**2, 4 * ours.std() / np.sqrt(len(ours))
-    # what is taken off is itself estimated from the batch: 4 / rows of it is missing (normal rows, to first order)
-    assert abs(ours.mean() - truth) < error + 4 / 100 * (plain.mean() - truth)
-    assert plain.mean() - truth > 4 * error
+def test_hidden_patterns_are_those_of_factor_analysis():
+    rng = np.random.default_rng(1)
+    rows = rng.normal(size=(20_000, 2)) @ rng.normal(size=(2, 8)) + rng.normal(size=(20_000, 8))
+    rows /= rows.std(0)
+    second = FactorAnalysis(2, tol=1e-8, max_iter=5000).fit(rows).components_
+    off = ~np.eye(8, dtype=bool)
+    covariance = np.cov(rows.T, ddof=0)
+    guess = factor_covariance(covariance, np.arange(8), 2, rounds=500)
+    np.testing.assert_allclose(guess[off], (second.T @ second)[off], atol=0.01)
+    np.testing.assert_allclose(guessed_covariance(covariance, np.arange(8), -1, 2)[off], guess[off], atol=0.01)
 
 
 def test_a_file_with_a_choice_of_training_that_is_gone_still_samples():
     model = GAN(FAST).fit(made_up(30, 2, (3, 2)), (3, 2), progress=False)
     arrays, config = model.to_state()
-    old = GAN.from_state(arrays, config | {"gan": config["gan"] | {"factors": 2}})
+    old = GAN.from_state(arrays, config | {"gan": config["gan"] | {"no longer": 2}})
     np.testing.assert_array_equal(old.sample(20)[0], model.sample(20)[0])
 
 
