@@ -69,7 +69,7 @@ class GANConfig:
     adversarial: float = 1.0                      # weight of the game for the generator; 0 leaves moment matching alone
     penalty: float = 1.0                          # weight of the critic's squared input slopes (R1 + R2)
     moments: float = 10.0                         # weight of the gap in means and covariances
-    outcome: int = -1                             # position of the column that the others' relations are guessed from
+    outcome: int = -1                             # position of the column whose relations are believed, and the others' guessed from
     factors: int = 1                              # hidden patterns guessed beside it
     shrink: float = 1.0                           # doubt in relations they do not explain, 1: as chance has it; 0: none
     temperature: float = 0.2                      # of the Gumbel-softmax

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -441,8 +441,7 @@ class GAN:
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> GAN:
         "The inverse of `to_state`."
-        known = {f.name for f in fields(GANConfig)}  # a file of an earlier version may name a choice of training that is gone
-        model = cls(GANConfig(**{name: value for name, value in config["gan"].items() if name in known}))
+        model = cls(GANConfig(**config["gan"]))
         model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
         model.weights_ = np.asarray(arrays["weights"], np.float32)
         return model

@@ -180,13 +180,6 @@ def test_hidden_patterns_are_those_of_factor_analysis():
     np.testing.assert_allclose(guessed_covariance(covariance, np.arange(8), -1, 2)[off], guess[off], atol=0.01)
 
 
-def test_a_file_with_a_choice_of_training_that_is_gone_still_samples():
-    model = GAN(FAST).fit(made_up(30, 2, (3, 2)), (3, 2), progress=False)
-    arrays, config = model.to_state()
-    old = GAN.from_state(arrays, config | {"gan": config["gan"] | {"no longer": 2}})
-    np.testing.assert_array_equal(old.sample(20)[0], model.sample(20)[0])
-
-
 @pytest.mark.parametrize("calibrate", [True, False])
 def test_shares_are_those_of_train_only_where_they_are_set_right(calibrate):
     coded = made_up(300, 2, (3, 2))
