@@ -7,6 +7,7 @@
 # make readme            README.md from nbs/index.ipynb
 # make reference         reports/reference/ and README.md from a new report
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into reports/reference/ (20 minutes; installs CTGAN apart)
+# make verdict           every model on a hundred splits, into reports/reference/verdict.csv (an hour; goes on where it was stopped)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (an hour)
 # make clean             remove what was built; make distclean removes .venv too
 #
@@ -15,7 +16,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab readme reference bench recipes clean distclean
+.PHONY: report share test lint lab readme reference bench verdict recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -63,6 +64,10 @@ $(VENV)-peer/.ready: | $(PY)
 
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'
+
+verdict: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.verdict import measure_verdict; measure_verdict("reports/reference/verdict.csv")'
+	$(MAKE) readme
 
 clean:
 	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
