@@ -5,6 +5,7 @@
 # %% ../nbs/12b_verdict.ipynb #imports
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -125,12 +126,15 @@ def plot_luck(means: pd.DataFrame, fresh: pd.Series, ten: pd.Series) -> plt.Figu
     for ax, (name, words) in zip(axes.flat, MEASURES.items(), strict=True):
         sign, target = TARGETS[name]
         inside = (means[name] <= target if sign == "<=" else means[name] >= target)
-        bins = np.linspace(min(means[name].min(), target, ten[name]), max(means[name].max(), target, ten[name]), 41)
+        edge = max(abs(part - target) for part in (means[name].min(), means[name].max(), ten[name]))
+        bins = target + edge * np.linspace(-1, 1, 61)    # a bin ends at the target
+        shown = [means[name].min(), means[name].max(), target, ten[name]]
         ax.hist([means[name][inside], means[name][~inside]], bins, stacked=True, color=["#0072B2", "#D55E00"])
         ax.axvline(target, color="black", ls="--", lw=2)
         ax.axvline(fresh[name], color="#666666", lw=2)
         ax.plot(ten[name], ax.get_ylim()[1] * 0.05, "^", ms=13, color="black", mec="white", zorder=5)
         ax.set(xlabel=words, yticks=[], title=f"{inside.mean():.0%} of the draws meet {'≤' if sign == '<=' else '≥'} {target:g}")
+        ax.set_xlim(min(shown) - edge / 20, max(shown) + edge / 20)
         ax.spines[["top", "right", "left"]].set_visible(False)
     handles = [plt.Line2D([], [], color="black", ls="--", lw=2), plt.Line2D([], [], color="#666666", lw=2),
                plt.Line2D([], [], color="black", marker="^", ls="", ms=11)]
@@ -159,17 +163,18 @@ def against(table: pd.DataFrame, other: str, model: str = "gan", train_rows: int
 # %% ../nbs/12b_verdict.ipynb #forest
 def plot_against(table: pd.DataFrame, others: list[str]) -> plt.Figure:
     "Differences of the GAN from each of `others`, with both intervals; right of zero is worse, except for coverage."
-    figure, axes = plt.subplots(1, 4, figsize=(13, 0.7 * len(others) + 1.8), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, 4, figsize=(12, 0.7 * len(others) + 2.2), sharey=True, layout="constrained")
     for ax, (name, words) in zip(axes, MEASURES.items(), strict=True):
         for y, other in enumerate(others):
             row = against(table, other).loc[name]
             better = row.difference < 0 if name != "coverage" else row.difference > 0
             colour = "#0072B2" if better else "#D55E00"
             ax.hlines(y, row.difference - row.half_others, row.difference + row.half_others, color=colour, lw=1.5)
-            ax.hlines(y, row.difference - row.half, row.difference + row.half, color=colour, lw=7, alpha=0.6)
-            ax.plot(row.difference, y, "o" if better else "s", color=colour, ms=8, mec="white")
+            ax.hlines(y, row.difference - row.half, row.difference + row.half, color=colour, lw=9, alpha=0.5)
+            ax.plot(row.difference, y, "o" if better else "s", color=colour, ms=7, mec="white")
         ax.axvline(0, color="#666666", lw=1, ls=":")
-        ax.set_xlabel(words.replace(" (", "\n("))
+        ax.locator_params(axis="x", nbins=4)
+        ax.set_xlabel(textwrap.fill(words, 20))
         ax.set_title("more is better" if name == "coverage" else "less is better", fontsize=12)
         ax.spines[["top", "right", "left"]].set_visible(False)
     axes[0].set_yticks(range(len(others)), [f"minus {o}" for o in others])
