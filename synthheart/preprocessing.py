@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,8 @@ from .data import Column, Schema, dates_from_days, days_since_1970, infer_schema
 
 # %% auto #0
 __all__ = ['MissingImputer', 'NaiveScaler', 'one_hot', 'quantile_knots', 'smooth_curve', 'find_habits', 'smooth_shares',
-           'smooth_knots', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
+           'smooth_knots', 'interpolator', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder',
+           'RankGaussEncoder']
 
 # %% ../nbs/01_preprocessing.ipynb #dba6b187
 def _noise(dtype: Any) -> float:
@@ -333,6 +335,32 @@ def smooth_knots(values: np.ndarray, counts: np.ndarray, limits: tuple[float, fl
     u = np.concatenate([[0.0], np.cumsum(smooth_shares(count, width))])
     return u / u[-1], (np.arange(first, last + 2) - 0.5) * 10.0**-decimals
 
+# %% ../nbs/01_preprocessing.ipynb #interpolator
+def interpolator(at: np.ndarray, values: np.ndarray, most: int = 64) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that gives what `np.interp(u, at, values)` gives, bit for bit and faster where knots lie evenly.
+
+    at: float64 [m], rising from 0 to 1. It looks up the last knot before a cell of a fine grid and walks at most `most`
+    knots from there, where np.interp searches among all; with more knots in a cell it is np.interp.
+    """
+    cells = 1 << min(16, 4 + len(at).bit_length())
+    first = np.searchsorted(at, np.arange(cells + 1) / cells, "right") - 1
+    if np.diff(first).max() > most:
+        return lambda u: np.interp(u, at, values)
+    following = np.append(at[1:], np.inf)
+    with np.errstate(divide="ignore", invalid="ignore"):  # between knots at one place nothing lies
+        slope = np.append(np.diff(values) / np.diff(at), 0.0)
+
+    def between(u: np.ndarray) -> np.ndarray:
+        u = np.asarray(u, np.float64)
+        j = first[(u * cells).astype(np.int64)]
+        walking = np.flatnonzero(following[j] <= u)
+        while len(walking):
+            j[walking] += 1
+            walking = walking[following[j[walking]] <= u[walking]]
+        return slope[j] * (u - at[j]) + values[j]
+
+    return between
+
 # %% ../nbs/01_preprocessing.ipynb #87301b34
 @dataclass(frozen=True, eq=False)
 class ContinuousCode:
@@ -361,6 +389,10 @@ class ContinuousCode:
         for name, value in {"limits": limits, "u": u, "x": x, "smoothed": knots is not None}.items():
             object.__setattr__(self, name, value)
 
+    @cached_property
+    def _between(self) -> Callable[[np.ndarray], np.ndarray]:
+        return interpolator(self.u, self.x)
+
     @property
     def half_step(self) -> float:
         """Half of the last decimal: 0.5 for whole numbers, 0 where values are not rounded."""
@@ -383,7 +415,7 @@ class ContinuousCode:
 
     def invert(self, u: np.ndarray) -> np.ndarray:
         """The value at each u in (0, 1): float64 [n], rounded to the decimals, inside the range."""
-        x = np.interp(u, self.u, self.x)
+        x = self._between(u)
         if self.decimals is not None:
             x = np.round(x, self.decimals)
         return np.clip(x, *self.limits) + 0.0  # no negative zeros

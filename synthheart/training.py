@@ -330,7 +330,11 @@ def _gan_sampler(layout, config):
     def stream(weights, seed, block):
         return rows(weights, tf.reshape(uniforms(seed, block + SAMPLING, BLOCK * width), (BLOCK, width)))
 
-    return tuple(tf.function(f, jit_compile=True, autograph=False) for f in (stream, rows))
+    weights = tf.TensorSpec([sum(int(np.prod(s)) for s in generator_shapes(layout, config))])
+    number, given = tf.TensorSpec([], tf.int64), tf.TensorSpec([BLOCK, width])
+    # Concrete functions: a call need not compare its arguments with those of earlier calls.
+    return tuple(tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*kinds)
+                 for f, kinds in ((stream, (weights, number, number)), (rows, (weights, given))))
 
 
 SAMPLING = 1 << 40  # counters of sampling start here, far from those of training

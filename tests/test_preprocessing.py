@@ -17,6 +17,7 @@ from synthheart.preprocessing import (
     MissingImputer,
     NaiveScaler,
     RankGaussEncoder,
+    interpolator,
     one_hot,
     quantile_knots,
     smooth_shares,
@@ -423,3 +424,17 @@ def test_numbers_too_large_for_a_grid_are_left_unsmoothed(far):
     values = far * np.array([1.0, 2.0, 3.0, 4.0])
     code = ContinuousCode(values, np.array([1, 2, 1, 3]), values[0], values[-1], 0, smooth=True)
     assert not code.smoothed
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.floats(0, 1, width=32), max_size=40), st.integers(0, 2**32 - 1))
+def test_the_fast_interpolation_is_numpys_to_the_bit(inner, seed):
+    at = np.sort(np.array([0.0, *inner, 1.0]))
+    rng = np.random.default_rng(seed)
+    values = np.sort(rng.normal(0, 100, len(at)))
+    u = np.concatenate([rng.random(100), at, np.nextafter(at, 0), np.nextafter(at, 1)])
+    u = u[(u >= 0) & (u <= 1)]
+    np.testing.assert_array_equal(interpolator(at, values)(u), np.interp(u, at, values))
+    crowd = np.sort(np.concatenate([at, np.linspace(0.5, 0.5 + 1e-9, 100)]))    # too many in a cell: np.interp itself
+    heights = np.linspace(0, 1, len(crowd))
+    np.testing.assert_array_equal(interpolator(crowd, heights)(u), np.interp(u, crowd, heights))
