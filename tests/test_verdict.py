@@ -1,10 +1,13 @@
 """The verdict: what is summed up, what is counted as met, and that a stopped measurement goes on."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from synthheart import verdict
+from synthheart.comparison import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME
 from synthheart.data import load_heart, train_holdout_split
 from synthheart.privacy import ATTACKS
 from synthheart.verdict import (
@@ -13,6 +16,7 @@ from synthheart.verdict import (
     TARGETS,
     TEN,
     against,
+    contestants,
     measure_splits,
     measure_verdict,
     met,
@@ -115,3 +119,13 @@ def test_a_stopped_verdict_goes_on_where_it_was(tmp_path, monkeypatch):
     assert table.split.is_unique and len(table) == 34
     pd.testing.assert_frame_equal(pd.read_csv(path), table, check_dtype=False)
     assert len(measure_verdict(path, splits=24)) == 34 and len(asked) == 5
+
+
+def test_the_files_verdict_is_whole():
+    table = pd.read_csv(Path(__file__).parents[1] / "reports" / "reference" / "verdict.csv")
+    models = [*contestants(), INDEPENDENT_NAME, FLOOR_NAME, COPY_NAME]
+    splits = [*range(TEN, TEN + 10), *range(FRESH, FRESH + 100)]
+    assert sorted(zip(table.model, table.split, strict=True)) == sorted((m, s) for m in models for s in splits)
+    assert table[list(KEPT)].notna().all(axis=None)
+    copies = table[table.model == COPY_NAME]
+    assert (copies.copies_train == 1).all() and (copies.membership_distance > 0.95).all()    # the attacks work
