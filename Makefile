@@ -8,7 +8,7 @@
 # make reference         reports/reference/ and README.md from a new report
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into reports/reference/ (20 minutes; installs CTGAN apart)
 # make verdict           every model on a hundred splits, into reports/reference/verdict.csv (half an hour; goes on where it was stopped)
-# make recipes           every recipe of the appendix, into reports/reference/recipes.csv (an hour)
+# make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make clean             remove what was built; make distclean removes .venv too
 #
 # Both main commands install what they need into .venv, under the versions of constraints.txt.
