@@ -6,20 +6,21 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .comparison import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME, Generator, compare
+from .comparison import Generator, compare, corrected_t_test
 from .data import heart_schema, infer_schema, write_whole
+from .evaluation import BAD, FLOOR, REAL
 from .privacy import ATTACKS
 
 # %% auto #0
 __all__ = ['FRESH', 'TEN', 'KEPT', 'MEASURES', 'TARGETS', 'sequential_trees', 'contestants', 'measure_splits', 'measure_verdict',
-           'verdict_means', 'met', 'ten_split_means', 'plot_luck', 'against', 'plot_against']
+           'measures', 'verdict_means', 'met', 'ten_split_means', 'plot_luck', 'against', 'plot_against']
 
 # %% ../nbs/12b_verdict.ipynb #trees
 def sequential_trees(train: pd.DataFrame, n: int, seed: int, leaf: int = 5) -> pd.DataFrame:
@@ -50,17 +51,17 @@ def sequential_trees(train: pd.DataFrame, n: int, seed: int, leaf: int = 5) -> p
         made[column] = drawn
     return made
 
-# %% ../nbs/12b_verdict.ipynb #measure
+# %% ../nbs/12b_verdict.ipynb #kept
 FRESH, TEN = 1000, 0    # first seed of the splits that no choice has seen, and of the protocol's ten
 KEPT = ("column_shapes", "column_pairs", "c2st_auc", "coverage", "tstr_auc", "trtr_auc", "invalid_share", "copies_train",
         "copies_holdout", *ATTACKS)
 
-
+# %% ../nbs/12b_verdict.ipynb #contestants
 def contestants() -> dict[str, Generator]:
     "The default GAN and what it is held against."
     return {"gan": "gan", "copula": "copula", "rnn": "rnn", "vae": "vae", "chain of trees": sequential_trees}
 
-
+# %% ../nbs/12b_verdict.ipynb #measure
 def measure_splits(models: Mapping[str, Generator], first: int, splits: int, draws: int = 2, n_jobs: int = -1) -> pd.DataFrame:
     "One row a model and split with the metrics of `KEPT`; the splits' seeds are `first` and the following."
     runs = compare(models, splits=splits, seed=first, draws=draws, schema=heart_schema(), n_jobs=n_jobs).runs
@@ -68,7 +69,7 @@ def measure_splits(models: Mapping[str, Generator], first: int, splits: int, dra
     wide = wide.reindex(columns=list(KEPT)).loc[list(dict.fromkeys(runs.model))].reset_index()
     return wide.assign(split=wide.split + first).rename_axis(columns=None)
 
-
+# %% ../nbs/12b_verdict.ipynb #measure-all
 def measure_verdict(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd.DataFrame:
     """Measure the contestants on the protocol's ten splits and on `splits` fresh ones, into the CSV at `path`.
 
@@ -85,27 +86,30 @@ def measure_verdict(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd
         write_whole(path, table.to_csv(index=False, lineterminator="\n"))
     return table
 
-# %% ../nbs/12b_verdict.ipynb #summarise
+# %% ../nbs/12b_verdict.ipynb #targets
 MEASURES = {"told apart": "told from real patients (AUC)", "utility lost": "outcome: AUC lost to real training rows",
             "worst attack": "train patients found, worst attack (AUC)", "coverage": "holdout patients covered (share)"}
 # Set before the work began, as means over ten splits; `>=` where more is better.
 TARGETS = {"told apart": ("<=", 0.57), "utility lost": ("<=", 0.005), "worst attack": ("<=", 0.54), "coverage": (">=", 0.95)}
 
+# %% ../nbs/12b_verdict.ipynb #measures
+def measures(values: pd.DataFrame, attacks: Sequence[str] = tuple(ATTACKS)) -> pd.DataFrame:
+    "The four of `MEASURES` from columns of `KEPT`, row by row; the worst attack is the largest of `attacks`."
+    return pd.DataFrame({"told apart": values.c2st_auc, "utility lost": values.trtr_auc - values.tstr_auc,
+                         "worst attack": values[list(attacks)].max(axis=1), "coverage": values.coverage})
 
+# %% ../nbs/12b_verdict.ipynb #summarise
 def verdict_means(table: pd.DataFrame) -> pd.DataFrame:
-    "A row a model: means over its splits of what `MEASURES` and `KEPT` name, from rows of `measure_splits`."
-    names = list(dict.fromkeys(table.model))
-    means = table.groupby("model")[list(KEPT)].mean().loc[names]
-    return pd.DataFrame({"told apart": means.c2st_auc, "utility lost": means.trtr_auc - means.tstr_auc,
-                         "worst attack": means[list(ATTACKS)].max(axis=1), "coverage": means.coverage,
-                         "column shapes": means.column_shapes, "invalid": means.invalid_share,
-                         "copies beyond chance": (means.copies_train - means.copies_holdout).clip(lower=0)})
+    "A row a model: means over its splits, from rows of `measure_splits`."
+    means = table.groupby("model", sort=False)[list(KEPT)].mean()
+    return measures(means).assign(**{"column shapes": means.column_shapes, "invalid": means.invalid_share,
+                                     "copies beyond chance": (means.copies_train - means.copies_holdout).clip(lower=0)})
 
-
-def met(means: pd.Series) -> dict[str, bool]:
-    "Whether each of `TARGETS` is met by these means."
-    return {name: bool(means[name] <= target if sign == "<=" else means[name] >= target)
-            for name, (sign, target) in TARGETS.items()}
+# %% ../nbs/12b_verdict.ipynb #met
+def met(means: pd.DataFrame) -> pd.DataFrame:
+    "Which of `TARGETS` each row of means meets."
+    return pd.DataFrame({name: means[name] <= target if sign == "<=" else means[name] >= target
+                         for name, (sign, target) in TARGETS.items()})
 
 # %% ../nbs/12b_verdict.ipynb #luck
 def ten_split_means(table: pd.DataFrame, model: str = "gan", draws: int = 2000, seed: int = 0) -> pd.DataFrame:
@@ -115,28 +119,27 @@ def ten_split_means(table: pd.DataFrame, model: str = "gan", draws: int = 2000, 
         raise ValueError(f"ten_split_means: {model!r} has {len(own)} splits, needs at least 10")
     values = own[list(KEPT)].to_numpy()
     means = np.stack([values[rng.choice(len(values), 10, replace=False)].mean(axis=0) for _ in range(draws)])
-    found = pd.DataFrame(means, columns=list(KEPT))
-    return pd.DataFrame({"told apart": found.c2st_auc, "utility lost": found.trtr_auc - found.tstr_auc,
-                         "worst attack": found[list(ATTACKS)].max(axis=1), "coverage": found.coverage})
+    return measures(pd.DataFrame(means, columns=list(KEPT)))
 
 # %% ../nbs/12b_verdict.ipynb #plot
 def plot_luck(means: pd.DataFrame, fresh: pd.Series, ten: pd.Series) -> plt.Figure:
     "Where the means of ten splits fall: target dashed, mean of all fresh splits solid, the protocol's ten a triangle."
     figure, axes = plt.subplots(2, 2, figsize=(11, 6.4), layout="constrained")
+    reached = met(means)
     for ax, (name, words) in zip(axes.flat, MEASURES.items(), strict=True):
         sign, target = TARGETS[name]
-        inside = (means[name] <= target if sign == "<=" else means[name] >= target)
+        inside = reached[name]
         edge = max(abs(part - target) for part in (means[name].min(), means[name].max(), ten[name]))
         bins = target + edge * np.linspace(-1, 1, 61)    # a bin ends at the target
         shown = [means[name].min(), means[name].max(), target, ten[name]]
-        ax.hist([means[name][inside], means[name][~inside]], bins, stacked=True, color=["#0072B2", "#D55E00"])
+        ax.hist([means[name][inside], means[name][~inside]], bins, stacked=True, color=[REAL, BAD])
         ax.axvline(target, color="black", ls="--", lw=2)
-        ax.axvline(fresh[name], color="#666666", lw=2)
+        ax.axvline(fresh[name], color=FLOOR, lw=2)
         ax.plot(ten[name], ax.get_ylim()[1] * 0.05, "^", ms=13, color="black", mec="white", zorder=5)
         ax.set(xlabel=words, yticks=[], title=f"{inside.mean():.0%} of the draws meet {'≤' if sign == '<=' else '≥'} {target:g}")
         ax.set_xlim(min(shown) - edge / 20, max(shown) + edge / 20)
         ax.spines[["top", "right", "left"]].set_visible(False)
-    handles = [plt.Line2D([], [], color="black", ls="--", lw=2), plt.Line2D([], [], color="#666666", lw=2),
+    handles = [plt.Line2D([], [], color="black", ls="--", lw=2), plt.Line2D([], [], color=FLOOR, lw=2),
                plt.Line2D([], [], color="black", marker="^", ls="", ms=11)]
     figure.legend(handles, ["target", "mean of all fresh splits", "the protocol's ten"], loc="outside lower center", ncols=3, frameon=False)
     return figure
@@ -148,31 +151,31 @@ def against(table: pd.DataFrame, other: str, model: str = "gan", train_rows: int
     Columns: difference, half (95 % half-width for the mean over splits of these patients), half_others (corrected for the
     patients that splits share; Nadeau & Bengio 2003). Worst attack: the attack that is worst for `model`.
     """
-    from scipy.stats import t as student_t
     first, second = (table[table.model == m].set_index("split")[list(KEPT)] for m in (model, other))
     gap = (first - second).dropna()
     if len(gap) < 2:
         raise ValueError(f"against: {model!r} and {other!r} share {len(gap)} splits, need at least 2")
-    worst = first[list(ATTACKS)].mean().idxmax()
-    parts = pd.DataFrame({"told apart": gap.c2st_auc, "utility lost": gap.trtr_auc - gap.tstr_auc, "worst attack": gap[worst],
-                          "coverage": gap.coverage})
-    wide, k = student_t.ppf(0.975, len(gap) - 1) * parts.std(ddof=1), len(gap)
-    return pd.DataFrame({"difference": parts.mean(), "half": wide * np.sqrt(1 / k),
-                         "half_others": wide * np.sqrt(1 / k + test_rows / train_rows)})
+    gaps, none = measures(gap, [first[list(ATTACKS)].mean().idxmax()]), np.zeros(len(gap))
+    records = {}
+    for name, values in gaps.items():
+        here, others = (corrected_t_test(values, none, train_rows, shared) for shared in (0, test_rows))
+        records[name] = {"difference": here["mean"], "half": here["ci_high"] - here["mean"],
+                         "half_others": others["ci_high"] - others["mean"]}
+    return pd.DataFrame(records).T
 
 # %% ../nbs/12b_verdict.ipynb #forest
 def plot_against(table: pd.DataFrame, others: list[str]) -> plt.Figure:
     "Differences of the GAN from each of `others`, with both intervals; right of zero is worse, except for coverage."
     figure, axes = plt.subplots(1, 4, figsize=(12, 0.7 * len(others) + 2.2), sharey=True, layout="constrained")
+    found = [against(table, other) for other in others]
     for ax, (name, words) in zip(axes, MEASURES.items(), strict=True):
-        for y, other in enumerate(others):
-            row = against(table, other).loc[name]
+        for y, row in enumerate(part.loc[name] for part in found):
             better = row.difference < 0 if name != "coverage" else row.difference > 0
-            colour = "#0072B2" if better else "#D55E00"
+            colour = REAL if better else BAD
             ax.hlines(y, row.difference - row.half_others, row.difference + row.half_others, color=colour, lw=1.5)
             ax.hlines(y, row.difference - row.half, row.difference + row.half, color=colour, lw=9, alpha=0.5)
             ax.plot(row.difference, y, "o" if better else "s", color=colour, ms=7, mec="white")
-        ax.axvline(0, color="#666666", lw=1, ls=":")
+        ax.axvline(0, color=FLOOR, lw=1, ls=":")
         ax.locator_params(axis="x", nbins=4)
         ax.set_xlabel(textwrap.fill(words, 20))
         ax.set_title("more is better" if name == "coverage" else "less is better", fontsize=12)
