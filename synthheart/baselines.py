@@ -13,7 +13,8 @@ import pandas as pd
 from scipy.special import ndtri
 from scipy.stats import norm
 
-from .gan import BLOCK, draw_rows
+from .engine import BLOCK, draw_rows
+from .models import MODELS, ModelRecord
 from .preprocessing import Coded, one_hot
 
 # %% auto #0
@@ -23,16 +24,29 @@ __all__ = ['IndependentColumns', 'interval_means', 'level_orders', 'nearest_corr
 class IndependentColumns:
     "Each column drawn by itself: right marginals, no relations. Nothing to train."
 
-    def fit(self, coded: Coded, cardinalities: Sequence[int], *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence = ()) -> IndependentColumns:
+    def fit(
+        self,
+        coded: Coded,
+        cardinalities: Sequence[int],
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence = (),
+    ) -> IndependentColumns:
         "Count the levels; `epochs`, `seed`, `progress` and `callbacks` are part of the contract and not needed."
         self.continuous_, self.history_ = coded.low.shape[1], pd.DataFrame({"step": []})
-        self.shares_ = [np.bincount(coded.levels[:, j], minlength=k) / len(coded) for j, k in enumerate(cardinalities)]
+        self.shares_ = [
+            np.bincount(coded.levels[:, j], minlength=k) / len(coded)
+            for j, k in enumerate(cardinalities)
+        ]
         return self
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
         "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
-        return draw_rows(lambda block: self._draw(np.random.default_rng([seed, block]), BLOCK), n, start)
+        return draw_rows(
+            lambda block: self._draw(np.random.default_rng([seed, block]), BLOCK), n, start
+        )
 
     @property
     def chance_(self) -> int:
@@ -46,15 +60,21 @@ class IndependentColumns:
         "The rows that uniforms [n, chance_] make."
         levels = np.zeros((len(u), len(self.shares_)), np.int32)
         for j, share in enumerate(self.shares_):
-            levels[:, j] = np.searchsorted(share.cumsum()[:-1], u[:, self.continuous_ + j], side="right")
-        return ndtri(np.clip(u[:, :self.continuous_], 1e-9, 1 - 1e-9)).astype(np.float32), levels
+            levels[:, j] = np.searchsorted(
+                share.cumsum()[:-1], u[:, self.continuous_ + j], side="right"
+            )
+        return ndtri(np.clip(u[:, : self.continuous_], 1e-9, 1 - 1e-9)).astype(np.float32), levels
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "Arrays and plain settings, enough to sample again."
-        return {f"share/{j}": s for j, s in enumerate(self.shares_)}, {"continuous": self.continuous_}
+        return {f"share/{j}": s for j, s in enumerate(self.shares_)}, {
+            "continuous": self.continuous_
+        }
 
     @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> IndependentColumns:
+    def from_state(
+        cls, arrays: dict[str, np.ndarray], config: dict[str, Any]
+    ) -> IndependentColumns:
         "The inverse of `to_state`."
         model = cls()
         model.continuous_, model.history_ = config["continuous"], pd.DataFrame({"step": []})
@@ -69,14 +89,22 @@ def interval_means(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 # %% ../nbs/03a_baselines.ipynb #order
 def level_orders(coded: Coded, cardinalities: Sequence[int]) -> list[np.ndarray]:
     "For each discrete column the levels in the order of their rows' mean on the first principal component."
-    table = np.hstack([interval_means(coded.low.astype(float), np.maximum(coded.high, coded.low + 1e-6).astype(float)),
-                       one_hot(coded.levels, tuple(cardinalities))])
+    table = np.hstack(
+        [
+            interval_means(
+                coded.low.astype(float), np.maximum(coded.high, coded.low + 1e-6).astype(float)
+            ),
+            one_hot(coded.levels, tuple(cardinalities)),
+        ]
+    )
     table = table - table.mean(0)
     along = table @ np.linalg.svd(table, full_matrices=False)[2][0]
     orders = []
     for j, k in enumerate(cardinalities):
         count = np.maximum(np.bincount(coded.levels[:, j], minlength=k), 1)
-        orders.append(np.argsort(np.bincount(coded.levels[:, j], along, minlength=k) / count, kind="stable"))
+        orders.append(
+            np.argsort(np.bincount(coded.levels[:, j], along, minlength=k) / count, kind="stable")
+        )
     return orders
 
 # %% ../nbs/03a_baselines.ipynb #nearest
@@ -91,8 +119,16 @@ def nearest_correlation(matrix: np.ndarray, least: float = 1e-4) -> np.ndarray:
 class GaussianCopula(IndependentColumns):
     "Marginals and one latent correlation matrix (Nelsen 2006; levels by thresholds, Olsson 1979). Nothing to train."
 
-    def fit(self, coded: Coded, cardinalities: Sequence[int], *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence = ()) -> GaussianCopula:
+    def fit(
+        self,
+        coded: Coded,
+        cardinalities: Sequence[int],
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence = (),
+    ) -> GaussianCopula:
         "Estimate level shares and the hidden correlations from the coded rows."
         super().fit(coded, cardinalities)
         self.orders_ = level_orders(coded, cardinalities)
@@ -104,10 +140,14 @@ class GaussianCopula(IndependentColumns):
             high.append(edges[rank + 1][:, None])
         low, high = np.clip(np.hstack(low), 0, 1), np.clip(np.hstack(high), 0, 1)
         hidden = interval_means(low, np.maximum(high, low + 1e-6))
-        seen = np.maximum(hidden.var(0), 1e-6)  # below one where a level hides where inside it a row lies
+        seen = np.maximum(
+            hidden.var(0), 1e-6
+        )  # below one where a level hides where inside it a row lies
         latent = np.cov(hidden.T, ddof=0).reshape(len(seen), -1) / np.outer(seen, seen)
         np.fill_diagonal(latent, 1.0)
-        self.root_ = np.linalg.cholesky(nearest_correlation(np.clip(latent, -0.99, 0.99) + 0.01 * np.eye(len(seen))))
+        self.root_ = np.linalg.cholesky(
+            nearest_correlation(np.clip(latent, -0.99, 0.99) + 0.01 * np.eye(len(seen)))
+        )
         return self
 
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -116,8 +156,10 @@ class GaussianCopula(IndependentColumns):
         levels = np.zeros((len(u), len(self.shares_)), np.int32)
         for j, (share, order) in enumerate(zip(self.shares_, self.orders_)):
             cuts = ndtri(np.clip(share[order].cumsum()[:-1], 0, 1))
-            levels[:, j] = order[np.searchsorted(cuts, hidden[:, self.continuous_ + j], side="right")]
-        return hidden[:, :self.continuous_].astype(np.float32), levels
+            levels[:, j] = order[
+                np.searchsorted(cuts, hidden[:, self.continuous_ + j], side="right")
+            ]
+        return hidden[:, : self.continuous_].astype(np.float32), levels
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "Arrays and plain settings, enough to sample again."
@@ -130,6 +172,17 @@ class GaussianCopula(IndependentColumns):
         "The inverse of `to_state`."
         model = cls()
         model.continuous_, model.history_ = config["continuous"], pd.DataFrame({"step": []})
-        model.shares_, model.orders_ = ([arrays[f"{part}/{j}"] for j in range(config["discrete"])] for part in ("share", "order"))
+        model.shares_, model.orders_ = (
+            [arrays[f"{part}/{j}"] for j in range(config["discrete"])]
+            for part in ("share", "order")
+        )
         model.root_ = arrays["root"]
         return model
+
+# %% ../nbs/03a_baselines.ipynb #record
+MODELS.add(
+    ModelRecord(
+        "copula", "each column's distribution and one matrix of correlations", GaussianCopula
+    )
+)
+MODELS.add(ModelRecord("independent", "each column drawn by itself", IndependentColumns))

@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TYPE_CHECKING
 
 import click
 import matplotlib.pyplot as plt
@@ -22,9 +22,16 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from .cohorts import load_heart
 from .comparison import compare
-from .data import infer_schema, load_heart, train_holdout_split, write_whole
-from .gan import GANConfig, Layout, critic_shapes, generator_shapes, initial_weights
+from .engine import Layout, initial_weights
+from .gan import GANConfig, critic_shapes, generator_shapes
+from .inference import infer_schema
+from .runs import write_whole
+from .tables import train_holdout_split
+
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
+    import tensorflow as tf
 
 # %% auto #0
 __all__ = ['ONE_THREAD', 'PRELUDE', 'OURS', 'CTGAN', 'CTGAN_ROWS', 'HEART_LAYOUT', 'PROMISES', 'ROOFLINES', 'measure',
@@ -32,8 +39,15 @@ __all__ = ['ONE_THREAD', 'PRELUDE', 'OURS', 'CTGAN', 'CTGAN_ROWS', 'HEART_LAYOUT
            'growth', 'plot_growth', 'sampling_speed', 'promises', 'summarise', 'main']
 
 # %% ../nbs/12_benchmarks.ipynb #worker
-ONE_THREAD = {"OMP_NUM_THREADS": "1", "TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "1", "MKL_NUM_THREADS": "1",
-              "OPENBLAS_NUM_THREADS": "1", "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    "CUDA_VISIBLE_DEVICES": "",
+}
 PRELUDE = """
 import json, resource, sys, time
 import pandas as pd
@@ -43,7 +57,9 @@ def done(**numbers):
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print("RESULT" + json.dumps(numbers | {"peak_mb": peak}))
 """
-OURS = PRELUDE + """
+OURS = (
+    PRELUDE
+    + """
 import tensorflow
 from synthheart.synthesizer import Synthesizer
 start = time.perf_counter()
@@ -54,7 +70,10 @@ start = time.perf_counter()
 rows = sum(len(part) for part in model.sample(job["rows"], seed=1, chunk=65536)) if job["rows"] else 0
 done(fit=fit, sample=time.perf_counter() - start, rows=rows)
 """
-CTGAN = PRELUDE + """
+)
+CTGAN = (
+    PRELUDE
+    + """
 import torch
 torch.set_num_threads(1)
 from ctgan import CTGAN
@@ -67,28 +86,48 @@ start = time.perf_counter()
 rows = len(model.sample(job["rows"])) if job["rows"] else 0
 done(fit=fit, sample=time.perf_counter() - start, rows=rows)
 """
+)
 
 
 def measure(script: str, job: dict[str, Any], python: str = sys.executable) -> dict[str, float]:
     "Run a measuring script in a fresh process on one thread; raises RuntimeError with its last line where it fails."
-    run = subprocess.run([python, "-c", script, json.dumps(job)], env=os.environ | ONE_THREAD, capture_output=True, text=True)
+    run = subprocess.run(
+        [python, "-c", script, json.dumps(job)],
+        env=os.environ | ONE_THREAD,
+        capture_output=True,
+        text=True,
+    )
     if run.returncode or "RESULT" not in run.stdout:
-        raise RuntimeError(f"measurement failed: {(run.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise RuntimeError(
+            f"measurement failed: {(run.stderr.strip().splitlines() or ['no message'])[-1]}"
+        )
     return json.loads(run.stdout.split("RESULT")[-1])
 
 # %% ../nbs/12_benchmarks.ipynb #peer
-def against_peer(peer_python: str, rounds: int = 5, rows: int = 100_000, long_runs: int = 1) -> pd.DataFrame:
+def against_peer(
+    peer_python: str, rounds: int = 5, rows: int = 100_000, long_runs: int = 1
+) -> pd.DataFrame:
     "Fit and sample times of ours and CTGAN's, alternating: one row a measurement (model, round, fit, sample, rows, peak_mb)."
     records = []
     with tempfile.TemporaryDirectory() as folder:
         train, _ = train_holdout_split(load_heart(), seed=0)
         table = str(Path(folder) / "train.csv")
         train.fillna(train.median()).to_csv(table, index=False)
-        jobs = {"ours": (OURS, {"table": table, "rows": rows}, sys.executable),
-                "ctgan, defaults": (CTGAN, {"table": table, "rows": rows, "epochs": 300, "batch": 500}, peer_python)}
+        jobs = {
+            "ours": (OURS, {"table": table, "rows": rows}, sys.executable),
+            "ctgan, defaults": (
+                CTGAN,
+                {"table": table, "rows": rows, "epochs": 300, "batch": 500},
+                peer_python,
+            ),
+        }
         plan = [(name, i) for i in range(rounds) for name in jobs]
         plan += [("ctgan, 3000 epochs, batch 100", i) for i in range(long_runs)]
-        jobs["ctgan, 3000 epochs, batch 100"] = (CTGAN, {"table": table, "rows": 0, "epochs": 3000, "batch": 100}, peer_python)
+        jobs["ctgan, 3000 epochs, batch 100"] = (
+            CTGAN,
+            {"table": table, "rows": 0, "epochs": 3000, "batch": 100},
+            peer_python,
+        )
         for name, i in tqdm(plan, "against CTGAN"):
             records.append({"model": name, "round": i, **measure(*jobs[name])})
     return pd.DataFrame(records)
@@ -109,40 +148,63 @@ print("RESULT{}")
 """
 
 
-def ctgan(peer_python: str, epochs: int = 300, batch: int = 500) -> Callable[[pd.DataFrame, int, int], pd.DataFrame]:
+def ctgan(
+    peer_python: str, epochs: int = 300, batch: int = 500
+) -> Callable[[pd.DataFrame, int, int], pd.DataFrame]:
     "CTGAN as a generator for `compare`: f(train, n, seed) gives n rows, made in the peer's environment and rounded as train is."
+
     def make(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
         with tempfile.TemporaryDirectory() as folder:
             table, out = Path(folder) / "train.csv", Path(folder) / "rows.csv"
             train.fillna(train.median()).to_csv(table, index=False)
-            job = {"table": str(table), "out": str(out), "epochs": epochs, "batch": batch, "rows": n, "seed": seed}
+            job = {
+                "table": str(table),
+                "out": str(out),
+                "epochs": epochs,
+                "batch": batch,
+                "rows": n,
+                "seed": seed,
+            }
             measure(CTGAN_ROWS, job, peer_python)
             rows = pd.read_csv(out)
-        return rows.round({c.name: c.decimals for c in infer_schema(train) if c.decimals is not None})
+        return rows.round(
+            {c.name: c.decimals for c in infer_schema(train) if c.decimals is not None}
+        )
 
     return make
 
 # %% ../nbs/12_benchmarks.ipynb #quality-all
 def quality(peer_python: str, splits: int = 3) -> pd.DataFrame:
     "Ours and CTGAN's rows on the same `splits`, beside the references: the ranking of `compare`, a row a model."
-    models = {"synthheart's gan": "gan", "CTGAN, its defaults": ctgan(peer_python),
-              "CTGAN, 3000 epochs, batch 100": ctgan(peer_python, 3000, 100)}
+    models = {
+        "synthheart's gan": "gan",
+        "CTGAN, its defaults": ctgan(peer_python),
+        "CTGAN, 3000 epochs, batch 100": ctgan(peer_python, 3000, 100),
+    }
     return compare(models, splits=splits).ranking
 
 # %% ../nbs/12_benchmarks.ipynb #flops
 def step_flops(layout: Layout, config: GANConfig) -> float:
     "Floating-point operations in the matrix products of one training step."
-    gen, critic = (sum(int(np.prod(s)) for s in shapes(layout, config) if len(s) == 2) for shapes in (generator_shapes, critic_shapes))
+    gen, critic = (
+        sum(int(np.prod(s)) for s in shapes(layout, config) if len(s) == 2)
+        for shapes in (generator_shapes, critic_shapes)
+    )
     forward = 2 * config.batch
-    critic_turn = forward * (gen + 2 * critic * (2 + 4))     # a batch made; score and slope of two, and the way back
-    generator_turn = forward * (gen * 3 + critic * (1 + 2))  # made, scored, and the way back to the generator
-    moments = forward * layout.width**2 * (1 + 2)            # the covariance of a batch, and back through it
+    critic_turn = forward * (
+        gen + 2 * critic * (2 + 4)
+    )  # a batch made; score and slope of two, and the way back
+    generator_turn = forward * (
+        gen * 3 + critic * (1 + 2)
+    )  # made, scored, and the way back to the generator
+    moments = forward * layout.width**2 * (1 + 2)  # the covariance of a batch, and back through it
     return float(critic_turn + generator_turn + moments)
 
-
+# %% ../nbs/12_benchmarks.ipynb #core-gflops
 def core_gflops(size: int = 768, seconds: float = 0.5) -> float:
     "Best rate of one float32 matrix product in this process, in GFLOP/s, through the same compiler."
     import tensorflow as tf
+
     a = tf.constant(np.random.default_rng(0).standard_normal((size, size)), tf.float32)
     product = tf.function(lambda x: x @ a, jit_compile=True)
     product(a)
@@ -157,11 +219,14 @@ def core_gflops(size: int = 768, seconds: float = 0.5) -> float:
 def time_program(step, noise: int, losses: int, state: tuple, data: tuple, steps: int) -> float:
     "Seconds a step of a compiled program, after a warm-up; the best of three."
     from synthheart.training import compile_program, run_program
+
     program, names = compile_program(step, noise, losses), [str(i) for i in range(losses)]
     times = []
     for count in (min(100, steps), steps, steps, steps):
         start = time.perf_counter()
-        run_program(program, state, data, steps=count, seed=0, names=names, progress=False, every=count)
+        run_program(
+            program, state, data, steps=count, seed=0, names=names, progress=False, every=count
+        )
         times.append((time.perf_counter() - start) / count)
     return min(times[1:])
 
@@ -169,18 +234,25 @@ def time_program(step, noise: int, losses: int, state: tuple, data: tuple, steps
 HEART_LAYOUT = Layout(5, (2, 4, 2, 3, 2, 3, 5, 4, 2))
 
 
-def roofline(config: GANConfig, layout: Layout = HEART_LAYOUT, rows: int = 212, steps: int = 2000) -> dict[str, float]:
+def roofline(
+    config: GANConfig, layout: Layout = HEART_LAYOUT, rows: int = 212, steps: int = 2000
+) -> dict[str, float]:
     "Rate of the compiled loop against the core's own, and the share of a step that goes into its parts."
     import tensorflow as tf
 
     from synthheart.gan import soft_levels
     from synthheart.preprocessing import Coded
     from synthheart.training import cutter, gan_data, gan_step, gumbels, normals, real_rows
+
     rng = np.random.default_rng(0)
     low = rng.uniform(0.01, 0.9, (rows, layout.continuous)).astype("float32")
-    levels = np.column_stack([rng.integers(0, k, rows) for k in layout.cardinalities]).astype("int32")
+    levels = np.column_stack([rng.integers(0, k, rows) for k in layout.cardinalities]).astype(
+        "int32"
+    )
     data = gan_data(Coded(low, low + 0.02, levels), layout, config, steps)
-    gen, critic = (initial_weights(shapes(layout, config), rng) for shapes in (generator_shapes, critic_shapes))
+    gen, critic = (
+        initial_weights(shapes(layout, config), rng) for shapes in (generator_shapes, critic_shapes)
+    )
     zero = np.zeros_like
     state = (gen, critic, zero(gen), zero(gen), zero(critic), zero(critic), gen)
     step, noise = gan_step(layout, config)
@@ -188,7 +260,9 @@ def roofline(config: GANConfig, layout: Layout = HEART_LAYOUT, rows: int = 212, 
     keep = (np.zeros(1, "float32"),)
     draws = time_program(lambda s, d, u, t: ((s[0] + u[:1],), u[:1]), noise, 1, keep, (), steps)
 
-    def shaping(s, d, u, t):  # what chance costs beyond the raw numbers: normals, Gumbels, real rows
+    def shaping(
+        s, d, u, t
+    ):  # what chance costs beyond the raw numbers: normals, Gumbels, real rows
         take = cutter(u)
         real = real_rows(take, d[:3], layout, config.batch)
         kinds = ((normals, config.latent), (gumbels, layout.one_hot)) * 2
@@ -201,15 +275,22 @@ def roofline(config: GANConfig, layout: Layout = HEART_LAYOUT, rows: int = 212, 
     def softmax(s, d, u, t):  # forward twice, back once
         with tf.GradientTape() as tape:
             tape.watch(s[0])
-            soft = tf.reduce_sum(soft_levels(s[0], d[0], layout, config.temperature)**2)
+            soft = tf.reduce_sum(soft_levels(s[0], d[0], layout, config.temperature) ** 2)
         again = tf.reduce_sum(soft_levels(s[0] * 1.1, d[0], layout, config.temperature))
         return (s[0] - 1e-3 * tape.gradient(soft, s[0]) + 1e-9 * again,), tf.zeros(1)
 
     soft = time_program(softmax, 1, 1, (logits,), (logits,), steps)
     rate, peak = step_flops(layout, config) / whole / 1e9, core_gflops()
-    return {"steps_per_second": 1 / whole, "gflops": rate, "core_gflops": peak, "share_of_core": rate / peak,
-            "random_numbers": draws / whole, "normals_and_rows": max(shaped - draws, 0) / whole, "softmax": soft / whole,
-            "matrix_products_at_peak": rate / peak}
+    return {
+        "steps_per_second": 1 / whole,
+        "gflops": rate,
+        "core_gflops": peak,
+        "share_of_core": rate / peak,
+        "random_numbers": draws / whole,
+        "normals_and_rows": max(shaped - draws, 0) / whole,
+        "softmax": soft / whole,
+        "matrix_products_at_peak": rate / peak,
+    }
 
 # %% ../nbs/12_benchmarks.ipynb #grow
 def made_up_table(rows: int, columns: int, seed: int = 0) -> pd.DataFrame:
@@ -219,18 +300,25 @@ def made_up_table(rows: int, columns: int, seed: int = 0) -> pd.DataFrame:
     made = hidden @ rng.standard_normal((3, columns)) + rng.standard_normal((rows, columns))
     continuous = 2 * columns // 3
     table = pd.DataFrame({f"x{j}": made[:, j].round(2) for j in range(continuous)})
-    return table.assign(**{f"c{j}": np.digitize(made[:, j], [-1.5, 0, 1.5]) for j in range(continuous, columns)})
+    return table.assign(
+        **{f"c{j}": np.digitize(made[:, j], [-1.5, 0, 1.5]) for j in range(continuous, columns)}
+    )
 
-
-def growth(rows: tuple[int, ...] = (300, 3_000, 30_000, 300_000), columns: tuple[int, ...] = (14, 50, 200),
-           epochs: int | None = None) -> pd.DataFrame:
+# %% ../nbs/12_benchmarks.ipynb #growth
+def growth(
+    rows: tuple[int, ...] = (300, 3_000, 30_000, 300_000),
+    columns: tuple[int, ...] = (14, 50, 200),
+    epochs: int | None = None,
+) -> pd.DataFrame:
     "Fit seconds and peak memory for each size: one row a size."
     records = []
     with tempfile.TemporaryDirectory() as folder:
         for n, k in tqdm([(n, k) for k in columns for n in rows], "as work grows"):
             table = Path(folder) / "table.csv"
             made_up_table(n, k).to_csv(table, index=False)
-            coded = n * (2 * (2 * k // 3) + (k - 2 * k // 3)) * 4 / 2**20  # two ends a continuous cell, one number a level
+            coded = (
+                n * (2 * (2 * k // 3) + (k - 2 * k // 3)) * 4 / 2**20
+            )  # two ends a continuous cell, one number a level
             taken = measure(OURS, {"table": str(table), "rows": 0, "epochs": epochs})
             records.append(taken | {"rows": n, "columns": k, "table_mb": coded})
     return pd.DataFrame(records)
@@ -239,14 +327,20 @@ def growth(rows: tuple[int, ...] = (300, 3_000, 30_000, 300_000), columns: tuple
 def plot_growth(table: pd.DataFrame) -> plt.Figure:
     "Fit time and peak memory against rows, a line a number of columns, with the coded table's own size as the limit."
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
-    for (k, part), colour, marker in zip(table.groupby("columns"), ("#0072B2", "#E69F00", "#009E73"), "os^", strict=False):
+    for (k, part), colour, marker in zip(
+        table.groupby("columns"), ("#0072B2", "#E69F00", "#009E73"), "os^", strict=False
+    ):
         axes[0].plot(part.rows, part.fit, color=colour, marker=marker, label=f"{k} columns")
         axes[1].plot(part.rows, part.peak_mb, color=colour, marker=marker, label=f"{k} columns")
         axes[1].plot(part.rows, part.table_mb, color=colour, ls=":")
-    axes[0].set(xscale="log", yscale="log", xlabel="rows", ylabel="seconds to fit (compile included)")
+    axes[0].set(
+        xscale="log", yscale="log", xlabel="rows", ylabel="seconds to fit (compile included)"
+    )
     axes[1].set(xscale="log", yscale="log", xlabel="rows", ylabel="peak memory (MiB)")
     most = table.sort_values(["rows", "columns"]).iloc[-1]
-    axes[0].set_title(f"{most.rows:,.0f} rows of {most['columns']:.0f} columns fit in {most.fit:.0f} s")
+    axes[0].set_title(
+        f"{most.rows:,.0f} rows of {most['columns']:.0f} columns fit in {most.fit:.0f} s"
+    )
     axes[1].set_title("Memory: the library's own, then the table's (dotted)")
     axes[0].legend(frameon=False)
     return fig
@@ -259,23 +353,40 @@ def sampling_speed(rows: int = 1_000_000, chunk: int = 65_536) -> dict[str, floa
         table = Path(folder) / "train.csv"
         train.to_csv(table, index=False)
         result = measure(OURS, {"table": str(table), "rows": rows, "epochs": 20})
-    return {"rows": rows, "seconds": result["sample"], "rows_per_second": rows / result["sample"], "peak_mb": result["peak_mb"]}
+    return {
+        "rows": rows,
+        "seconds": result["sample"],
+        "rows_per_second": rows / result["sample"],
+        "peak_mb": result["peak_mb"],
+    }
 
 # %% ../nbs/12_benchmarks.ipynb #promises
 PROMISES = {  # what: (untimed beginning, what is timed, limit in seconds)
     "import synthheart": ("", "import synthheart", 1.5),
-    "synthheart --help": ("", "from synthheart.pipeline import main; main(['--help'], standalone_mode=False)", 1.5),
-    "evaluate 303 + 2,000 rows": ("""
+    "synthheart --help": (
+        "",
+        "from synthheart.pipeline import main; main(['--help'], standalone_mode=False)",
+        1.5,
+    ),
+    "evaluate 303 + 2,000 rows": (
+        """
 import synthheart.evaluation as ev
 from synthheart.data import heart_schema, load_heart, train_holdout_split
 train, holdout = train_holdout_split(load_heart(), seed=0)
 fake = ev.independent_marginals(train, 2000)
-""", "ev.evaluate(train, holdout, fake, schema=heart_schema())", 20),
-    "evaluate 100,000 + 100,000 rows": ("""
+""",
+        "ev.evaluate(train, holdout, fake, schema=heart_schema())",
+        20,
+    ),
+    "evaluate 100,000 + 100,000 rows": (
+        """
 import synthheart.evaluation as ev
 from synthheart.data import heart_schema, load_heart
 parts = [ev.independent_marginals(load_heart(), n, seed=n) for n in (70_000, 30_000, 100_000)]
-""", "ev.evaluate(*parts, schema=heart_schema(), by=())", 120),
+""",
+        "ev.evaluate(*parts, schema=heart_schema(), by=())",
+        120,
+    ),
 }
 
 # %% ../nbs/12_benchmarks.ipynb #promises-measure
@@ -295,12 +406,17 @@ def summarise(peer: pd.DataFrame) -> dict[str, float]:
     ours, default = by["ours"], by["ctgan, defaults"]
     long = by.get("ctgan, 3000 epochs, batch 100")
     rate_ours, rate_ctgan = (part.rows / part["sample"] for part in (ours, default))
-    return {"fit_ours": ours.fit.median(), "fit_ctgan_default": default.fit.median(),
-            "fit_ratio_default": (default.fit / ours.fit).median(),
-            "fit_ctgan_long": float("nan") if long is None else long.fit.median(),
-            "fit_ratio_long": float("nan") if long is None else long.fit.median() / ours.fit.median(),
-            "rows_per_second_ours": rate_ours.median(), "rows_per_second_ctgan": rate_ctgan.median(),
-            "sample_ratio": (rate_ours / rate_ctgan).median(), "rounds": len(ours)}
+    return {
+        "fit_ours": ours.fit.median(),
+        "fit_ctgan_default": default.fit.median(),
+        "fit_ratio_default": (default.fit / ours.fit).median(),
+        "fit_ctgan_long": float("nan") if long is None else long.fit.median(),
+        "fit_ratio_long": float("nan") if long is None else long.fit.median() / ours.fit.median(),
+        "rows_per_second_ours": rate_ours.median(),
+        "rows_per_second_ctgan": rate_ctgan.median(),
+        "sample_ratio": (rate_ours / rate_ctgan).median(),
+        "rounds": len(ours),
+    }
 
 # %% ../nbs/12_benchmarks.ipynb #main
 ROOFLINES = """
@@ -312,17 +428,40 @@ print("RESULT" + json.dumps([roofline(GANConfig()), roofline(wide, steps=200)]))
 
 
 @click.command()
-@click.option("--peer-python", default="", help="Python of an environment with ctgan 0.12.1; empty leaves the peer out.")
+@click.option(
+    "--peer-python",
+    default="",
+    help="Python of an environment with ctgan 0.12.1; empty leaves the peer out.",
+)
 @click.option("--rounds", default=5, show_default=True, help="Turns of the peer comparison.")
-@click.option("--splits", default=3, show_default=True, help="Train/holdout splits on which the peer's rows are judged.")
-@click.option("-o", "--out", default="reports/reference/benchmarks.json", show_default=True, help="Where to write the numbers.")
+@click.option(
+    "--splits",
+    default=3,
+    show_default=True,
+    help="Train/holdout splits on which the peer's rows are judged.",
+)
+@click.option(
+    "-o",
+    "--out",
+    default="reports/reference/benchmarks.json",
+    show_default=True,
+    help="Where to write the numbers.",
+)
 def main(peer_python: str, rounds: int, splits: int, out: str) -> None:
     "Run all benchmarks (about 20 minutes) and write their numbers as JSON."
     path = Path(out)
-    numbers: dict[str, Any] = {"machine": {"processor": platform.machine(), "system": platform.system(),
-                                           "python": platform.python_version(), "cores": os.cpu_count()}}
+    numbers: dict[str, Any] = {
+        "machine": {
+            "processor": platform.machine(),
+            "system": platform.system(),
+            "python": platform.python_version(),
+            "cores": os.cpu_count(),
+        }
+    }
 
-    def keep(**found: Any) -> None:  # after each part: an hour's work is not lost with its last minute
+    def keep(
+        **found: Any,
+    ) -> None:  # after each part: an hour's work is not lost with its last minute
         numbers.update(found)
         write_whole(path, json.dumps(numbers, indent=1, default=float) + "\n")
 

@@ -20,18 +20,28 @@ from scipy.stats import spearmanr
 from sklearn.metrics import precision_recall_fscore_support
 from threadpoolctl import threadpool_limits
 
-from .data import SITES, Schema, infer_schema, load_heart
-from .evaluation import (BANDS, CLASSIFIERS, FAKE, FLOOR, REAL, Predictions, Rows, Space, _column_blocks,
-                                   _delong, _draw, _figure, _floats, _group_plan, _key, _placement_se, _placements,
-                                   _wins, fit_space, group_masks, make_classifier, predict_outcome, save_figure,
-                                   wilson, write_table)
-from .evaluation import _title as _wide_title
+from .cohorts import SITES, load_heart
+from .evaluation import CLASSIFIERS, Predictions, make_classifier, predict_outcome
+from .figures import FAKE, FLOOR, REAL, new_figure, set_title
+from .inference import infer_schema
+from synthheart.space import (
+    BANDS,
+    Rows,
+    Space,
+    column_blocks,
+    fit_space,
+    group_masks,
+    group_plan,
+    level_key,
+    sample_index,
+)
+from .statistics import auc_wins, delong_error, placement_error, placements, wilson
+from .tables import Schema, to_floats
 
 # %% ../nbs/08a_clinical.ipynb #title-fn
 def _title(figure: Figure, text: str, alt: str = "") -> Figure:
     """`evaluation._title` with short lines: most figures here are narrow."""
-    return _wide_title(figure, text, alt, letters=9.5)
-
+    return set_title(figure, text, alt, letters=9.5)
 
 # %% ../nbs/08a_clinical.ipynb #logistic0
 def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -52,12 +62,23 @@ def _logistic(x: np.ndarray, y: np.ndarray, ridge: float = 1.0) -> tuple[np.ndar
     return beta, np.linalg.inv(hessian)
 
 # %% ../nbs/08a_clinical.ipynb #c096bc9d
-DESIGNS = {"TSTR": ("synthetic", "real"), "TRTR": ("real", "real"), "augmented": ("real + synthetic", "real"),
-           "TRTS": ("real", "synthetic")}
+DESIGNS = {
+    "TSTR": ("synthetic", "real"),
+    "TRTR": ("real", "real"),
+    "augmented": ("real + synthetic", "real"),
+    "TRTS": ("real", "synthetic"),
+}
 
-def utility_table(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
-                  schema: Schema | None = None, seed: int = 0,
-                  learners: Sequence[str] = CLASSIFIERS) -> tuple[pd.DataFrame, dict[str, Predictions]]:
+
+def utility_table(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    fake: pd.DataFrame,
+    target: str = "target",
+    schema: Schema | None = None,
+    seed: int = 0,
+    learners: Sequence[str] = CLASSIFIERS,
+) -> tuple[pd.DataFrame, dict[str, Predictions]]:
     """Each design by each classifier (a binary outcome), and the predictions behind them.
 
     Columns: design, trained_on, tested_on, classifier, auc, ci_low, ci_high, accuracy, precision, recall, f1, brier,
@@ -66,70 +87,127 @@ def utility_table(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame
     synthetic rows.
     """
     space = fit_space(train, schema, holdout)
-    parts = {"synthetic": fake, "real": train, "real + synthetic": pd.concat([train, fake], ignore_index=True)}
-    few = fake if len(fake) <= 2000 else fake.iloc[_draw(np.random.default_rng(seed), len(fake), 2000)]
+    parts = {
+        "synthetic": fake,
+        "real": train,
+        "real + synthetic": pd.concat([train, fake], ignore_index=True),
+    }
+    few = (
+        fake
+        if len(fake) <= 2000
+        else fake.iloc[sample_index(np.random.default_rng(seed), len(fake), 2000)]
+    )
     found, records = {}, []
     for design, (trained_on, tested_on) in DESIGNS.items():
-        found[design] = predict_outcome(parts[trained_on], holdout if tested_on == "real" else few, target, space, seed,
-                                        learners=learners)
+        found[design] = predict_outcome(
+            parts[trained_on],
+            holdout if tested_on == "real" else few,
+            target,
+            space,
+            seed,
+            learners=learners,
+        )
         if len(found[design].classes) != 2:
-            raise ValueError(f"target {target!r}: utility_table needs two outcomes, got {len(found[design].classes)}")
-        rows = [{"classifier": name, **_binary_scores(Predictions({name: p}, found[design].truth, found[design].classes))}
-                for name, p in found[design].proba.items()]
-        mean = {"classifier": "mean", **pd.DataFrame(rows).drop(columns="classifier").mean().to_dict(),
-                **_auc_interval(found[design])}
-        records += [{"design": design, "trained_on": trained_on, "tested_on": tested_on, **r} for r in [*rows, mean]]
+            raise ValueError(
+                f"target {target!r}: utility_table needs two outcomes, got {len(found[design].classes)}"
+            )
+        rows = [
+            {
+                "classifier": name,
+                **_binary_scores(
+                    Predictions({name: p}, found[design].truth, found[design].classes)
+                ),
+            }
+            for name, p in found[design].proba.items()
+        ]
+        mean = {
+            "classifier": "mean",
+            **pd.DataFrame(rows).drop(columns="classifier").mean().to_dict(),
+            **_auc_interval(found[design]),
+        }
+        records += [
+            {"design": design, "trained_on": trained_on, "tested_on": tested_on, **r}
+            for r in [*rows, mean]
+        ]
     return pd.DataFrame(records), found
 
+# %% ../nbs/08a_clinical.ipynb #auc-interval
 def _auc_interval(found: Predictions) -> dict[str, float]:
     """AUC and its 95 % interval."""
     auc, se = found.auc()
     return {"auc": auc, "ci_low": max(0.0, auc - 1.96 * se), "ci_high": min(1.0, auc + 1.96 * se)}
 
+# %% ../nbs/08a_clinical.ipynb #binary-scores
 def _binary_scores(found: Predictions) -> dict[str, float]:
     """AUC with interval, accuracy, precision, recall, F1 of the second class and Brier score, of one classifier."""
     (proba,), known = found.proba.values(), found.truth >= 0
     p, truth = proba[known, 1], found.truth[known]
-    precision, recall, f1, _ = precision_recall_fscore_support(truth, p > 0.5, average="binary", zero_division=0)
-    return {**_auc_interval(found), "accuracy": float(((p > 0.5) == truth).mean()), "precision": float(precision),
-            "recall": float(recall), "f1": float(f1), "brier": float(((p - truth) ** 2).mean()),
-            **_calibration_line(p, truth)}
+    precision, recall, f1, _ = precision_recall_fscore_support(
+        truth, p > 0.5, average="binary", zero_division=0
+    )
+    return {
+        **_auc_interval(found),
+        "accuracy": float(((p > 0.5) == truth).mean()),
+        "precision": float(precision),
+        "recall": float(recall),
+        "f1": float(f1),
+        "brier": float(((p - truth) ** 2).mean()),
+        **_calibration_line(p, truth),
+    }
 
 # %% ../nbs/08a_clinical.ipynb #0aec3d56
 def _calibration_line(p: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     """Calibration in the large and slope (Cox 1958; Van Calster et al. 2019, doi 10.1186/s12916-019-1466-7)."""
     out = {"too_high": float(p.mean() - truth.mean()), "slope": float("nan")}
     if len(np.unique(truth)) == 2 and np.ptp(p) > 0:
-        p = np.clip(p, 0.01, 0.99)      # a forest says 0 and 1, and their log odds are infinite
-        out["slope"] = float(_logistic(np.column_stack([np.ones(len(p)), np.log(p / (1 - p))]), truth, ridge=1e-6)[0][1])
+        p = np.clip(p, 0.01, 0.99)  # a forest says 0 and 1, and their log odds are infinite
+        out["slope"] = float(
+            _logistic(np.column_stack([np.ones(len(p)), np.log(p / (1 - p))]), truth, ridge=1e-6)[
+                0
+            ][1]
+        )
     return out
 
 # %% ../nbs/08a_clinical.ipynb #efe514d1
 COLOURS = {"TSTR": FAKE, "TRTR": REAL, "augmented": "#009E73"}
+
 
 def _mean_prediction(found: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Mean probability of the classifiers for the second class, and the truth (0 or 1), where it is known."""
     known = found.truth >= 0
     return np.mean(list(found.proba.values()), axis=0)[known, 1], found.truth[known]
 
+# %% ../nbs/08a_clinical.ipynb #plot-roc
 def plot_roc(predictions: Mapping[str, Predictions]) -> Figure:
     """ROC curves of the designs tested on real rows (mean probability of the classifiers)."""
-    figure, (ax,) = _figure(7, 6)
+    figure, (ax,) = new_figure(7, 6)
     auc = {}
     for design in (d for d in COLOURS if d in predictions):
         p, truth = _mean_prediction(predictions[design])
-        wins = _wins(p[truth == 1], p[truth == 0])
+        wins = auc_wins(p[truth == 1], p[truth == 0])
         auc[design] = wins.mean()
         cuts = np.concatenate([[np.inf], np.sort(np.unique(p))[::-1]])
-        ax.step([(p[truth == 0] >= c).mean() for c in cuts], [(p[truth == 1] >= c).mean() for c in cuts], where="post",
-                color=COLOURS[design], lw=2, label=f"{design}: AUC {auc[design]:.2f} ± {1.96 * _delong(wins):.2f}")
+        ax.step(
+            [(p[truth == 0] >= c).mean() for c in cuts],
+            [(p[truth == 1] >= c).mean() for c in cuts],
+            where="post",
+            color=COLOURS[design],
+            lw=2,
+            label=f"{design}: AUC {auc[design]:.2f} ± {1.96 * delong_error(wins):.2f}",
+        )
     ax.plot([0, 1], [0, 1], color=FLOOR, lw=0.8, ls=":")
-    ax.set(xlabel="1 - specificity (share of the healthy called ill)", ylabel="sensitivity (share of the ill found)",
-           aspect="equal")
+    ax.set(
+        xlabel="1 - specificity (share of the healthy called ill)",
+        ylabel="sensitivity (share of the ill found)",
+        aspect="equal",
+    )
     ax.legend(frameon=False, loc="lower right")
-    return _title(figure, f"AUC of the classifiers' mean prediction: {auc['TSTR']:.2f} trained on synthetic rows, "
-                          f"{auc['TRTR']:.2f} on real ones, {auc['augmented']:.2f} on both",
-                  "ROC curves on held-out real patients, one a design.")
+    return _title(
+        figure,
+        f"AUC of the classifiers' mean prediction: {auc['TSTR']:.2f} trained on synthetic rows, "
+        f"{auc['TRTR']:.2f} on real ones, {auc['augmented']:.2f} on both",
+        "ROC curves on held-out real patients, one a design.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #561db793
 def calibration_table(predictions: Mapping[str, Predictions], groups: int = 5) -> pd.DataFrame:
@@ -142,30 +220,57 @@ def calibration_table(predictions: Mapping[str, Predictions], groups: int = 5) -
         p, truth = _mean_prediction(predictions[design])
         for i, rows in enumerate(np.array_split(np.argsort(p, kind="stable"), min(groups, len(p)))):
             low, high = wilson(truth[rows].sum(), len(rows))
-            records.append({"design": design, "group": i + 1, "rows": len(rows), "predicted": p[rows].mean(),
-                            "observed": truth[rows].mean(), "ci_low": low, "ci_high": high})
+            records.append(
+                {
+                    "design": design,
+                    "group": i + 1,
+                    "rows": len(rows),
+                    "predicted": p[rows].mean(),
+                    "observed": truth[rows].mean(),
+                    "ci_low": low,
+                    "ci_high": high,
+                }
+            )
     return pd.DataFrame(records)
 
+# %% ../nbs/08a_clinical.ipynb #plot-calibration
 def plot_calibration(predictions: Mapping[str, Predictions], groups: int = 5) -> Figure:
     """Calibration curves of the designs tested on real rows."""
     table, brier = calibration_table(predictions, groups), {}
-    figure, (ax,) = _figure(7, 6)
+    figure, (ax,) = new_figure(7, 6)
     for design, part in table.groupby("design", sort=False):
         p, truth = _mean_prediction(predictions[design])
         brier[design] = float(((p - truth) ** 2).mean())
-        ax.errorbar(part.predicted, part.observed, yerr=[part.observed - part.ci_low, part.ci_high - part.observed],
-                    fmt="o-", color=COLOURS[design], capsize=3, label=f"{design}: Brier score {brier[design]:.3f}")
+        ax.errorbar(
+            part.predicted,
+            part.observed,
+            yerr=[part.observed - part.ci_low, part.ci_high - part.observed],
+            fmt="o-",
+            color=COLOURS[design],
+            capsize=3,
+            label=f"{design}: Brier score {brier[design]:.3f}",
+        )
     ax.plot([0, 1], [0, 1], color=FLOOR, lw=0.8, ls=":")
-    ax.set(xlabel="predicted probability (mean of the group)", ylabel="observed share of the group, 95 % interval",
-           aspect="equal", xlim=(0, 1), ylim=(0, 1))
+    ax.set(
+        xlabel="predicted probability (mean of the group)",
+        ylabel="observed share of the group, 95 % interval",
+        aspect="equal",
+        xlim=(0, 1),
+        ylim=(0, 1),
+    )
     ax.legend(frameon=False, loc="upper left")
-    return _title(figure, f"Brier score of the classifiers' mean prediction: {brier['TSTR']:.3f} after training on "
-                          f"synthetic rows, {brier['TRTR']:.3f} on real ones (0 is perfect)",
-                  f"Calibration curves in {groups} groups of held-out real patients.")
+    return _title(
+        figure,
+        f"Brier score of the classifiers' mean prediction: {brier['TSTR']:.3f} after training on "
+        f"synthetic rows, {brier['TRTR']:.3f} on real ones (0 is perfect)",
+        f"Calibration curves in {groups} groups of held-out real patients.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #3fe834c0
-def decision_curve(predictions: Mapping[str, Predictions], thresholds: Sequence[float] = tuple(np.arange(1, 20) / 20)
-                   ) -> pd.DataFrame:
+def decision_curve(
+    predictions: Mapping[str, Predictions],
+    thresholds: Sequence[float] = tuple(np.arange(1, 20) / 20),
+) -> pd.DataFrame:
     """Net benefit = TP / n - FP / n x t / (1 - t) at each threshold t (Vickers & Elkin 2006, 10.1177/0272989X06295361).
 
     Columns: threshold, design (those tested on real rows, "treat all", "treat none"), net_benefit (per patient).
@@ -187,27 +292,44 @@ def decision_curve(predictions: Mapping[str, Predictions], thresholds: Sequence[
 # %% ../nbs/08a_clinical.ipynb #aa74d31c
 def plot_decisions(table: pd.DataFrame) -> Figure:
     """Decision curves of `decision_curve`."""
-    figure, (ax,) = _figure(8.5, 5)
+    figure, (ax,) = new_figure(8.5, 5)
     wide = table.pivot(index="threshold", columns="design", values="net_benefit")
-    styles = {**{d: {"color": c, "lw": 2} for d, c in COLOURS.items()},
-              "treat all": {"color": FLOOR, "ls": "--"}, "treat none": {"color": FLOOR, "ls": ":"}}
+    styles = {
+        **{d: {"color": c, "lw": 2} for d, c in COLOURS.items()},
+        "treat all": {"color": FLOOR, "ls": "--"},
+        "treat none": {"color": FLOOR, "ls": ":"},
+    }
     for name, style in styles.items():
         if name in wide:
             ax.plot(100 * wide.index, wide[name], label=name, **style)
-    ax.set(xlabel="threshold of treatment (% risk)", ylabel="net benefit (treated ill per patient)",
-           ylim=(-0.1, 1.05 * max(wide["treat all"].max(), 0.1)))
+    ax.set(
+        xlabel="threshold of treatment (% risk)",
+        ylabel="net benefit (treated ill per patient)",
+        ylim=(-0.1, 1.05 * max(wide["treat all"].max(), 0.1)),
+    )
     ax.legend(frameon=False)
     best = wide[["treat all", "treat none"]].max(axis=1)
     useful, gap = wide.TSTR > best, (wide.TRTR - wide.TSTR)
-    return _title(figure, f"Trained on synthetic rows: better than treating all or none at {int(useful.sum())} of "
-                          f"{len(wide)} thresholds; net benefit {abs(100 * gap.mean()):.1f} per 100 patients "
-                          f"{'below' if gap.mean() > 0 else 'above'} training on real rows",
-                  "Decision curves: net benefit against the threshold, one line a design.")
+    return _title(
+        figure,
+        f"Trained on synthetic rows: better than treating all or none at {int(useful.sum())} of "
+        f"{len(wide)} thresholds; net benefit {abs(100 * gap.mean()):.1f} per 100 patients "
+        f"{'below' if gap.mean() > 0 else 'above'} training on real rows",
+        "Decision curves: net benefit against the threshold, one line a design.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #533623e4
-def importance_agreement(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
-                         schema: Schema | None = None, seed: int = 0, repeats: int = 10,
-                         classifier: str = "random forest", cap: int = 20_000) -> pd.DataFrame:
+def importance_agreement(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    fake: pd.DataFrame,
+    target: str = "target",
+    schema: Schema | None = None,
+    seed: int = 0,
+    repeats: int = 10,
+    classifier: str = "random forest",
+    cap: int = 20_000,
+) -> pd.DataFrame:
     """Permutation importance (Breiman 2001) on the holdout of a model trained on real, and on synthetic rows.
 
     Columns: column, real, real_sd, synthetic, synthetic_sd (AUC lost, mean and sd over `repeats` shufflings), largest
@@ -219,30 +341,51 @@ def importance_agreement(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.Da
         raise ValueError(f"target {target!r}: importances need a column with two outcomes")
     j, coded = space.discrete.index(target), space.code(holdout)
     truth, x = coded.codes[:, j], space.embed(coded)
-    blocks = {name: block for name, block in _column_blocks(space).items() if name != target}
+    blocks = {name: block for name, block in column_blocks(space).items() if name != target}
     order = [np.random.default_rng([seed, r]).permutation(len(x)) for r in range(repeats)]
     table = pd.DataFrame({"column": list(blocks)})
     for name, df in (("real", train), ("synthetic", fake)):
-        losses = _importance(*_fit_without(space, df, j, classifier, seed, cap), x, truth, blocks, order)
+        losses = _importance(
+            *_fit_without(space, df, j, classifier, seed, cap), x, truth, blocks, order
+        )
         table[name], table[f"{name}_sd"] = losses.mean(axis=1), losses.std(axis=1, ddof=1)
     table = table.sort_values("real", ascending=False, ignore_index=True)
-    table.attrs = {"classifier": classifier, "agreement": float(spearmanr(table.real, table.synthetic).statistic)}
+    table.attrs = {
+        "classifier": classifier,
+        "agreement": float(spearmanr(table.real, table.synthetic).statistic),
+    }
     return table
 
+# %% ../nbs/08a_clinical.ipynb #fit-without
 def _fit_without(space: Space, df: pd.DataFrame, j: int, classifier: str, seed: int, cap: int):
     """A classifier of discrete column `j` from all the others, and the positions that it looks at."""
     rows = space.code(df)
     rows = rows.take(rows.codes[:, j] < 2)
-    rows = rows.take(_draw(np.random.default_rng(seed), len(rows), cap)) if len(rows) > cap else rows
+    rows = (
+        rows.take(sample_index(np.random.default_rng(seed), len(rows), cap))
+        if len(rows) > cap
+        else rows
+    )
     if len(np.unique(rows.codes[:, j])) < 2:
-        raise ValueError(f"target {space.discrete[j]!r}: one outcome only among {len(df)} training rows")
-    x, own = space.embed(rows), _column_blocks(space)[space.discrete[j]]
-    seen = [i for i in np.flatnonzero(np.ptp(x, axis=0) > 0) if i not in own]     # as `predict_outcome` does
+        raise ValueError(
+            f"target {space.discrete[j]!r}: one outcome only among {len(df)} training rows"
+        )
+    x, own = space.embed(rows), column_blocks(space)[space.discrete[j]]
+    seen = [
+        i for i in np.flatnonzero(np.ptp(x, axis=0) > 0) if i not in own
+    ]  # as `predict_outcome` does
     with threadpool_limits(1):
         return make_classifier(classifier, seed).fit(x[:, seen], rows.codes[:, j]), seen
 
-def _importance(model, seen: list[int], x: np.ndarray, truth: np.ndarray, blocks: Mapping[str, list[int]],
-                orders: Sequence[np.ndarray]) -> np.ndarray:
+# %% ../nbs/08a_clinical.ipynb #importance
+def _importance(
+    model,
+    seen: list[int],
+    x: np.ndarray,
+    truth: np.ndarray,
+    blocks: Mapping[str, list[int]],
+    orders: Sequence[np.ndarray],
+) -> np.ndarray:
     """AUC lost by shuffling each block of columns of `x` in each order: float64 [blocks, orders]."""
     tables = [x]
     for block in blocks.values():
@@ -251,31 +394,45 @@ def _importance(model, seen: list[int], x: np.ndarray, truth: np.ndarray, blocks
             other[:, block] = x[order][:, block]
             tables.append(other)
     p = model.predict_proba(np.vstack(tables)[:, seen])[:, 1].reshape(len(tables), len(x))
-    auc = np.array([_placements(row[truth == 1], row[truth == 0])[0].mean() for row in p])
+    auc = np.array([placements(row[truth == 1], row[truth == 0])[0].mean() for row in p])
     return (auc[0] - auc[1:]).reshape(len(blocks), len(orders))
 
 # %% ../nbs/08a_clinical.ipynb #e5bcf6c8
 def plot_importance(table: pd.DataFrame) -> Figure:
     """Importances of `importance_agreement`: real beside synthetic."""
-    figure, (ax,) = _figure(8.5, 1.4 + 0.36 * len(table))
+    figure, (ax,) = new_figure(8.5, 1.4 + 0.36 * len(table))
     y = np.arange(len(table))
     for shift, name, colour in ((-0.15, "real", REAL), (0.15, "synthetic", FAKE)):
-        ax.errorbar(table[name], y + shift, xerr=table[f"{name}_sd"], fmt="o", color=colour, capsize=2,
-                    label=f"trained on {name} rows")
+        ax.errorbar(
+            table[name],
+            y + shift,
+            xerr=table[f"{name}_sd"],
+            fmt="o",
+            color=colour,
+            capsize=2,
+            label=f"trained on {name} rows",
+        )
     ax.axvline(0, color=FLOOR, lw=0.8, ls=":")
     ax.set_yticks(y, table.column)
     ax.invert_yaxis()
     ax.set_xlabel("AUC lost when the column is shuffled (± sd over shufflings)")
     figure.legend(loc="outside lower center", ncols=2, frameon=False)
     top = [set(table.nlargest(3, name).column) for name in ("real", "synthetic")]
-    return _title(figure, f"The two models share {len(top[0] & top[1])} of their three weightiest columns; rank "
-                          f"correlation over all columns {table.attrs['agreement']:.2f}",
-                  "Dot plot: one line a column, AUC lost by shuffling it, trained on real and on synthetic rows.")
+    return _title(
+        figure,
+        f"The two models share {len(top[0] & top[1])} of their three weightiest columns; rank "
+        f"correlation over all columns {table.attrs['agreement']:.2f}",
+        "Dot plot: one line a column, AUC lost by shuffling it, trained on real and on synthetic rows.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #c228006d2
-def _design_matrix(rows: Rows, space: Space, schema: Schema, target: str) -> tuple[np.ndarray, list[str]]:
+def _design_matrix(
+    rows: Rows, space: Space, schema: Schema, target: str
+) -> tuple[np.ndarray, list[str]]:
     """Intercept, standardised continuous columns, indicators of all levels but the first; and their names."""
-    scores = (np.where(np.isnan(rows.numbers), space.median, rows.numbers) - space.mean) / space.scale
+    scores = (
+        np.where(np.isnan(rows.numbers), space.median, rows.numbers) - space.mean
+    ) / space.scale
     columns, names = [np.ones(len(rows))], ["intercept"]
     for column in schema:
         if column.name in space.numeric:
@@ -284,15 +441,18 @@ def _design_matrix(rows: Rows, space: Space, schema: Schema, target: str) -> tup
             names.append(f"{column.name} (+{sd:.3g}{' ' + column.unit if column.unit else ''})")
         elif column.name != target:
             j = space.discrete.index(column.name)
-            text = {_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
+            text = {level_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
             for k, level in enumerate(space.levels[j][1:], 1):
                 columns.append((rows.codes[:, j] == k).astype(float))
-                names.append(f"{column.name}: {text.get(level, f'{level:g}' if isinstance(level, float) else level)}")
+                names.append(
+                    f"{column.name}: {text.get(level, f'{level:g}' if isinstance(level, float) else level)}"
+                )
     return np.column_stack(columns), names
 
 # %% ../nbs/08a_clinical.ipynb #58da15e6
-def odds_ratios(real: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
-                schema: Schema | None = None) -> pd.DataFrame:
+def odds_ratios(
+    real: pd.DataFrame, fake: pd.DataFrame, target: str = "target", schema: Schema | None = None
+) -> pd.DataFrame:
     """Odds ratios of one logistic model on real and on synthetic rows, with 95 % intervals; one row a term.
 
     Columns: term, real, real_low, real_high, synthetic, synthetic_low, synthetic_high, overlap (share of an interval
@@ -316,7 +476,11 @@ def odds_ratios(real: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
         fits[name] = beta[1:], (beta - 1.96 * se)[1:], (beta + 1.96 * se)[1:]
     table = pd.DataFrame({"term": terms[1:]})
     for name, (beta, low, high) in fits.items():
-        table[name], table[f"{name}_low"], table[f"{name}_high"] = np.exp(beta), np.exp(low), np.exp(high)
+        table[name], table[f"{name}_low"], table[f"{name}_high"] = (
+            np.exp(beta),
+            np.exp(low),
+            np.exp(high),
+        )
     (b, low, high), (c, low2, high2) = fits["real"], fits["synthetic"]
     shared = np.maximum(0, np.minimum(high, high2) - np.maximum(low, low2))
     overlap = (shared / (high - low) + shared / (high2 - low2)) / 2
@@ -325,12 +489,19 @@ def odds_ratios(real: pd.DataFrame, fake: pd.DataFrame, target: str = "target",
 # %% ../nbs/08a_clinical.ipynb #26affdb2
 def plot_odds_ratios(table: pd.DataFrame, target: str = "target") -> Figure:
     """Forest plot of `odds_ratios`: real and synthetic beside each other, on a log scale."""
-    figure, (ax,) = _figure(9, 1.4 + 0.36 * len(table))
+    figure, (ax,) = new_figure(9, 1.4 + 0.36 * len(table))
     y = np.arange(len(table))
     for shift, name, colour in ((-0.15, "real", REAL), (0.15, "synthetic", FAKE)):
         centre = table[name]
-        ax.errorbar(centre, y + shift, xerr=[centre - table[f"{name}_low"], table[f"{name}_high"] - centre], fmt="o",
-                    color=colour, capsize=2, label=name)
+        ax.errorbar(
+            centre,
+            y + shift,
+            xerr=[centre - table[f"{name}_low"], table[f"{name}_high"] - centre],
+            fmt="o",
+            color=colour,
+            capsize=2,
+            label=name,
+        )
     ax.axvline(1, color=FLOOR, lw=0.8, ls=":")
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
@@ -343,58 +514,111 @@ def plot_odds_ratios(table: pd.DataFrame, target: str = "target") -> Figure:
     sure = (table.real_low > 1) | (table.real_high < 1)
     kept = sure & table.same_sign
     still = kept & ((table.synthetic_low > 1) | (table.synthetic_high < 1))
-    return _title(figure, f"Of the {int(sure.sum())} clear effects {int(kept.sum())} keep their direction and "
-                          f"{int(still.sum())} stay clear; intervals overlap for {int((table.overlap > 0).sum())} of "
-                          f"{len(table)} terms",
-                  "Forest plot: one line a term, the real odds ratio in blue above the synthetic one in orange.")
+    return _title(
+        figure,
+        f"Of the {int(sure.sum())} clear effects {int(kept.sum())} keep their direction and "
+        f"{int(still.sum())} stay clear; intervals overlap for {int((table.overlap > 0).sum())} of "
+        f"{len(table)} terms",
+        "Forest plot: one line a term, the real odds ratio in blue above the synthetic one in orange.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #badc3a8b
 @dataclass(frozen=True)
 class Relation:
     """A relation known from elsewhere: `first` and `second` are columns; `positive` its direction on the log scale."""
+
     name: str
     first: str
     second: str
-    kind: str                   # "rank correlation", "odds ratio", "difference of means"
+    kind: str  # "rank correlation", "odds ratio", "difference of means"
     positive: bool
     source: str
     level: float | None = None  # odds ratio: `first` equals this level
 
+
 RELATIONS = (
-    Relation("maximum heart rate falls with age", "age", "thalach", "rank correlation", False,
-             "Tanaka et al. 2001, J Am Coll Cardiol 37:153-156"),
-    Relation("angina on exercise raises the odds of disease", "exang", "target", "odds ratio", True,
-             "Detrano et al. 1989, Am J Cardiol 64:304-310", 1),
-    Relation("men have more disease", "sex", "target", "odds ratio", True,
-             "Diamond & Forrester 1979, N Engl J Med 300:1350-1358", 1),
-    Relation("more ST depression with disease", "oldpeak", "target", "difference of means", True,
-             "Gianrossi et al. 1989, Circulation 80:87-98"),
-    Relation("more coloured vessels, more disease", "ca", "target", "rank correlation", True,
-             "Detrano et al. 1989, Am J Cardiol 64:304-310"),
-    Relation("patients without pain are the sickest here (referral)", "cp", "target", "odds ratio", True,
-             "the data sheet of this package", 4),
+    Relation(
+        "maximum heart rate falls with age",
+        "age",
+        "thalach",
+        "rank correlation",
+        False,
+        "Tanaka et al. 2001, J Am Coll Cardiol 37:153-156",
+    ),
+    Relation(
+        "angina on exercise raises the odds of disease",
+        "exang",
+        "target",
+        "odds ratio",
+        True,
+        "Detrano et al. 1989, Am J Cardiol 64:304-310",
+        1,
+    ),
+    Relation(
+        "men have more disease",
+        "sex",
+        "target",
+        "odds ratio",
+        True,
+        "Diamond & Forrester 1979, N Engl J Med 300:1350-1358",
+        1,
+    ),
+    Relation(
+        "more ST depression with disease",
+        "oldpeak",
+        "target",
+        "difference of means",
+        True,
+        "Gianrossi et al. 1989, Circulation 80:87-98",
+    ),
+    Relation(
+        "more coloured vessels, more disease",
+        "ca",
+        "target",
+        "rank correlation",
+        True,
+        "Detrano et al. 1989, Am J Cardiol 64:304-310",
+    ),
+    Relation(
+        "patients without pain are the sickest here (referral)",
+        "cp",
+        "target",
+        "odds ratio",
+        True,
+        "the data sheet of this package",
+        4,
+    ),
 )
 
 # %% ../nbs/08a_clinical.ipynb #45cf3a95
-def _effect(relation: Relation, x: np.ndarray, y: np.ndarray, widen: float = 1.0) -> tuple[float, float, float]:
+def _effect(
+    relation: Relation, x: np.ndarray, y: np.ndarray, widen: float = 1.0
+) -> tuple[float, float, float]:
     """The relation's number and its 95 % interval from two columns without gaps; ValueError says why it has none.
 
     `widen` multiplies the standard error.
     """
     reach = 1.96 * widen
     if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
-        raise ValueError(f"{relation.first if len(x) and np.ptp(x) == 0 else relation.second} does not vary")
-    if relation.kind == "rank correlation":     # Fisher's z with the variance of Bonett & Wright 2000
+        raise ValueError(
+            f"{relation.first if len(x) and np.ptp(x) == 0 else relation.second} does not vary"
+        )
+    if relation.kind == "rank correlation":  # Fisher's z with the variance of Bonett & Wright 2000
         r = float(spearmanr(x, y).statistic)
         z, se = np.arctanh(np.clip(r, -0.999999, 0.999999)), np.sqrt((1 + r * r / 2) / (len(x) - 3))
         return r, float(np.tanh(z - reach * se)), float(np.tanh(z + reach * se))
     if not set(np.unique(y)) <= {0, 1}:
         raise ValueError(f"{relation.second} is not 0 or 1")
-    if relation.kind == "odds ratio":           # Woolf 1955, half a patient added where a cell is empty
+    if relation.kind == "odds ratio":  # Woolf 1955, half a patient added where a cell is empty
         ill, sign = y == 1, x == relation.level
-        cells = np.array([(sign & ill).sum(), (sign & ~ill).sum(), (~sign & ill).sum(), (~sign & ~ill).sum()], dtype=float)
+        cells = np.array(
+            [(sign & ill).sum(), (sign & ~ill).sum(), (~sign & ill).sum(), (~sign & ~ill).sum()],
+            dtype=float,
+        )
         if sign.all() or not sign.any():
-            raise ValueError(f"{relation.first} is {relation.level:g} in {'every' if sign.all() else 'no'} row")
+            raise ValueError(
+                f"{relation.first} is {relation.level:g} in {'every' if sign.all() else 'no'} row"
+            )
         cells = cells + 0.5 if (cells == 0).any() else cells
         log, se = np.log(cells[0] * cells[3] / (cells[1] * cells[2])), np.sqrt((1 / cells).sum())
         return tuple(float(v) for v in np.exp([log, log - reach * se, log + reach * se]))
@@ -404,25 +628,37 @@ def _effect(relation: Relation, x: np.ndarray, y: np.ndarray, widen: float = 1.0
     gap, se = a.mean() - b.mean(), np.sqrt(a.var(ddof=1) / len(a) + b.var(ddof=1) / len(b))
     return float(gap), float(gap - reach * se), float(gap + reach * se)
 
-def _measured(relation: Relation, df: pd.DataFrame, min_rows: int, widen: float
-              ) -> tuple[int, tuple[float, float, float], str]:
+# %% ../nbs/08a_clinical.ipynb #measured
+def _measured(
+    relation: Relation, df: pd.DataFrame, min_rows: int, widen: float
+) -> tuple[int, tuple[float, float, float], str]:
     """Rows used, number with interval (NaN where there is none) and the reason for that."""
     absent = [c for c in (relation.first, relation.second) if c not in df]
     if absent:
         return 0, (np.nan,) * 3, f"no column {absent[0]}"
-    x, y = _floats(df[relation.first]), _floats(df[relation.second])
+    x, y = to_floats(df[relation.first]), to_floats(df[relation.second])
     known = np.isfinite(x) & np.isfinite(y)
     if known.sum() < min_rows:
-        return int(known.sum()), (np.nan,) * 3, f"too small: {int(known.sum())} rows, at least {min_rows} are needed"
+        return (
+            int(known.sum()),
+            (np.nan,) * 3,
+            f"too small: {int(known.sum())} rows, at least {min_rows} are needed",
+        )
     try:
         return int(known.sum()), _effect(relation, x[known], y[known], widen), ""
     except ValueError as error:
         return int(known.sum()), (np.nan,) * 3, str(error)
 
 # %% ../nbs/08a_clinical.ipynb #46ffd34e
-def known_relations(real: pd.DataFrame, fake: pd.DataFrame, relations: Sequence[Relation] = RELATIONS,
-                    schema: Schema | None = None, by: Sequence[str] = (), bands: Mapping[str, Sequence[float]] = BANDS,
-                    min_rows: int = 20) -> pd.DataFrame:
+def known_relations(
+    real: pd.DataFrame,
+    fake: pd.DataFrame,
+    relations: Sequence[Relation] = RELATIONS,
+    schema: Schema | None = None,
+    by: Sequence[str] = (),
+    bands: Mapping[str, Sequence[float]] = BANDS,
+    min_rows: int = 20,
+) -> pd.DataFrame:
     """Relations measured on real and synthetic rows, a row a relation and group (`all`, then those of `by`).
 
     Columns: relation, group, measure, source, real_rows, real, real_low, real_high, synthetic_rows, synthetic,
@@ -431,27 +667,47 @@ def known_relations(real: pd.DataFrame, fake: pd.DataFrame, relations: Sequence[
     interval is widened to the real number of rows, as in `odds_ratios`.
     """
     space = fit_space(real, schema or infer_schema(real))
-    by, cuts = _group_plan(real, space, by, None, bands)
+    by, cuts = group_plan(real, space, by, None, bands)
     masks = [group_masks(t.reset_index(drop=True), space, by, cuts) for t in (real, fake)]
     records = []
     for group in masks[0]:
         for relation in relations:
             if group.split("=")[0] in (relation.first, relation.second):
-                continue            # within one sex, sex has no effect
-            row: dict = {"relation": relation.name, "group": group, "measure": _measure_name(relation, schema),
-                   "source": relation.source}
+                continue  # within one sex, sex has no effect
+            row: dict = {
+                "relation": relation.name,
+                "group": group,
+                "measure": _measure_name(relation, schema),
+                "source": relation.source,
+            }
             for name, df, mask in (("real", real, masks[0]), ("synthetic", fake, masks[1])):
-                n, (value, low, high), reason = _measured(relation, df[mask[group]], min_rows, max(1.0, len(df) / len(real)) ** 0.5)
-                row |= {f"{name}_rows": n, name: value, f"{name}_low": low, f"{name}_high": high,
-                        f"{name}_holds": reason or _holds(relation, value, low, high)}
+                n, (value, low, high), reason = _measured(
+                    relation, df[mask[group]], min_rows, max(1.0, len(df) / len(real)) ** 0.5
+                )
+                row |= {
+                    f"{name}_rows": n,
+                    name: value,
+                    f"{name}_low": low,
+                    f"{name}_high": high,
+                    f"{name}_holds": reason or _holds(relation, value, low, high),
+                }
             both = np.isfinite([row["real"], row["synthetic"]]).all()
-            records.append(row | {"agree": bool(row["real_low"] <= row["synthetic"] <= row["real_high"]) if both else None})
+            records.append(
+                row
+                | {
+                    "agree": bool(row["real_low"] <= row["synthetic"] <= row["real_high"])
+                    if both
+                    else None
+                }
+            )
     return pd.DataFrame(records)
 
+# %% ../nbs/08a_clinical.ipynb #measure-name
 def _measure_name(relation: Relation, schema: Schema | None) -> str:
     unit = next((c.unit for c in schema or () if c.name == relation.first), "")
     return relation.kind + (f" ({unit})" if unit and relation.kind == "difference of means" else "")
 
+# %% ../nbs/08a_clinical.ipynb #holds
 def _holds(relation: Relation, value: float, low: float, high: float) -> str:
     """Does the known direction show, and does the interval leave out no effect?"""
     none = 1.0 if relation.kind == "odds ratio" else 0.0
@@ -463,14 +719,26 @@ def _holds(relation: Relation, value: float, low: float, high: float) -> str:
 def plot_relations(table: pd.DataFrame) -> Figure:
     """Known relations (group `all`), a panel each: real above synthetic, with intervals and the line of no effect."""
     part = table[table.group == "all"].reset_index(drop=True)
-    figure, axes = _figure(10, 0.85 * len(part) + 1, len(part), 1)
+    figure, axes = new_figure(10, 0.85 * len(part) + 1, len(part), 1)
     for ax, row in zip(axes, part.itertuples(), strict=True):
         for y, name, colour in ((0, "real", REAL), (1, "synthetic", FAKE)):
             value, low, high = (getattr(row, f"{name}{end}") for end in ("", "_low", "_high"))
             if np.isfinite(value):
-                ax.errorbar([value], [y], xerr=[[value - low], [high - value]], fmt="o", color=colour, capsize=3)
+                ax.errorbar(
+                    [value],
+                    [y],
+                    xerr=[[value - low], [high - value]],
+                    fmt="o",
+                    color=colour,
+                    capsize=3,
+                )
             else:
-                ax.annotate(getattr(row, f"{name}_holds"), (0.02, y), xycoords=("axes fraction", "data"), color=colour)
+                ax.annotate(
+                    getattr(row, f"{name}_holds"),
+                    (0.02, y),
+                    xycoords=("axes fraction", "data"),
+                    color=colour,
+                )
         ax.axvline(1 if row.measure.startswith("odds") else 0, color=FLOOR, lw=0.8, ls=":")
         ax.set_yticks([0, 1], ["real", "synthetic"])
         ax.set_ylim(1.6, -0.6)
@@ -479,13 +747,22 @@ def plot_relations(table: pd.DataFrame) -> Figure:
     holds = part.synthetic_holds.isin(["clearly", "yes"])
     known = part.real_holds.isin(["clearly", "yes"])
     inside = int((part.agree == True).sum())  # noqa: E712 - None means unknown
-    return _title(figure, f"{int((holds & known).sum())} of the {int(known.sum())} relations that real patients show hold "
-                          f"in the synthetic table, {inside} within the real interval",
-                  "One panel a known relation: the real number above the synthetic one, with 95 % intervals.")
+    return _title(
+        figure,
+        f"{int((holds & known).sum())} of the {int(known.sum())} relations that real patients show hold "
+        f"in the synthetic table, {inside} within the real interval",
+        "One panel a known relation: the real number above the synthetic one, with 95 % intervals.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #54175539
-def group_means(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None, by: Sequence[str] | None = None,
-                bands: Mapping[str, Sequence[float]] = BANDS, min_rows: int = 20) -> pd.DataFrame:
+def group_means(
+    real: pd.DataFrame,
+    fake: pd.DataFrame,
+    schema: Schema | None = None,
+    by: Sequence[str] | None = None,
+    bands: Mapping[str, Sequence[float]] = BANDS,
+    min_rows: int = 20,
+) -> pd.DataFrame:
     """Mean (continuous columns) or share (levels, %) by group: columns group, column, level, unit, real_rows, real,
     synthetic_rows, synthetic, difference, ci_low, ci_high, note.
 
@@ -494,41 +771,83 @@ def group_means(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = 
     """
     schema = schema or infer_schema(real)
     space, target = fit_space(real, schema), schema.target or "target"
-    by, cuts = _group_plan(real, space, by, target if target in space.names else None, bands)
+    by, cuts = group_plan(real, space, by, target if target in space.names else None, bands)
     coded = [space.code(t) for t in (real, fake)]
     masks = [group_masks(t.reset_index(drop=True), space, by, cuts) for t in (real, fake)]
-    return pd.DataFrame([{"group": group} | row for group in masks[0]
-                         for row in _group_rows(space, schema, [c.take(m[group]) for c, m in zip(coded, masks, strict=True)],
-                                                min_rows)])
+    return pd.DataFrame(
+        [
+            {"group": group} | row
+            for group in masks[0]
+            for row in _group_rows(
+                space,
+                schema,
+                [c.take(m[group]) for c, m in zip(coded, masks, strict=True)],
+                min_rows,
+            )
+        ]
+    )
 
+# %% ../nbs/08a_clinical.ipynb #group-rows
 def _group_rows(space: Space, schema: Schema, tables: list[Rows], min_rows: int) -> list[dict]:
     """One record a continuous column and a level of one group."""
     records = []
     for column in schema:
         if column.name in space.numeric:
             j = space.numeric.index(column.name)
-            cells = [("", column.unit, [t.numbers[:, j][~np.isnan(t.numbers[:, j])] for t in tables])]
+            cells = [
+                ("", column.unit, [t.numbers[:, j][~np.isnan(t.numbers[:, j])] for t in tables])
+            ]
         else:
             j = space.discrete.index(column.name)
-            text = {_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
-            cells = [(text.get(level, f"{level:g}" if isinstance(level, float) else str(level)), "%",
-                      [100.0 * (t.codes[:, j] == k)[t.codes[:, j] != len(space.levels[j])] for t in tables])
-                     for k, level in enumerate(space.levels[j])]
-        records += [{"column": column.name, "level": level, "unit": unit} | _mean_gap(*values, min_rows)
-                    for level, unit, values in cells]
+            text = {level_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
+            cells = [
+                (
+                    text.get(level, f"{level:g}" if isinstance(level, float) else str(level)),
+                    "%",
+                    [
+                        100.0 * (t.codes[:, j] == k)[t.codes[:, j] != len(space.levels[j])]
+                        for t in tables
+                    ],
+                )
+                for k, level in enumerate(space.levels[j])
+            ]
+        records += [
+            {"column": column.name, "level": level, "unit": unit} | _mean_gap(*values, min_rows)
+            for level, unit, values in cells
+        ]
     return records
 
+# %% ../nbs/08a_clinical.ipynb #mean-gap
 def _mean_gap(real: np.ndarray, fake: np.ndarray, min_rows: int) -> dict:
     """Means, their difference and its interval; NaN and a plain word where either side has too few values."""
-    out: dict = {"real_rows": len(real), "real": np.nan, "synthetic_rows": len(fake), "synthetic": np.nan,
-           "difference": np.nan, "ci_low": np.nan, "ci_high": np.nan, "note": ""}
-    few = [f"{len(x)} {name}" for x, name in ((real, "real"), (fake, "synthetic")) if len(x) < min_rows]
+    out: dict = {
+        "real_rows": len(real),
+        "real": np.nan,
+        "synthetic_rows": len(fake),
+        "synthetic": np.nan,
+        "difference": np.nan,
+        "ci_low": np.nan,
+        "ci_high": np.nan,
+        "note": "",
+    }
+    few = [
+        f"{len(x)} {name}" for x, name in ((real, "real"), (fake, "synthetic")) if len(x) < min_rows
+    ]
     if few:
-        return out | {"note": f"too small: {' and '.join(few)} rows, at least {min_rows} are needed"}
+        return out | {
+            "note": f"too small: {' and '.join(few)} rows, at least {min_rows} are needed"
+        }
     gap = float(fake.mean() - real.mean())
-    half = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + fake.var(ddof=1) / min(len(fake), len(real)))
-    return out | {"real": float(real.mean()), "synthetic": float(fake.mean()), "difference": gap,
-                  "ci_low": gap - half, "ci_high": gap + half}
+    half = 1.96 * np.sqrt(
+        real.var(ddof=1) / len(real) + fake.var(ddof=1) / min(len(fake), len(real))
+    )
+    return out | {
+        "real": float(real.mean()),
+        "synthetic": float(fake.mean()),
+        "difference": gap,
+        "ci_low": gap - half,
+        "ci_high": gap + half,
+    }
 
 # %% ../nbs/08a_clinical.ipynb #5e221353
 def plot_group_means(table: pd.DataFrame) -> Figure:
@@ -537,32 +856,61 @@ def plot_group_means(table: pd.DataFrame) -> Figure:
     columns, groups = list(dict.fromkeys(part.column)), list(dict.fromkeys(part.group))
     if not columns:
         raise ValueError("group means: the table has no continuous column")
-    figure, axes = _figure(2.9 * len(columns) + 1, 1.6 + 0.32 * len(groups), 1, len(columns), sharey=True)
+    figure, axes = new_figure(
+        2.9 * len(columns) + 1, 1.6 + 0.32 * len(groups), 1, len(columns), sharey=True
+    )
     for ax, name in zip(axes, columns, strict=True):
         rows = part[part.column == name].set_index("group").loc[groups]
         y = np.arange(len(groups))
-        ax.hlines(y, rows.real + rows.ci_low, rows.real + rows.ci_high, color="#DDDDDD", lw=5,
-                  label="95 % interval of the difference")
+        ax.hlines(
+            y,
+            rows.real + rows.ci_low,
+            rows.real + rows.ci_high,
+            color="#DDDDDD",
+            lw=5,
+            label="95 % interval of the difference",
+        )
         ax.plot(rows.real, y, "o", color=REAL, label="real mean")
         ax.plot(rows.synthetic, y, "D", color=FAKE, ms=5, label="synthetic mean")
         for i in np.flatnonzero(rows.real.isna()):
-            ax.annotate("too small", (0.03, i), xycoords=("axes fraction", "data"), va="center", fontsize=10, color=FLOOR)
+            ax.annotate(
+                "too small",
+                (0.03, i),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=10,
+                color=FLOOR,
+            )
         ax.set_xlabel(f"{name}" + (f" ({rows.unit.iloc[0]})" if rows.unit.iloc[0] else ""))
     counts = part[part.column == columns[0]].set_index("group").loc[groups]
-    axes[0].set_yticks(range(len(groups)), [f"{g} (n = {a}, {b})" for g, a, b in
-                                            zip(groups, counts.real_rows, counts.synthetic_rows, strict=True)])
+    axes[0].set_yticks(
+        range(len(groups)),
+        [
+            f"{g} (n = {a}, {b})"
+            for g, a, b in zip(groups, counts.real_rows, counts.synthetic_rows, strict=True)
+        ],
+    )
     axes[0].invert_yaxis()
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+    figure.legend(
+        *axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+    )
     known = part[part.difference.notna()]
     apart = known[(known.ci_low > 0) | (known.ci_high < 0)]
-    odd = f"; not so: {', '.join(f'{r.column} of {r.group}' for r in apart.head(3).itertuples())}" if len(apart) else ""
-    return _title(figure, f"{len(known) - len(apart)} of {len(known)} group means agree within the interval of their "
-                          f"difference{odd}{' and others' if len(apart) > 3 else ''}",
-                  f"{len(columns)} panels, one a column; one line a group, the real mean as a dot, the synthetic as a diamond.")
+    odd = (
+        f"; not so: {', '.join(f'{r.column} of {r.group}' for r in apart.head(3).itertuples())}"
+        if len(apart)
+        else ""
+    )
+    return _title(
+        figure,
+        f"{len(known) - len(apart)} of {len(known)} group means agree within the interval of their "
+        f"difference{odd}{' and others' if len(apart) > 3 else ''}",
+        f"{len(columns)} panels, one a column; one line a group, the real mean as a dot, the synthetic as a diamond.",
+    )
 
 # %% ../nbs/08a_clinical.ipynb #2a454c66
 ABROAD = tuple(site for site in SITES if site != "cleveland")
-WHY_MISSING = {     # what the data sheet of this package says
+WHY_MISSING = {  # what the data sheet of this package says
     "chol": "not measured in Switzerland (0 in every row), nor in a quarter of Long Beach",
     "fbs": "not recorded for most of Switzerland; UCI does not say why",
     "slope": "exists only for those who exercised, and was left blank for most of Hungary and half of Long Beach",
@@ -574,19 +922,39 @@ WHY_MISSING = {     # what the data sheet of this package says
     "oldpeak": "no exercise test, a quarter of Long Beach",
 }
 
-def missing_abroad(columns: Sequence[str], sites: Sequence[str] = ABROAD, most: float = 0.5) -> pd.DataFrame:
+
+def missing_abroad(
+    columns: Sequence[str], sites: Sequence[str] = ABROAD, most: float = 0.5
+) -> pd.DataFrame:
     """Share of missing cells by column and site, whether the column is shared (at most `most` missing everywhere), why."""
     tables = {site: load_heart(site=site) for site in sites}
-    table = pd.DataFrame({site: [t[c].isna().mean() if c in t else 1.0 for c in columns] for site, t in tables.items()},
-                         index=pd.Index(columns, name="column"))
+    table = pd.DataFrame(
+        {
+            site: [t[c].isna().mean() if c in t else 1.0 for c in columns]
+            for site, t in tables.items()
+        },
+        index=pd.Index(columns, name="column"),
+    )
     worst = table.max(axis=1)
-    return table.assign(shared=worst <= most, why=[WHY_MISSING.get(c, "not a column of the other sites")
-                                                   if worst[c] > 0.05 else "" for c in columns])
+    return table.assign(
+        shared=worst <= most,
+        why=[
+            WHY_MISSING.get(c, "not a column of the other sites") if worst[c] > 0.05 else ""
+            for c in columns
+        ],
+    )
 
 # %% ../nbs/08a_clinical.ipynb #bed0e4ce
-def external_validation(train: pd.DataFrame, fake: pd.DataFrame, target: str = "target", schema: Schema | None = None,
-                        sites: Sequence[str] = ABROAD, seed: int = 0, most: float = 0.5, min_rows: int = 10
-                        ) -> pd.DataFrame:
+def external_validation(
+    train: pd.DataFrame,
+    fake: pd.DataFrame,
+    target: str = "target",
+    schema: Schema | None = None,
+    sites: Sequence[str] = ABROAD,
+    seed: int = 0,
+    most: float = 0.5,
+    min_rows: int = 10,
+) -> pd.DataFrame:
     """Train on synthetic and on real rows of one hospital, test on others: a row a site and training table.
 
     Columns: site, trained_on, rows, ill, healthy, auc, ci_low, ci_high (DeLong), brier, too_high (mean prediction minus
@@ -600,68 +968,143 @@ def external_validation(train: pd.DataFrame, fake: pd.DataFrame, target: str = "
         abroad = load_heart(site=site)
         try:
             if target not in abroad or not columns:
-                raise ValueError(f"{site} shares no outcome {target!r}" if target not in abroad else "no shared columns")
-            records += _abroad(train, fake, abroad, [*columns, target], target, schema, seed, min_rows, site)
+                raise ValueError(
+                    f"{site} shares no outcome {target!r}"
+                    if target not in abroad
+                    else "no shared columns"
+                )
+            records += _abroad(
+                train, fake, abroad, [*columns, target], target, schema, seed, min_rows, site
+            )
         except ValueError as error:
-            records += [{"site": site, "trained_on": name, "rows": len(abroad), "note": str(error)}
-                        for name in ("real", "synthetic")]
-    names = ["site", "trained_on", "rows", "ill", "healthy", "auc", "ci_low", "ci_high", "brier", "too_high", "difference",
-             "difference_low", "difference_high", "note"]
+            records += [
+                {"site": site, "trained_on": name, "rows": len(abroad), "note": str(error)}
+                for name in ("real", "synthetic")
+            ]
+    names = [
+        "site",
+        "trained_on",
+        "rows",
+        "ill",
+        "healthy",
+        "auc",
+        "ci_low",
+        "ci_high",
+        "brier",
+        "too_high",
+        "difference",
+        "difference_low",
+        "difference_high",
+        "note",
+    ]
     table = pd.DataFrame(records).reindex(columns=names)
     table.attrs = {"columns": columns}
     return table
 
-def _abroad(train: pd.DataFrame, fake: pd.DataFrame, abroad: pd.DataFrame, names: list[str], target: str,
-            schema: Schema | None, seed: int, min_rows: int, site: str) -> list[dict]:
+# %% ../nbs/08a_clinical.ipynb #abroad
+def _abroad(
+    train: pd.DataFrame,
+    fake: pd.DataFrame,
+    abroad: pd.DataFrame,
+    names: list[str],
+    target: str,
+    schema: Schema | None,
+    seed: int,
+    min_rows: int,
+    site: str,
+) -> list[dict]:
     """The two records of one site."""
     if schema is not None:
         schema = Schema(tuple(c for c in schema if c.name in names), target)
     space = fit_space(train[names], schema, abroad[names])
-    found = {name: predict_outcome(df, abroad[names], target, space, seed) for name, df in
-             (("real", train), ("synthetic", fake.reindex(columns=names)))}
+    found = {
+        name: predict_outcome(df, abroad[names], target, space, seed)
+        for name, df in (("real", train), ("synthetic", fake.reindex(columns=names)))
+    }
     sides = {name: _site_placements(f) for name, f in found.items()}
     gap = [a - b for a, b in zip(sides["synthetic"], sides["real"], strict=True)]
-    difference, se = float(gap[0].mean()), _placement_se(*gap)
+    difference, se = float(gap[0].mean()), placement_error(*gap)
     ill, healthy = len(gap[0]), len(gap[1])
-    note = f"only {min(ill, healthy)} {'healthy' if healthy < ill else 'ill'} patients: " \
-           "a rough number" if min(ill, healthy) < min_rows else ""
+    note = (
+        f"only {min(ill, healthy)} {'healthy' if healthy < ill else 'ill'} patients: a rough number"
+        if min(ill, healthy) < min_rows
+        else ""
+    )
     records = []
     for name, (a, b) in sides.items():
         p, truth = _mean_prediction(found[name])
-        auc, width = float(a.mean()), 1.96 * _placement_se(a, b)
-        records.append({"site": site, "trained_on": name, "rows": ill + healthy, "ill": ill, "healthy": healthy, "auc": auc,
-                        "ci_low": max(0.0, auc - width), "ci_high": min(1.0, auc + width),
-                        "brier": float(((p - truth) ** 2).mean()), "too_high": float(p.mean() - truth.mean()),
-                        "difference": difference, "difference_low": difference - 1.96 * se,
-                        "difference_high": difference + 1.96 * se, "note": note})
+        auc, width = float(a.mean()), 1.96 * placement_error(a, b)
+        records.append(
+            {
+                "site": site,
+                "trained_on": name,
+                "rows": ill + healthy,
+                "ill": ill,
+                "healthy": healthy,
+                "auc": auc,
+                "ci_low": max(0.0, auc - width),
+                "ci_high": min(1.0, auc + width),
+                "brier": float(((p - truth) ** 2).mean()),
+                "too_high": float(p.mean() - truth.mean()),
+                "difference": difference,
+                "difference_low": difference - 1.96 * se,
+                "difference_high": difference + 1.96 * se,
+                "note": note,
+            }
+        )
     return records
 
+# %% ../nbs/08a_clinical.ipynb #site-placements
 def _site_placements(found: Predictions) -> tuple[np.ndarray, np.ndarray]:
     """Placements of the ill and of the healthy, mean of the classifiers; ValueError unless there are two of each."""
     known = found.truth >= 0
     truth = found.truth[known]
     if len(found.classes) != 2 or min((truth == 0).sum(), (truth == 1).sum()) < 2:
-        raise ValueError(f"needs two outcomes and two patients of each, got {np.bincount(truth).tolist()}")
-    parts = [_placements(p[known][truth == 1, 1], p[known][truth == 0, 1]) for p in found.proba.values()]
+        raise ValueError(
+            f"needs two outcomes and two patients of each, got {np.bincount(truth).tolist()}"
+        )
+    parts = [
+        placements(p[known][truth == 1, 1], p[known][truth == 0, 1]) for p in found.proba.values()
+    ]
     return np.mean([a for a, _ in parts], axis=0), np.mean([b for _, b in parts], axis=0)
 
 # %% ../nbs/08a_clinical.ipynb #962ddb8d
 SITE_NAMES = {"hungarian": "Budapest", "switzerland": "Zurich and Basel", "va": "Long Beach"}
 
+
 def plot_external(table: pd.DataFrame) -> Figure:
     """AUC by site: trained on real beside trained on synthetic rows of Cleveland."""
     sites = list(dict.fromkeys(table.site))
-    figure, (ax,) = _figure(9, 1.6 + 0.8 * len(sites))
+    figure, (ax,) = new_figure(9, 1.6 + 0.8 * len(sites))
     for shift, name, colour in ((-0.13, "real", REAL), (0.13, "synthetic", FAKE)):
         part = table[table.trained_on == name].set_index("site").loc[sites]
-        ax.errorbar(part.auc, np.arange(len(sites)) + shift, fmt="o", color=colour, capsize=3,
-                    xerr=[part.auc - part.ci_low, part.ci_high - part.auc], label=f"trained on {name} rows")
+        ax.errorbar(
+            part.auc,
+            np.arange(len(sites)) + shift,
+            fmt="o",
+            color=colour,
+            capsize=3,
+            xerr=[part.auc - part.ci_low, part.ci_high - part.auc],
+            label=f"trained on {name} rows",
+        )
     part = table[table.trained_on == "real"].set_index("site").loc[sites]
     for i, row in enumerate(part.itertuples()):
         if not np.isfinite(row.auc):
-            ax.annotate(row.note, (0.02, i), xycoords=("axes fraction", "data"), va="center", fontsize=10, color=FLOOR)
-    counts = [f"\n{r.ill:.0f} ill, {r.healthy:.0f} healthy" if np.isfinite(r.auc) else "" for r in part.itertuples()]
-    ax.set_yticks(range(len(sites)), [SITE_NAMES.get(s, s) + n for s, n in zip(sites, counts, strict=True)])
+            ax.annotate(
+                row.note,
+                (0.02, i),
+                xycoords=("axes fraction", "data"),
+                va="center",
+                fontsize=10,
+                color=FLOOR,
+            )
+    counts = [
+        f"\n{r.ill:.0f} ill, {r.healthy:.0f} healthy" if np.isfinite(r.auc) else ""
+        for r in part.itertuples()
+    ]
+    ax.set_yticks(
+        range(len(sites)), [SITE_NAMES.get(s, s) + n for s, n in zip(sites, counts, strict=True)]
+    )
     ax.axvline(0.5, color=FLOOR, lw=0.8, ls=":")
     ax.set_ylim(len(sites) - 0.5, -0.5)
     ax.set_xlabel("AUC on real patients of the site, 95 % interval (0.5: a coin)")
@@ -669,6 +1112,9 @@ def plot_external(table: pd.DataFrame) -> Figure:
     if part.difference.notna().sum() == 0:
         return _title(figure, f"No other hospital can be tested: {part.note.iloc[0]}")
     worst = part.difference.idxmin()
-    return _title(figure, f"At other hospitals training on synthetic rows changes the AUC by {part.difference.mean():+.3f} "
-                          f"on average, at worst by {part.difference[worst]:+.3f} ({SITE_NAMES.get(worst, worst)})",
-                  "One line a hospital: AUC after training on real Cleveland patients beside synthetic ones.")
+    return _title(
+        figure,
+        f"At other hospitals training on synthetic rows changes the AUC by {part.difference.mean():+.3f} "
+        f"on average, at worst by {part.difference[worst]:+.3f} ({SITE_NAMES.get(worst, worst)})",
+        "One line a hospital: AUC after training on real Cleveland patients beside synthetic ones.",
+    )

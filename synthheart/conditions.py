@@ -5,21 +5,17 @@
 # %% ../nbs/06a_conditions.ipynb #imports
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 
-from .data import Schema, days_since_1970
 from .preprocessing import ContinuousCode, TableCoder
+from .tables import Schema, days_since_1970
 
 # %% auto #0
-__all__ = ['COMPARE', 'check_where', 'satisfying', 'rank_range', 'code_windows', 'weighted_pick', 'Rule', 'Other', 'parse_rule',
-           'gap', 'guided_search']
+__all__ = ['check_where', 'satisfying', 'rank_range', 'code_windows', 'weighted_pick', 'gap', 'guided_search']
 
 # %% ../nbs/06a_conditions.ipynb #condition
 def check_where(where: dict[str, Any], schema: Schema) -> dict[str, tuple]:
@@ -33,14 +29,16 @@ def check_where(where: dict[str, Any], schema: Schema) -> dict[str, tuple]:
         checked[name] = check(column, wish)
     return checked
 
-
+# %% ../nbs/06a_conditions.ipynb #check-range
 def _check_range(column, wish) -> tuple:
     low, high = wish if isinstance(wish, (tuple, list)) and len(wish) == 2 else (wish, wish)
     if column.is_date:
         low, high = _as_days(low, column.name), _as_days(high, column.name)
     for end in (low, high):
         if isinstance(end, (str, bool)) or not np.isscalar(end):
-            raise ValueError(f"where: {column.name} needs a number or a range (low, high), got {wish!r}")
+            raise ValueError(
+                f"where: {column.name} needs a number or a range (low, high), got {wish!r}"
+            )
     if not low <= high:
         raise ValueError(f"where: {column.name} from {low!r} to {high!r} is empty")
     if column.minimum is not None and (high < column.minimum or low > column.maximum):
@@ -48,19 +46,19 @@ def _check_range(column, wish) -> tuple:
         raise ValueError(f"where: {column.name} lies between {limits}, got {low!r} to {high!r}")
     return "range", low, high
 
-
+# %% ../nbs/06a_conditions.ipynb #as-days
 def _as_days(date: Any, name: str) -> float:
     try:
         return (pd.Timestamp(date) - pd.Timestamp(0)) / pd.Timedelta(days=1)
     except (ValueError, TypeError):
         raise ValueError(f"where: {name} needs a date such as '2020-01-31', got {date!r}") from None
 
-
+# %% ../nbs/06a_conditions.ipynb #numbers
 def _numbers(values: pd.Series) -> pd.Series:
     "The column as numbers; dates as days since 1970-01-01."
     return days_since_1970(values) if pd.api.types.is_datetime64_any_dtype(values.dtype) else values
 
-
+# %% ../nbs/06a_conditions.ipynb #check-levels
 def _check_levels(column, wish) -> tuple:
     if isinstance(wish, tuple) and len(wish) == 2 and column.kind == "ordinal":
         levels = tuple(level for level in column.levels if wish[0] <= level <= wish[1])
@@ -68,7 +66,9 @@ def _check_levels(column, wish) -> tuple:
         levels = tuple(wish) if isinstance(wish, (list, tuple, set)) else (wish,)
     unknown = [level for level in levels if level not in column.levels]
     if unknown or not levels:
-        raise ValueError(f"where: {column.name} must be one of {list(column.levels)}, got {unknown[0] if unknown else wish!r}")
+        raise ValueError(
+            f"where: {column.name} must be one of {list(column.levels)}, got {unknown[0] if unknown else wish!r}"
+        )
     return "levels", levels
 
 # %% ../nbs/06a_conditions.ipynb #satisfying
@@ -76,12 +76,17 @@ def satisfying(df: pd.DataFrame, checked: dict[str, tuple]) -> np.ndarray:
     "Mask of the rows that meet every condition; a missing cell meets none."
     mask = np.ones(len(df), bool)
     for name, (kind, *wish) in checked.items():
-        mask &= (_numbers(df[name]).between(*wish) if kind == "range" else df[name].isin(wish[0])).to_numpy(bool, na_value=False)
+        mask &= (
+            _numbers(df[name]).between(*wish) if kind == "range" else df[name].isin(wish[0])
+        ).to_numpy(bool, na_value=False)
     return mask
 
 # %% ../nbs/06a_conditions.ipynb #rank-range
-def rank_range(code: ContinuousCode, low: float, high: float, steps: int = 50) -> tuple[float, float] | None:
+def rank_range(
+    code: ContinuousCode, low: float, high: float, steps: int = 50
+) -> tuple[float, float] | None:
     "The ranks in 0 to 1 whose values lie in the closed range, by bisection: `code.invert` never falls. None where there are none."
+
     def edge(inside: Callable[[float], bool], start: float, end: float) -> float | None:
         "The rank nearest to `start` that is inside, coming from `end`'s side."
         if inside(start):
@@ -97,11 +102,15 @@ def rank_range(code: ContinuousCode, low: float, high: float, steps: int = 50) -
     last = edge(lambda u: bool(code.invert(np.array([u]))[0] <= high), 1.0, 0.0)
     if first is None or last is None or first >= last:
         return None
-    margin = min(2.0**-21, (last - first) / 4)  # models count in 32 bits: stay clear of the neighbours' ranks
+    margin = min(
+        2.0**-21, (last - first) / 4
+    )  # models count in 32 bits: stay clear of the neighbours' ranks
     return first + margin, last - margin
 
 # %% ../nbs/06a_conditions.ipynb #code-windows
-def code_windows(checked: dict[str, tuple], coder: TableCoder) -> dict[int, tuple[float, float] | np.ndarray] | None:
+def code_windows(
+    checked: dict[str, tuple], coder: TableCoder
+) -> dict[int, tuple[float, float] | np.ndarray] | None:
     """What the conditions leave of each coded column they concern: (low, high) ranks, or a mask of the levels.
 
     Keys are positions in the coder's order, continuous columns first. None where a range holds no value the coder can make.
@@ -112,7 +121,9 @@ def code_windows(checked: dict[str, tuple], coder: TableCoder) -> dict[int, tupl
         if kind == "levels":
             j = words.index(name)
             levels = coder.schema_[name].levels
-            windows[numbers + j] = np.array([k < len(levels) and levels[k] in wish[0] for k in range(coder.cardinalities_[j])])
+            windows[numbers + j] = np.array(
+                [k < len(levels) and levels[k] in wish[0] for k in range(coder.cardinalities_[j])]
+            )
             continue
         ranks = rank_range(coder.codes_[name], *wish)
         if ranks is None:
@@ -134,75 +145,6 @@ def weighted_pick(log_weight: np.ndarray, u: np.ndarray, n: int) -> tuple[np.nda
         return stay[:n], True
     return np.sort(np.argsort(-reach, kind="stable")[:n]), False
 
-# %% ../nbs/06a_conditions.ipynb #rule
-COMPARE: dict[str, Callable] = {"<=": operator.le, ">=": operator.ge, "!=": operator.ne, "=": operator.eq,
-                                "<": operator.lt, ">": operator.gt}
-
-
-@dataclass(frozen=True)
-class Rule:
-    "A rule as text, and its two sides: whenever all of `given` hold, all of `then` must."
-    text: str
-    given: tuple[tuple, ...]
-    then: tuple[tuple, ...]
-
-    def kept(self, df: pd.DataFrame) -> np.ndarray:
-        "Mask of the rows that keep the rule. A comparison with a missing cell does not hold."
-        def all_hold(clauses):
-            return np.logical_and.reduce([np.ones(len(df), bool), *(_holds(df, *clause) for clause in clauses)])
-
-        return ~all_hold(self.given) | all_hold(self.then)
-
-
-def _holds(df: pd.DataFrame, name: str, sign: str, value: Any) -> np.ndarray:
-    if sign in ("known", "missing"):
-        return (df[name].notna() if sign == "known" else df[name].isna()).to_numpy()
-    other = df[value.name] if isinstance(value, Other) else value
-    present = df[name].notna() & (other.notna() if isinstance(other, pd.Series) else True)
-    return (COMPARE[sign](df[name], other) & present).to_numpy(bool, na_value=False)
-
-
-@dataclass(frozen=True)
-class Other:
-    "The other column of a comparison."
-    name: str
-
-# %% ../nbs/06a_conditions.ipynb #parse
-def parse_rule(text: str, schema: Schema) -> Rule:
-    "Read one line; ValueError names the part that is not understood."
-    sides = text.split(" implies ")
-    if len(sides) > 2:
-        raise ValueError(f"rule {text!r}: 'implies' may stand once")
-    parts = [tuple(_parse_clause(clause, text, schema) for clause in side.split(" and ")) for side in sides]
-    return Rule(text, parts[0] if len(parts) == 2 else (), parts[-1])
-
-
-def _parse_clause(clause: str, text: str, schema: Schema) -> tuple:
-    words = clause.split()
-    if len(words) == 2 and words[1] in ("known", "missing"):
-        name, sign, value = words[0], words[1], None
-    else:
-        sign = next((s for s in COMPARE if s in clause), "")
-        if not sign:
-            raise ValueError(f"rule {text!r}: {clause.strip()!r} is not a comparison; use {' '.join(COMPARE)}, known or missing")
-        name, raw = (side.strip() for side in clause.split(sign, 1))
-        value = _parse_value(raw, name, text, schema)
-    if name not in schema.names:
-        raise ValueError(f"rule {text!r}: no column {name!r}; there are {', '.join(schema.names)}")
-    return name, sign, value
-
-
-def _parse_value(raw: str, name: str, text: str, schema: Schema) -> Any:
-    if raw in schema.names:
-        return Other(raw)
-    try:
-        return float(raw)
-    except ValueError:
-        word = raw.strip("'\"")
-        if name in schema.names and word in schema[name].levels:
-            return word
-    raise ValueError(f"rule {text!r}: {raw!r} is neither a number, a column nor a level of {name}")
-
 # %% ../nbs/06a_conditions.ipynb #gap
 def gap(df: pd.DataFrame, checked: dict[str, tuple], schema: Schema) -> np.ndarray:
     "How far each row is from meeting the conditions: 0 meets all; a wrong level or a missing cell counts 1."
@@ -218,8 +160,15 @@ def gap(df: pd.DataFrame, checked: dict[str, tuple], schema: Schema) -> np.ndarr
     return total
 
 # %% ../nbs/06a_conditions.ipynb #search
-def guided_search(make: Callable[[np.ndarray], np.ndarray], width: int, n: int, rng: np.random.Generator,
-                  chains: int = 2000, rounds: int = 12, moves: int = 8) -> tuple[np.ndarray, float]:
+def guided_search(
+    make: Callable[[np.ndarray], np.ndarray],
+    width: int,
+    n: int,
+    rng: np.random.Generator,
+    chains: int = 2000,
+    rounds: int = 12,
+    moves: int = 8,
+) -> tuple[np.ndarray, float]:
     """Normal numbers [n, width] whose rows have gap 0, and the estimated share of such rows (subset simulation).
 
     `make(z)` gives the gap of the rows made from normal numbers z. Returns fewer than `n` (none) where it fails.
@@ -238,12 +187,12 @@ def guided_search(make: Callable[[np.ndarray], np.ndarray], width: int, n: int, 
     z, _ = _wander(make, *_refill(z, gaps, 0.0, n, rng), 0.0, 3 * moves, rng)
     return z, share
 
-
+# %% ../nbs/06a_conditions.ipynb #refill
 def _refill(z, gaps, level, n, rng):
     pick = rng.choice(np.flatnonzero(gaps <= level), n)
     return z[pick], gaps[pick]
 
-
+# %% ../nbs/06a_conditions.ipynb #wander
 def _wander(make, z, gaps, level, moves, rng):
     "Moves that keep z normal, taken only where the gap stays within `level`."
     for move in range(moves):

@@ -8,8 +8,8 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -17,11 +17,12 @@ from scipy.interpolate import BSpline
 from scipy.optimize import brentq, minimize
 from scipy.special import ndtr, ndtri
 
-from .data import Column, Schema, heart_schema
-from .gan import unflatten
+from .cohorts import heart_schema
+from .engine import unflatten
 from .preprocessing import RankGaussEncoder
+from .tables import Column, Schema
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
@@ -45,7 +46,7 @@ def check_budget(epsilon: float, delta: float) -> None:
     if isinstance(delta, bool) or not isinstance(delta, number) or not 0 < delta < 1:
         raise ValueError(f"delta must lie between 0 and 1 (and well below 1/rows), got {delta!r}")
 
-
+# %% ../nbs/06_dp.ipynb #accounting
 def _accounting():
     "The package dp_accounting; ImportError with the remedy where it is not installed."
     try:
@@ -53,7 +54,9 @@ def _accounting():
         import dp_accounting.pld
         import dp_accounting.rdp
     except ImportError as e:
-        raise ImportError(f"differential privacy needs the package dp-accounting: pip install 'synthheart[dp]' ({e})") from None
+        raise ImportError(
+            f"differential privacy needs the package dp-accounting: pip install 'synthheart[dp]' ({e})"
+        ) from None
     return dp_accounting
 
 # %% ../nbs/06_dp.ipynb #noise
@@ -61,16 +64,24 @@ def noise_multiplier(epsilon: float, delta: float) -> float:
     "The noise per unit of sensitivity that one Gaussian mechanism needs for (epsilon, delta), when patients come or go."
     check_budget(epsilon, delta)
     dp, e, d = _accounting(), float(epsilon), float(delta)
-    near = 1 / brentq(lambda mu: gaussian_delta(e, mu) - d, 1e-9, 1e3)  # where to look; the accountant decides
+    near = 1 / brentq(
+        lambda mu: gaussian_delta(e, mu) - d, 1e-9, 1e3
+    )  # where to look; the accountant decides
     bracket = dp.ExplicitBracketInterval(near * 0.999, near * 1.01)
-    return float(dp.calibrate_dp_mechanism(lambda: _accountant(1 / near), dp.GaussianDpEvent, e, d, bracket, tol=1e-5 * near))
+    return float(
+        dp.calibrate_dp_mechanism(
+            lambda: _accountant(1 / near), dp.GaussianDpEvent, e, d, bracket, tol=1e-5 * near
+        )
+    )
 
-
+# %% ../nbs/06_dp.ipynb #accountant
 def _accountant(mu: float):
     "A privacy-loss accountant whose steps suit losses of this size; it rounds them to the safe side."
-    return _accounting().pld.PLDAccountant(value_discretization_interval=max(1e-4, (mu**2 / 2 + 6 * mu) / 20000))
+    return _accounting().pld.PLDAccountant(
+        value_discretization_interval=max(1e-4, (mu**2 / 2 + 6 * mu) / 20000)
+    )
 
-
+# %% ../nbs/06_dp.ipynb #epsilon-spent
 def epsilon_spent(multipliers: Sequence[float], delta: float) -> float:
     "The epsilon of several Gaussian mechanisms together, each given by its noise per unit of sensitivity."
     dp = _accounting()
@@ -80,27 +91,39 @@ def epsilon_spent(multipliers: Sequence[float], delta: float) -> float:
     return float(accountant.get_epsilon(float(delta)))
 
 # %% ../nbs/06_dp.ipynb #ghost
-def clipped_gradient(weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor, shapes: list,
-                     clip: float) -> tuple[tf.Tensor, tf.Tensor]:
+def clipped_gradient(
+    weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor, shapes: list, clip: float
+) -> tuple[tf.Tensor, tf.Tensor]:
     """Sum over real rows of the critic loss's gradients, each cut to length `clip`; and the lengths before [rows].
 
     weights: flat, of leaky dense layers with these `shapes`. mask [rows]: 1 for the patients in this step, else 0.
     The loss of a real row is softplus(-score). Lengths by the ghost-norm trick (Goodfellow 2015).
     """
     import tensorflow as tf
+
     parts, inputs, bends = unflatten(weights, shapes), [rows], []
     for matrix, bias in zip(parts[:-2:2], parts[1:-2:2]):
         before = inputs[-1] @ matrix + bias
         bends.append(tf.where(before > 0, 1.0, 0.2))
         inputs.append(before * bends[-1])
-    signals = [-tf.sigmoid(-(inputs[-1] @ parts[-2] + parts[-1]))]       # slope of softplus(-score), [rows, 1]
+    signals = [
+        -tf.sigmoid(-(inputs[-1] @ parts[-2] + parts[-1]))
+    ]  # slope of softplus(-score), [rows, 1]
     for i in reversed(range(len(bends))):
         signals.insert(0, signals[0] @ tf.transpose(parts[2 * i + 2]) * bends[i])
-    square = sum(tf.reduce_sum(s**2, 1) * (1 + tf.reduce_sum(x**2, 1)) for x, s in zip(inputs, signals))  # 1: the bias
+    square = sum(
+        tf.reduce_sum(s**2, 1) * (1 + tf.reduce_sum(x**2, 1)) for x, s in zip(inputs, signals)
+    )  # 1: the bias
     length = tf.sqrt(square)
     weight = (mask * tf.minimum(1.0, clip / length))[:, None]
-    sums = [part for x, s in zip(inputs, signals)
-            for part in (tf.reshape(tf.matmul(x, s * weight, transpose_a=True), [-1]), tf.reduce_sum(s * weight, 0))]
+    sums = [
+        part
+        for x, s in zip(inputs, signals)
+        for part in (
+            tf.reshape(tf.matmul(x, s * weight, transpose_a=True), [-1]),
+            tf.reduce_sum(s * weight, 0),
+        )
+    ]
     return tf.concat(sums, 0), length
 
 # %% ../nbs/06_dp.ipynb #sgd-noise
@@ -110,18 +133,34 @@ def sgd_noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) 
     dp, orders = _accounting(), [*range(2, 65), 128, 256]
 
     def event(sigma):
-        return dp.SelfComposedDpEvent(dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma)), steps)
+        return dp.SelfComposedDpEvent(
+            dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma)), steps
+        )
 
-    return float(dp.calibrate_dp_mechanism(lambda: dp.rdp.RdpAccountant(orders), event, float(epsilon), float(delta)))
+    return float(
+        dp.calibrate_dp_mechanism(
+            lambda: dp.rdp.RdpAccountant(orders), event, float(epsilon), float(delta)
+        )
+    )
 
 # %% ../nbs/06_dp.ipynb #cuts
-HEART_CUTS: dict[str, tuple[float, ...]] = {  # lower ends of the bins after the first; public, from guidelines
-    "age": (35, 40, 45, 50, 55, 60, 65, 70), "trestbps": (110, 120, 130, 140, 150, 160, 180),
-    "chol": (160, 200, 240, 280, 320), "thalach": (100, 120, 140, 160, 180), "oldpeak": (0.05, 1, 2, 3)}
+HEART_CUTS: dict[
+    str, tuple[float, ...]
+] = {  # lower ends of the bins after the first; public, from guidelines
+    "age": (35, 40, 45, 50, 55, 60, 65, 70),
+    "trestbps": (110, 120, 130, 140, 150, 160, 180),
+    "chol": (160, 200, 240, 280, 320),
+    "thalach": (100, 120, 140, 160, 180),
+    "oldpeak": (0.05, 1, 2, 3),
+}
 
 # %% ../nbs/06_dp.ipynb #schema
-def public_schema(df: pd.DataFrame, schema: Schema | None = None, target: str | None = None,
-                  public_ranges: Mapping[str, Sequence] | None = None) -> Schema:
+def public_schema(
+    df: pd.DataFrame,
+    schema: Schema | None = None,
+    target: str | None = None,
+    public_ranges: Mapping[str, Sequence] | None = None,
+) -> Schema:
     """The public dictionary of a table: the one given, one made of `public_ranges`, or the heart table's.
 
     public_ranges: {column: (lowest, highest)} for numbers, whole ones where both ends are written so (0, not 0.0),
@@ -135,23 +174,31 @@ def public_schema(df: pd.DataFrame, schema: Schema | None = None, target: str | 
         heart = heart_schema()
         foreign = [name for name in df.columns if name not in heart.names]
         if foreign:
-            raise ValueError(f"{foreign[0]}: with epsilon, ranges and levels must be public: give a schema or public_ranges "
-                             "for this table")
+            raise ValueError(
+                f"{foreign[0]}: with epsilon, ranges and levels must be public: give a schema or public_ranges "
+                "for this table"
+            )
         schema = Schema(tuple(heart[name] for name in df.columns))
     for c in schema:
-        if c.kind == "continuous" and (c.minimum is None or c.maximum is None or not c.minimum < c.maximum):
-            raise ValueError(f"{c.name}: with epsilon, the schema must give a minimum below a maximum; they may not come from the data")
+        if c.kind == "continuous" and (
+            c.minimum is None or c.maximum is None or not c.minimum < c.maximum
+        ):
+            raise ValueError(
+                f"{c.name}: with epsilon, the schema must give a minimum below a maximum; they may not come from the data"
+            )
     target = target or schema.target or ("target" if "target" in schema.names else None)
     return Schema(schema.columns, target)
 
-
+# %% ../nbs/06_dp.ipynb #range-column
 def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) -> Column:
     """One column of a public dictionary, from a (lowest, highest) tuple or a list of levels.
 
     Numbers take the dtype of what is given, never the table's: one patient's empty cell turns whole numbers into floats.
     """
     if name not in public_ranges:
-        raise ValueError(f"{name}: not in public_ranges; with epsilon, every column's range or levels must be public")
+        raise ValueError(
+            f"{name}: not in public_ranges; with epsilon, every column's range or levels must be public"
+        )
     given = public_ranges[name]
     values, missing = [v for v in given if v is not None], None in given
     own = pd.api.types.is_datetime64_any_dtype(dtype) or any(isinstance(v, str) for v in values)
@@ -160,40 +207,60 @@ def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) 
         if len(values) != 2:
             raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
         decimals = None if dtype.startswith("float") else 0
-        return Column(name, "continuous", dtype, minimum=values[0], maximum=values[1], decimals=decimals, missing=missing)
-    return Column(name, "binary" if len(values) == 2 else "categorical", dtype, levels=tuple(values), missing=missing)
+        return Column(
+            name,
+            "continuous",
+            dtype,
+            minimum=values[0],
+            maximum=values[1],
+            decimals=decimals,
+            missing=missing,
+        )
+    return Column(
+        name,
+        "binary" if len(values) == 2 else "categorical",
+        dtype,
+        levels=tuple(values),
+        missing=missing,
+    )
 
 # %% ../nbs/06_dp.ipynb #config
 @dataclass(frozen=True)
 class NoiseConfig:
     "What is asked of the table, at what share of the budget, and how the answers are smoothed. Independent of the data."
-    bins: int = 8                  # equal-width bins of a number without cut points
-    count: float = 1.0             # weight of: how many patients
-    outcome: float = 1.5           # ... how many of each outcome
-    bin: float = 1.0               # ... how many in each bin of a column
-    contrast: float = 1.0          # ... how that differs between outcomes
-    digit: float = 0.5             # ... which last digits
-    pairs: float = 0.25            # share of the budget for pairs of columns, at epsilon 3 and more; none at 1
-    segments: int = 10             # of the spline
-    curve: float = 0.5             # prior sd of third differences of the log-curve (Silverman's smoothness)
-    tilt: float = 0.3              # prior sd of second differences of an outcome's deviation
-    slope: float = 0.5             # prior sd of its first differences
-    level: float = 1.5             # prior sd of a level's log-odds
-    level_contrast: float = 0.7    # prior sd of their deviation by outcome
-    habit: float = 1.0             # prior sd of the last digits' log-odds
-    missing: float = 0.03          # share of missing cells to lean to, where cells may be missing
+
+    bins: int = 8  # equal-width bins of a number without cut points
+    count: float = 1.0  # weight of: how many patients
+    outcome: float = 1.5  # ... how many of each outcome
+    bin: float = 1.0  # ... how many in each bin of a column
+    contrast: float = 1.0  # ... how that differs between outcomes
+    digit: float = 0.5  # ... which last digits
+    pairs: float = (
+        0.25  # share of the budget for pairs of columns, at epsilon 3 and more; none at 1
+    )
+    segments: int = 10  # of the spline
+    curve: float = 0.5  # prior sd of third differences of the log-curve (Silverman's smoothness)
+    tilt: float = 0.3  # prior sd of second differences of an outcome's deviation
+    slope: float = 0.5  # prior sd of its first differences
+    level: float = 1.5  # prior sd of a level's log-odds
+    level_contrast: float = 0.7  # prior sd of their deviation by outcome
+    habit: float = 1.0  # prior sd of the last digits' log-odds
+    missing: float = 0.03  # share of missing cells to lean to, where cells may be missing
 
 # %% ../nbs/06_dp.ipynb #column
 @dataclass(frozen=True, eq=False)
 class PublicColumn:
     "A column as the public sees it: m cells in k bins, and a log-linear model of the cells with p terms. No data."
-    bin: np.ndarray       # int [m]: each cell's bin
-    asked: np.ndarray     # float [m, q]: what a patient in this cell adds to the sums (weighted, centred one-hots)
-    crossed: np.ndarray   # float [m, k]: what is asked by outcome
-    basis: np.ndarray     # float [m, p]: the model's terms
-    centre: np.ndarray    # float [p]: prior mean of the terms
-    common: np.ndarray    # float [p, p]: prior precision of the common curve
-    apart: np.ndarray     # float [p, p]: prior precision of an outcome's deviation
+
+    bin: np.ndarray  # int [m]: each cell's bin
+    asked: (
+        np.ndarray
+    )  # float [m, q]: what a patient in this cell adds to the sums (weighted, centred one-hots)
+    crossed: np.ndarray  # float [m, k]: what is asked by outcome
+    basis: np.ndarray  # float [m, p]: the model's terms
+    centre: np.ndarray  # float [p]: prior mean of the terms
+    common: np.ndarray  # float [p, p]: prior precision of the common curve
+    apart: np.ndarray  # float [p, p]: prior precision of an outcome's deviation
 
     @property
     def length2(self) -> float:
@@ -205,7 +272,7 @@ class PublicColumn:
         "The largest squared length of the part that is asked by outcome, before the outcome's factor."
         return float((self.crossed**2).sum(1).max())
 
-
+# %% ../nbs/06_dp.ipynb #centred
 def centred(codes: np.ndarray, k: int) -> np.ndarray:
     "One-hot rows [n, k] less 1/k: the part that the total count does not tell already. Squared length 1 - 1/k."
     return np.eye(k)[codes] - 1 / k
@@ -213,16 +280,31 @@ def centred(codes: np.ndarray, k: int) -> np.ndarray:
 # %% ../nbs/06_dp.ipynb #levels-column
 def level_column(column: Column | None, k: int, missing: bool, config: NoiseConfig) -> PublicColumn:
     "The public view of a discrete column with `k` levels, the last of which is 'missing' where `missing`."
-    centre, common, apart = np.zeros(k), np.full(k, config.level**-2), np.full(k, config.level_contrast**-2)
+    centre, common, apart = (
+        np.zeros(k),
+        np.full(k, config.level**-2),
+        np.full(k, config.level_contrast**-2),
+    )
     if missing:  # rare, and no reason to differ by outcome
         centre[-1], common[-1], apart[-1] = np.log(config.missing), 1.0, 100.0
     hot = centred(np.arange(k), k)
-    return PublicColumn(np.arange(k), config.bin * hot, config.contrast * hot, np.eye(k), centre, np.diag(common), np.diag(apart))
+    return PublicColumn(
+        np.arange(k),
+        config.bin * hot,
+        config.contrast * hot,
+        np.eye(k),
+        centre,
+        np.diag(common),
+        np.diag(apart),
+    )
 
 # %% ../nbs/06_dp.ipynb #number-cells
 def _number_cells(column: Column, most: int = 2000) -> np.ndarray:
     "The values that a continuous column can hold, or 500 places in its range where they are too many."
-    low, high = float(column.minimum or 0), float(column.maximum or 0)  # both are given: `public_schema` saw to it
+    low, high = (
+        float(column.minimum or 0),
+        float(column.maximum or 0),
+    )  # both are given: `public_schema` saw to it
     if column.decimals is not None:
         step = 10.0**-column.decimals
         first, last = np.ceil(low / step - 1e-6), np.floor(high / step + 1e-6)
@@ -230,32 +312,54 @@ def _number_cells(column: Column, most: int = 2000) -> np.ndarray:
             return (first + np.arange(last - first + 1)) * step
     return low + (high - low) * (np.arange(500) + 0.5) / 500
 
-
+# %% ../nbs/06_dp.ipynb #digit-class
 def digit_class(values: np.ndarray, decimals: int) -> np.ndarray:
     "Class of the last digit: 0 for multiples of 10, 1 of 5, 2 for other even ones, 3 for odd ones."
     units = np.rint(values * 10.0**decimals).astype(np.int64)
     return np.select([units % 10 == 0, units % 5 == 0, units % 2 == 0], [0, 1, 2], 3)
 
 # %% ../nbs/06_dp.ipynb #number-column
-def number_column(column: Column, config: NoiseConfig, cuts: Sequence[float] | None = None) -> PublicColumn:
+def number_column(
+    column: Column, config: NoiseConfig, cuts: Sequence[float] | None = None
+) -> PublicColumn:
     "The public view of a continuous column; `cuts` are the lower ends of its bins after the first."
     values = _number_cells(column)
     low, high = float(column.minimum or 0), float(column.maximum or 0)
-    inner = np.asarray(cuts if cuts is not None else np.linspace(low, high, config.bins + 1)[1:-1], float)
+    inner = np.asarray(
+        cuts if cuts is not None else np.linspace(low, high, config.bins + 1)[1:-1], float
+    )
     bins = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1]
     knots = low + (high - low) / config.segments * np.arange(-3, config.segments + 4)
     smooth = BSpline.design_matrix(values, knots, 3).toarray()
     s, k = smooth.shape[1], int(bins.max()) + 1
-    alone = [(bins == b) * 1.0 for b in range(k) if (bins == b).sum() == 1]  # a bin with one value: a spike of its own
-    digits = digit_class(values, column.decimals) if column.decimals is not None and 40 <= len(values) < 2000 else None
+    alone = [
+        (bins == b) * 1.0 for b in range(k) if (bins == b).sum() == 1
+    ]  # a bin with one value: a spike of its own
+    digits = (
+        digit_class(values, column.decimals)
+        if column.decimals is not None and 40 <= len(values) < 2000
+        else None
+    )
     habit = [] if digits is None else [(digits == d) * 1.0 for d in range(3)]
     basis = np.column_stack([smooth, *alone, *habit])
     rough = [np.diff(np.eye(s), order, axis=0) for order in (1, 2, 3)]
-    common = np.diag(np.r_[np.full(s, 1e-4), np.full(len(alone), 1 / 9), np.full(len(habit), config.habit**-2)])
-    apart = np.diag(np.r_[np.full(s, 1e-2), np.full(len(alone), config.level_contrast**-2), np.full(len(habit), 1e4)])
+    common = np.diag(
+        np.r_[np.full(s, 1e-4), np.full(len(alone), 1 / 9), np.full(len(habit), config.habit**-2)]
+    )
+    apart = np.diag(
+        np.r_[
+            np.full(s, 1e-2),
+            np.full(len(alone), config.level_contrast**-2),
+            np.full(len(habit), 1e4),
+        ]
+    )
     common[:s, :s] += rough[2].T @ rough[2] / config.curve**2
-    apart[:s, :s] += rough[1].T @ rough[1] / config.tilt**2 + rough[0].T @ rough[0] / config.slope**2
-    asked = [config.bin * centred(bins, k)] + ([] if digits is None else [config.digit * centred(digits, 4)])
+    apart[:s, :s] += (
+        rough[1].T @ rough[1] / config.tilt**2 + rough[0].T @ rough[0] / config.slope**2
+    )
+    asked = [config.bin * centred(bins, k)] + (
+        [] if digits is None else [config.digit * centred(digits, 4)]
+    )
     crossed, centre = config.contrast * centred(bins, k), np.zeros(basis.shape[1])
     return PublicColumn(bins, np.column_stack(asked), crossed, basis, centre, common, apart)
 
@@ -263,16 +367,22 @@ def number_column(column: Column, config: NoiseConfig, cuts: Sequence[float] | N
 @dataclass(frozen=True, eq=False)
 class Design:
     "The questions that are asked of a table, all public. Column order: the encoder's, without the outcome."
+
     columns: tuple[PublicColumn, ...]
-    outcomes: int                     # classes of the outcome column, 1 where there is none
+    outcomes: int  # classes of the outcome column, 1 where there is none
     config: NoiseConfig = NoiseConfig()
 
     @property
     def sensitivity(self) -> float:
         "The most by which one patient can move the sums (L2)."
         share = 1 - 1 / self.outcomes
-        return float(np.sqrt(self.config.count**2 + self.config.outcome**2 * share
-                             + sum(c.length2 + c.crossed2 * share for c in self.columns)))
+        return float(
+            np.sqrt(
+                self.config.count**2
+                + self.config.outcome**2 * share
+                + sum(c.length2 + c.crossed2 * share for c in self.columns)
+            )
+        )
 
     def vectors(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         "What each patient adds to the sums, [n, questions], from cells [n, columns] and outcome classes [n]."
@@ -283,42 +393,62 @@ class Design:
             parts += [column.asked[at], crossed.reshape(len(at), -1)]
         return np.concatenate(parts, axis=1)
 
-    def split(self, sums: np.ndarray) -> tuple[float, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
+    def split(
+        self, sums: np.ndarray
+    ) -> tuple[float, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
         "The answers apart: count, outcomes [L], and for each column (asked [q], by outcome [L, k])."
-        count, outcome, at, answers = sums[0], sums[1:1 + self.outcomes], 1 + self.outcomes, []
+        count, outcome, at, answers = sums[0], sums[1 : 1 + self.outcomes], 1 + self.outcomes, []
         for column in self.columns:
             q, k = column.asked.shape[1], column.crossed.shape[1]
-            answers.append((sums[at:at + q], sums[at + q:at + q + self.outcomes * k].reshape(self.outcomes, k)))
+            answers.append(
+                (
+                    sums[at : at + q],
+                    sums[at + q : at + q + self.outcomes * k].reshape(self.outcomes, k),
+                )
+            )
             at += q + self.outcomes * k
         return float(count / self.config.count), outcome / self.config.outcome, answers
 
 # %% ../nbs/06_dp.ipynb #build-design
-def build_design(codec: RankGaussEncoder, config: NoiseConfig = NoiseConfig(),
-                 cuts: Mapping[str, Sequence[float]] | None = None) -> tuple[Design, int | None]:
+def build_design(
+    codec: RankGaussEncoder,
+    config: NoiseConfig = NoiseConfig(),
+    cuts: Mapping[str, Sequence[float]] | None = None,
+) -> tuple[Design, int | None]:
     "The design for a public encoder, and the position of the outcome among its discrete columns (None without one)."
     schema, cuts = codec.schema_, HEART_CUTS if cuts is None else cuts
     heart = heart_schema()
     columns = []
     for c in schema.continuous:
         same = c.name in heart.names and (c.minimum, c.maximum, c.unit) == (
-            heart[c.name].minimum, heart[c.name].maximum, heart[c.name].unit)
-        columns.append(number_column(c, config, cuts.get(c.name) if cuts is not HEART_CUTS or same else None))
+            heart[c.name].minimum,
+            heart[c.name].maximum,
+            heart[c.name].unit,
+        )
+        columns.append(
+            number_column(c, config, cuts.get(c.name) if cuts is not HEART_CUTS or same else None)
+        )
     target = schema.target if schema.target in codec.discrete_names_ else None
     position = None if target is None else codec.discrete_names_.index(target)
     for j, k in enumerate(codec.cardinalities_):
         if j != position:
             column = schema[codec.discrete_names_[j]] if j < len(codec.discrete_names_) else None
-            rare = column is None or column.name in codec.missing_   # a flag's level 1 is "missing" too
+            rare = (
+                column is None or column.name in codec.missing_
+            )  # a flag's level 1 is "missing" too
             columns.append(level_column(column, k, rare, config))
-    return Design(tuple(columns), 1 if position is None else codec.cardinalities_[position], config), position
+    return Design(
+        tuple(columns), 1 if position is None else codec.cardinalities_[position], config
+    ), position
 
 # %% ../nbs/06_dp.ipynb #cells
-def public_cells(codec: RankGaussEncoder, df: pd.DataFrame, design: Design,
-                 position: int | None) -> tuple[np.ndarray, np.ndarray]:
+def public_cells(
+    codec: RankGaussEncoder, df: pd.DataFrame, design: Design, position: int | None
+) -> tuple[np.ndarray, np.ndarray]:
     "A table as cell numbers [n, columns] and outcome classes [n]; numbers outside the public range move to its ends."
     coded = codec.code(df)
     middle = (coded.low.astype(float) + coded.high) / 2
-    sizes = np.array([len(c.bin) for c in design.columns[:codec.n_continuous_]], int)
+    sizes = np.array([len(c.bin) for c in design.columns[: codec.n_continuous_]], int)
     numbers = np.minimum((middle * sizes).astype(int), sizes - 1)
     others = [coded.levels[:, j] for j in range(coded.levels.shape[1]) if j != position]
     outcome = np.zeros(len(df), int) if position is None else coded.levels[:, position]
@@ -328,43 +458,61 @@ def public_cells(codec: RankGaussEncoder, df: pd.DataFrame, design: Design,
 def secret_normals(size: int, noise_seed: int | None = None) -> np.ndarray:
     "Standard normals from the operating system's secret randomness; from a seed for teaching, with a warning."
     if noise_seed is not None:
-        warnings.warn("noise_seed makes the privacy noise repeatable: the guarantee holds only while the seed stays secret",
-                      UserWarning, stacklevel=3)
+        warnings.warn(
+            "noise_seed makes the privacy noise repeatable: the guarantee holds only while the seed stays secret",
+            UserWarning,
+            stacklevel=3,
+        )
         return np.random.default_rng(noise_seed).standard_normal(size)
     bits = np.frombuffer(os.urandom(8 * size), np.uint64) >> np.uint64(11)
     return ndtri((bits.astype(float) + 0.5) * 2.0**-53)
 
-
+# %% ../nbs/06_dp.ipynb #noisy-sum
 def noisy_sum(vectors: np.ndarray, scale: float, normals: np.ndarray) -> np.ndarray:
     "Sum of the rows plus noise of standard deviation `scale`, on a grid of about scale/32 (a power of two)."
-    grid = 2.0**np.floor(np.log2(scale / 32))
+    grid = 2.0 ** np.floor(np.log2(scale / 32))
     return np.round((vectors.sum(0) + scale * normals) / grid) * grid
 
 # %% ../nbs/06_dp.ipynb #fit-column
-def fit_column(column: PublicColumn, total: float, outcome: np.ndarray, asked: np.ndarray, crossed: np.ndarray,
-               scale: float) -> np.ndarray:
+def fit_column(
+    column: PublicColumn,
+    total: float,
+    outcome: np.ndarray,
+    asked: np.ndarray,
+    crossed: np.ndarray,
+    scale: float,
+) -> np.ndarray:
     "Cell probabilities by outcome [L, m] that explain the noisy answers (noise sd `scale`), pulled to smooth shapes."
     classes, terms = len(outcome), column.basis.shape[1]
     side = np.eye(classes) - 1 / classes
 
     def pays(flat):
-        v = flat.reshape(classes + 1, terms)              # the common curve, then each outcome's deviation
+        v = flat.reshape(classes + 1, terms)  # the common curve, then each outcome's deviation
         p = _softmax((v[0] + v[1:]) @ column.basis.T)
-        q = total * outcome[:, None] * p                  # expected patients in each cell
+        q = total * outcome[:, None] * p  # expected patients in each cell
         gap = (q.sum(0) @ column.asked - asked) / scale
         gap_by = (side @ (q @ column.crossed) - crossed) / scale
         away = v[0] - column.centre
         prior = away @ column.common @ away + np.einsum("lp,pq,lq", v[1:], column.apart, v[1:])
-        slope = (column.asked @ gap + side @ gap_by @ column.crossed.T) / scale * total * outcome[:, None]
+        slope = (
+            (column.asked @ gap + side @ gap_by @ column.crossed.T)
+            / scale
+            * total
+            * outcome[:, None]
+        )
         slope = (p * (slope - (p * slope).sum(1, keepdims=True))) @ column.basis
-        slope = np.concatenate([(slope.sum(0) + column.common @ away)[None], slope + v[1:] @ column.apart])
+        slope = np.concatenate(
+            [(slope.sum(0) + column.common @ away)[None], slope + v[1:] @ column.apart]
+        )
         return ((gap**2).sum() + (gap_by**2).sum() + prior) / 2, slope.ravel()
 
     start = np.concatenate([column.centre[None], np.zeros((classes, terms))]).ravel()
-    v = minimize(pays, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x.reshape(classes + 1, terms)
+    v = minimize(pays, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x.reshape(
+        classes + 1, terms
+    )
     return _softmax((v[0] + v[1:]) @ column.basis.T)
 
-
+# %% ../nbs/06_dp.ipynb #softmax
 def _softmax(logits: np.ndarray) -> np.ndarray:
     "Probabilities along the last axis."
     p = np.exp(logits - logits.max(-1, keepdims=True))
@@ -378,8 +526,10 @@ def pair_products(places: np.ndarray, limit: float) -> np.ndarray:
     length = np.linalg.norm(products, axis=1, keepdims=True)
     return products * np.minimum(1, limit / np.maximum(length, 1e-12))
 
-
-def shrunk_correlations(sums: np.ndarray, scale: float, total: float, spread: np.ndarray) -> np.ndarray:
+# %% ../nbs/06_dp.ipynb #shrunk-correlations
+def shrunk_correlations(
+    sums: np.ndarray, scale: float, total: float, spread: np.ndarray
+) -> np.ndarray:
     "Correlation matrix [d, d] from noisy sums of pair products, shrunk by their excess over the noise; positive definite."
     a, b = np.triu_indices(len(spread), 1)
     unit = total * np.sqrt(spread[a] * spread[b])
@@ -387,7 +537,9 @@ def shrunk_correlations(sums: np.ndarray, scale: float, total: float, spread: np
     excess = max(0.0, np.mean(rough**2) - np.mean(noise**2))
     kept = np.clip(rough * excess / (excess + noise**2 + 1e-12), -0.9, 0.9)
     matrix = np.eye(len(spread))
-    matrix[a, b] = matrix[b, a] = 2 * np.sin(np.pi / 6 * kept)   # rank correlation to normal correlation
+    matrix[a, b] = matrix[b, a] = 2 * np.sin(
+        np.pi / 6 * kept
+    )  # rank correlation to normal correlation
     values, directions = np.linalg.eigh(matrix)
     matrix = (directions * np.maximum(values, 0.05)) @ directions.T
     root = np.sqrt(np.diag(matrix))
@@ -401,10 +553,22 @@ class NoisyTables:
     `epsilon_`, `delta_` (spent), `rows_` (a noisy row count), `measured_` (the releases).
     """
 
-    def __init__(self, schema: Schema, epsilon: float, delta: float = 1e-3, config: NoiseConfig = NoiseConfig(),
-                 cuts: Mapping[str, Sequence[float]] | None = None):
+    def __init__(
+        self,
+        schema: Schema,
+        epsilon: float,
+        delta: float = 1e-3,
+        config: NoiseConfig = NoiseConfig(),
+        cuts: Mapping[str, Sequence[float]] | None = None,
+    ):
         check_budget(epsilon, delta)
-        self.schema, self.epsilon, self.delta, self.config, self.cuts = schema, epsilon, delta, config, cuts
+        self.schema, self.epsilon, self.delta, self.config, self.cuts = (
+            schema,
+            epsilon,
+            delta,
+            config,
+            cuts,
+        )
 
     def fit(self, df: pd.DataFrame, noise_seed: int | None = None) -> NoisyTables:
         "Measure `df` once (twice where pairs are asked) and fit. The noise is secret unless `noise_seed` is given."
@@ -416,46 +580,76 @@ class NoisyTables:
         normals = secret_normals(vectors.shape[1] + d * (d - 1) // 2, noise_seed)
         sigma = base / np.sqrt(1 - share)
         scale = sigma * self.design_.sensitivity
-        self.measured_ = {"tables": noisy_sum(vectors, scale, normals[:vectors.shape[1]]), "tables_sd": scale}
+        self.measured_ = {
+            "tables": noisy_sum(vectors, scale, normals[: vectors.shape[1]]),
+            "tables_sd": scale,
+        }
         self._explain(scale)
         if self.delta * self.rows_ >= 1:
-            warnings.warn(f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about {self.rows_:,} rows (a noisy "
-                          "count): take a delta well below 1/rows", UserWarning, stacklevel=2)
+            warnings.warn(
+                f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about {self.rows_:,} rows (a noisy "
+                "count): take a delta well below 1/rows",
+                UserWarning,
+                stacklevel=2,
+            )
         sigmas = [sigma]
         if share:
             sigmas.append(base / np.sqrt(share))
             limit = max(1.0, d / np.sqrt(18))
             products = pair_products(self._places(cells, outcome), limit)
             scale = sigmas[1] * limit
-            self.measured_ |= {"pairs": noisy_sum(products, scale, normals[vectors.shape[1]:]), "pairs_sd": scale}
-            self.mix_ = shrunk_correlations(self.measured_["pairs"], scale, self.rows_, self._spread())
+            self.measured_ |= {
+                "pairs": noisy_sum(products, scale, normals[vectors.shape[1] :]),
+                "pairs_sd": scale,
+            }
+            self.mix_ = shrunk_correlations(
+                self.measured_["pairs"], scale, self.rows_, self._spread()
+            )
         # The accountant rounds up, by less than 1e-6; the two releases together are exactly the one of `base`.
-        self.epsilon_, self.delta_ = min(self.epsilon, epsilon_spent(sigmas, self.delta)), float(self.delta)
+        self.epsilon_, self.delta_ = (
+            min(self.epsilon, epsilon_spent(sigmas, self.delta)),
+            float(self.delta),
+        )
         return self
 
     def _pair_share(self) -> float:
         "The part of the budget that goes to pairs: a function of epsilon alone."
-        return float(self.config.pairs * np.clip((self.epsilon - 1) / 2, 0, 1)) if len(self.design_.columns) > 1 else 0.0
+        return (
+            float(self.config.pairs * np.clip((self.epsilon - 1) / 2, 0, 1))
+            if len(self.design_.columns) > 1
+            else 0.0
+        )
 
     def _explain(self, scale: float) -> None:
         "Count, outcome shares and cell probabilities from the noisy answers: post-processing."
         count, outcome, answers = self.design_.split(self.measured_["tables"])
         self.rows_ = max(20, int(round(count)))
-        shares = np.clip(outcome / self.rows_ + 1 / self.design_.outcomes, 0.05 / self.design_.outcomes, None)
+        shares = np.clip(
+            outcome / self.rows_ + 1 / self.design_.outcomes, 0.05 / self.design_.outcomes, None
+        )
         self.outcome_ = shares / shares.sum()
-        self.cells_ = [fit_column(c, self.rows_, self.outcome_, *answer, scale)
-                       for c, answer in zip(self.design_.columns, answers)]
+        self.cells_ = [
+            fit_column(c, self.rows_, self.outcome_, *answer, scale)
+            for c, answer in zip(self.design_.columns, answers)
+        ]
         self.mix_ = np.eye(len(self.cells_))
 
     def _places(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         "Each patient's place in each column, -1 to 1, by the model's curves for their outcome [n, d]."
         tops = [np.cumsum(p, axis=1) for p in self.cells_]
-        return np.column_stack([(2 * top - p)[outcome, at] - 1 for top, p, at in zip(tops, self.cells_, cells.T)])
+        return np.column_stack(
+            [(2 * top - p)[outcome, at] - 1 for top, p, at in zip(tops, self.cells_, cells.T)]
+        )
 
     def _spread(self) -> np.ndarray:
         "The model's variance of the places, for each column [d]."
         tops = [np.cumsum(p, axis=1) for p in self.cells_]
-        return np.array([self.outcome_ @ (p * (2 * top - p - 1)**2).sum(1) for top, p in zip(tops, self.cells_)])
+        return np.array(
+            [
+                self.outcome_ @ (p * (2 * top - p - 1) ** 2).sum(1)
+                for top, p in zip(tops, self.cells_)
+            ]
+        )
 
     def draw(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
         "`n` rows of the model as (Gaussian scores [n, c], level numbers [n, d]) of the public encoder."
@@ -469,8 +663,14 @@ class NoisyTables:
                 drawn[mine, j] = np.searchsorted(np.cumsum(p[k])[:-1], u[mine, j], side="right")
         c = self.codec_.n_continuous_
         sizes = np.array([p.shape[1] for p in self.cells_[:c]])
-        levels = drawn[:, c:] if self.position_ is None else np.insert(drawn[:, c:], self.position_, outcome, axis=1)
-        return ndtri((drawn[:, :c] + rng.uniform(0.001, 0.999, (n, c))) / sizes), levels.astype(np.int32)
+        levels = (
+            drawn[:, c:]
+            if self.position_ is None
+            else np.insert(drawn[:, c:], self.position_, outcome, axis=1)
+        )
+        return ndtri((drawn[:, :c] + rng.uniform(0.001, 0.999, (n, c))) / sizes), levels.astype(
+            np.int32
+        )
 
     def sample(self, n: int, seed: int = 0) -> pd.DataFrame:
         "`n` rows as a table with the schema's columns, dtypes and domain."
@@ -478,18 +678,31 @@ class NoisyTables:
 
 # %% ../nbs/06_dp.ipynb #dp-rows
 DP_ROWS = 5000  # rows drawn from the noisy tables for the GAN to learn from
-DP_OPTIONS = {"shrink": 0.0}  # what differs from `GANConfig`: from so many rows every covariance is believed
+DP_OPTIONS = {
+    "shrink": 0.0
+}  # what differs from `GANConfig`: from so many rows every covariance is believed
 
 
-def private_rows(df: pd.DataFrame, schema: Schema, epsilon: float, delta: float, seed: int = 0,
-                 noise_seed: int | None = None) -> tuple[pd.DataFrame, NoisyTables]:
+def private_rows(
+    df: pd.DataFrame,
+    schema: Schema,
+    epsilon: float,
+    delta: float,
+    seed: int = 0,
+    noise_seed: int | None = None,
+) -> tuple[pd.DataFrame, NoisyTables]:
     "Rows for a model to learn from in place of `df`, and the noisy tables they come from. `seed` may be public."
     tables = NoisyTables(schema, epsilon, delta).fit(df, noise_seed)
     return tables.sample(DP_ROWS, seed), tables
 
 # %% ../nbs/06_dp.ipynb #audit
-def audit_epsilon(inside: np.ndarray, outside: np.ndarray, delta: float, confidence: float = 0.95,
-                  gaussian: bool = False) -> float:
+def audit_epsilon(
+    inside: np.ndarray,
+    outside: np.ndarray,
+    delta: float,
+    confidence: float = 0.95,
+    gaussian: bool = False,
+) -> float:
     """Lower bound on epsilon from an attack's scores with the canary inside and outside; 0 where nothing was shown.
 
     The threshold is chosen on one half of the scores, the bound (Clopper and Pearson 1934) taken on the other half.
@@ -500,11 +713,19 @@ def audit_epsilon(inside: np.ndarray, outside: np.ndarray, delta: float, confide
     def bound(tested_in, tested_out, cut, alpha):
         hits, alarms = int((tested_in > cut).sum()), int((tested_out > cut).sum())
         least = beta.ppf(alpha / 2, hits, len(tested_in) - hits + 1) if hits else 0.0
-        most = beta.ppf(1 - alpha / 2, alarms + 1, len(tested_out) - alarms) if alarms < len(tested_out) else 1.0
+        most = (
+            beta.ppf(1 - alpha / 2, alarms + 1, len(tested_out) - alarms)
+            if alarms < len(tested_out)
+            else 1.0
+        )
         if not gaussian:
             return np.log(max(least - delta, 1e-12) / most)
         mu = max(1e-3, ndtri(max(least, 1e-300)) - ndtri(most))
-        return brentq(lambda e: gaussian_delta(e, mu) - delta, 0, 100) if gaussian_delta(0, mu) > delta else 0.0
+        return (
+            brentq(lambda e: gaussian_delta(e, mu) - delta, 0, 100)
+            if gaussian_delta(0, mu) > delta
+            else 0.0
+        )
 
     cuts = np.quantile(outside[::2], np.linspace(0.5, 0.999, 100))
     best = max(cuts, key=lambda cut: bound(inside[::2], outside[::2], cut, 1 - confidence))

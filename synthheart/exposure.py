@@ -14,14 +14,22 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from .data import Schema, infer_schema, train_holdout_split
-from .evaluation import BAD, FAKE, FLOOR, REAL, _delong, _distances, _figure, _title, fit_space
-from .privacy import ATTACKS, _membership_wins, _shared_space
+from .figures import BAD, FAKE, FLOOR, REAL, new_figure, set_title
+from .inference import infer_schema
+from .privacy import ATTACKS, membership_wins
+from .space import fit_space, row_distances, shared_space
+from .statistics import delong_error
 from .synthesizer import Synthesizer
+from .tables import Schema
 
 # %% ../nbs/09b_exposure.ipynb #a73eeb7a
-def refit_distances(real: pd.DataFrame, make: Callable[[pd.DataFrame, int], pd.DataFrame], refits: int,
-                    schema: Schema | None = None, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def refit_distances(
+    real: pd.DataFrame,
+    make: Callable[[pd.DataFrame, int], pd.DataFrame],
+    refits: int,
+    schema: Schema | None = None,
+    seed: int = 0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance of each patient to the nearest row of each release, and whether the patient was in it: [refits, n].
 
     `make(train, seed)` returns a release; each refit trains on a random half of `real`.
@@ -30,31 +38,45 @@ def refit_distances(real: pd.DataFrame, make: Callable[[pd.DataFrame, int], pd.D
     points = space.embed(space.code(real))
     near, inside = np.empty((refits, len(real))), np.zeros((refits, len(real)), dtype=bool)
     for r in range(refits):
-        half = np.random.default_rng([seed, r]).permutation(len(real))[:len(real) // 2]
+        half = np.random.default_rng([seed, r]).permutation(len(real))[: len(real) // 2]
         inside[r, half] = True
         fake = make(real.iloc[np.sort(half)].reset_index(drop=True), seed + r)
-        near[r] = _distances(points, space.embed(space.code(fake))).min(axis=1)
+        near[r] = row_distances(points, space.embed(space.code(fake))).min(axis=1)
     return near, inside
 
 # %% ../nbs/09b_exposure.ipynb #049da02d
-def patient_exposure(real: pd.DataFrame, make: Callable[[pd.DataFrame, int], pd.DataFrame], refits: int = 60,
-                     schema: Schema | None = None, seed: int = 0) -> pd.DataFrame:
+def patient_exposure(
+    real: pd.DataFrame,
+    make: Callable[[pd.DataFrame, int], pd.DataFrame],
+    refits: int = 60,
+    schema: Schema | None = None,
+    seed: int = 0,
+) -> pd.DataFrame:
     """Exposure of each patient over refits on random halves, the most exposed first, under the index of `real`.
 
     Columns: `exposure` (typical distance to the nearest synthetic row when out over that when in), `ci_low`, `ci_high`
     (95 %, Welch on the logarithms), `fellow` (distance to the nearest other real patient).
     """
     near, inside = refit_distances(real, make, refits, schema, seed)
-    log = np.log(near + 1e-3)     # a copy is at 0: counted as a thousandth, far below any two patients' distance
+    log = np.log(
+        near + 1e-3
+    )  # a copy is at 0: counted as a thousandth, far below any two patients' distance
     parts = [np.where(mask, log, np.nan) for mask in (~inside, inside)]
     gap = np.nanmean(parts[0], axis=0) - np.nanmean(parts[1], axis=0)
     se = np.sqrt(sum(np.nanvar(p, axis=0, ddof=1) / (~np.isnan(p)).sum(axis=0) for p in parts))
     space = fit_space(real, schema or infer_schema(real))
     points = space.embed(space.code(real))
-    among = _distances(points, points)
+    among = row_distances(points, points)
     np.fill_diagonal(among, np.inf)
-    found = pd.DataFrame({"exposure": np.exp(gap), "ci_low": np.exp(gap - 1.96 * se), "ci_high": np.exp(gap + 1.96 * se),
-                          "fellow": among.min(axis=1)}, index=real.index)
+    found = pd.DataFrame(
+        {
+            "exposure": np.exp(gap),
+            "ci_low": np.exp(gap - 1.96 * se),
+            "ci_high": np.exp(gap + 1.96 * se),
+            "fellow": among.min(axis=1),
+        },
+        index=real.index,
+    )
     return found.sort_values("exposure", ascending=False, kind="stable")
 
 # %% ../nbs/09b_exposure.ipynb #246da8d4
@@ -62,22 +84,47 @@ def marked_patients(real: pd.DataFrame, columns: Sequence[str] = ("chol", "age")
     """Index label of the patient with the largest value in each of `columns` the table has, by a readable name."""
     return {f"{name} {real[name].max():g}": real[name].idxmax() for name in columns if name in real}
 
+# %% ../nbs/09b_exposure.ipynb #plot-exposure
 def plot_exposure(exposed: dict[str, pd.DataFrame], marked: dict[str, Any]) -> Figure:
     """Exposure of each patient against the distance to the nearest fellow patient, a panel a generator."""
-    figure, axes = _figure(5.2 * len(exposed), 4.4, 1, len(exposed), sharey=True)
+    figure, axes = new_figure(5.2 * len(exposed), 4.4, 1, len(exposed), sharey=True)
     for ax, (name, table) in zip(axes, exposed.items(), strict=True):
         above = table.ci_low > 1
-        for mask, colour, label in ((~above, REAL, "interval holds 1"), (above, BAD, "interval above 1")):
-            ax.scatter(table.fellow[mask], table.exposure[mask], s=16, color=colour, alpha=0.6, label=label, lw=0)
+        for mask, colour, label in (
+            (~above, REAL, "interval holds 1"),
+            (above, BAD, "interval above 1"),
+        ):
+            ax.scatter(
+                table.fellow[mask],
+                table.exposure[mask],
+                s=16,
+                color=colour,
+                alpha=0.6,
+                label=label,
+                lw=0,
+            )
         for text, label in marked.items():
             row = table.loc[label]
             ax.plot([row.fellow] * 2, [row.ci_low, row.ci_high], color="black", lw=1)
-            ax.annotate(text, (row.fellow, row.exposure), xytext=(-10, 14), textcoords="offset points", ha="right",
-                        arrowprops={"arrowstyle": "-", "lw": 0.8})
+            ax.annotate(
+                text,
+                (row.fellow, row.exposure),
+                xytext=(-10, 14),
+                textcoords="offset points",
+                ha="right",
+                arrowprops={"arrowstyle": "-", "lw": 0.8},
+            )
         ax.axhline(1, color=FLOOR, lw=1)
-        ax.set(yscale="log", title=f"{name}: {above.sum()} of {len(table)} above 1",
-               xlabel="distance to the nearest other patient")
-    ticks = [t for t in (0.5, 1, 2, 5, 10, 20, 50, 100) if axes[0].get_ylim()[0] <= t <= axes[0].get_ylim()[1]]
+        ax.set(
+            yscale="log",
+            title=f"{name}: {above.sum()} of {len(table)} above 1",
+            xlabel="distance to the nearest other patient",
+        )
+    ticks = [
+        t
+        for t in (0.5, 1, 2, 5, 10, 20, 50, 100)
+        if axes[0].get_ylim()[0] <= t <= axes[0].get_ylim()[1]
+    ]
     axes[0].set_yticks(ticks, [f"{t:g}" for t in ticks])
     axes[0].minorticks_off()
     axes[0].set_ylabel("exposure (times as near when in)")
@@ -86,12 +133,24 @@ def plot_exposure(exposed: dict[str, pd.DataFrame], marked: dict[str, Any]) -> F
     first, table = next(iter(exposed.items()))
     odd = {text: table.exposure[label] for text, label in marked.items()}
     says = "; ".join(f"{text}: {value:.1f} times" for text, value in odd.items())
-    return _title(figure, f"How much nearer the {first} comes to a patient who takes part: {says}" if odd else "Exposure")
+    return set_title(
+        figure,
+        f"How much nearer the {first} comes to a patient who takes part: {says}"
+        if odd
+        else "Exposure",
+    )
 
 # %% ../nbs/09b_exposure.ipynb #fdd51d81
-def along_training(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema | None = None, epochs: int = 700,
-                   rows: int = 2000, seed: int = 0, points: int = 12, options: dict[str, Any] | None = None
-                   ) -> pd.DataFrame:
+def along_training(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    schema: Schema | None = None,
+    epochs: int = 700,
+    rows: int = 2000,
+    seed: int = 0,
+    points: int = 12,
+    options: dict[str, Any] | None = None,
+) -> pd.DataFrame:
     """AUC of each membership attack on releases drawn during one training of the GAN: columns step, `ATTACKS`, se.
 
     About `points` looks; `se` is the standard error of the first attack's AUC.
@@ -105,39 +164,77 @@ def along_training(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema | 
 
     model = Synthesizer("gan", epochs=epochs, seed=seed, options=options)
     model.fit(train, schema=schema, progress=False, callbacks=[look])
-    return pd.DataFrame([{"step": step, **_attacked(train, holdout, model.codec_.decode(*sample), schema)}
-                         for step, sample in drawn])
+    return pd.DataFrame(
+        [
+            {"step": step, **_attacked(train, holdout, model.codec_.decode(*sample), schema)}
+            for step, sample in drawn
+        ]
+    )
 
-def _attacked(train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None
-              ) -> dict[str, float]:
-    space = _shared_space(train, holdout, schema)
-    wins = _membership_wins(*(space.embed(space.code(df)) for df in (train, holdout, fake)))
-    return {name: float(wins[name].mean()) for name in ATTACKS} | {"se": _delong(wins[ATTACKS[0]])}
+# %% ../nbs/09b_exposure.ipynb #attacked
+def _attacked(
+    train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None
+) -> dict[str, float]:
+    space = shared_space(train, holdout, schema)
+    wins = membership_wins(*(space.embed(space.code(df)) for df in (train, holdout, fake)))
+    return {name: float(wins[name].mean()) for name in ATTACKS} | {
+        "se": delong_error(wins[ATTACKS[0]])
+    }
 
 # %% ../nbs/09b_exposure.ipynb #0f36477e
-def along_size(train: pd.DataFrame, holdout: pd.DataFrame, make: Callable[[int], pd.DataFrame],
-               schema: Schema | None = None, sizes: Sequence[int] = (100, 300, 1000, 3000, 10_000)) -> pd.DataFrame:
+def along_size(
+    train: pd.DataFrame,
+    holdout: pd.DataFrame,
+    make: Callable[[int], pd.DataFrame],
+    schema: Schema | None = None,
+    sizes: Sequence[int] = (100, 300, 1000, 3000, 10_000),
+) -> pd.DataFrame:
     """AUC of each membership attack on releases `make(n)` of growing size: columns rows, `ATTACKS`, se."""
     return pd.DataFrame([{"rows": n, **_attacked(train, holdout, make(n), schema)} for n in sizes])
 
 # %% ../nbs/09b_exposure.ipynb #6ea22e07
 def plot_growth(watched: pd.DataFrame, sizes: dict[str, pd.DataFrame]) -> Figure:
     """Membership AUC along training (left) and along the size of the release (right), with a band of two errors."""
-    figure, axes = _figure(10.5, 4, 1, 2, sharey=True)
+    figure, axes = new_figure(10.5, 4, 1, 2, sharey=True)
     for name, colour in zip(ATTACKS, (REAL, FAKE, "#009E73"), strict=True):
-        axes[0].plot(watched.step, watched[name], color=colour, marker="o", ms=4, label=name.removeprefix("membership_"))
+        axes[0].plot(
+            watched.step,
+            watched[name],
+            color=colour,
+            marker="o",
+            ms=4,
+            label=name.removeprefix("membership_"),
+        )
     first = watched[ATTACKS[0]]
-    axes[0].fill_between(watched.step, first - 1.96 * watched.se, first + 1.96 * watched.se, color=REAL, alpha=0.12, lw=0)
-    axes[0].set(xlabel="training steps", ylabel="AUC of membership attacks", title="One GAN in training")
+    axes[0].fill_between(
+        watched.step,
+        first - 1.96 * watched.se,
+        first + 1.96 * watched.se,
+        color=REAL,
+        alpha=0.12,
+        lw=0,
+    )
+    axes[0].set(
+        xlabel="training steps", ylabel="AUC of membership attacks", title="One GAN in training"
+    )
     for (name, table), colour in zip(sizes.items(), (REAL, BAD, "#009E73"), strict=False):
         axes[1].plot(table.rows, table[ATTACKS[0]], color=colour, marker="o", ms=4, label=name)
-        axes[1].fill_between(table.rows, table[ATTACKS[0]] - 1.96 * table.se, table[ATTACKS[0]] + 1.96 * table.se,
-                             color=colour, alpha=0.12, lw=0)
+        axes[1].fill_between(
+            table.rows,
+            table[ATTACKS[0]] - 1.96 * table.se,
+            table[ATTACKS[0]] + 1.96 * table.se,
+            color=colour,
+            alpha=0.12,
+            lw=0,
+        )
     axes[1].set(xscale="log", xlabel="rows released", title="Distance attack on larger releases")
     for ax in axes:
         ax.axhline(0.5, color="black", lw=0.8, ls=":")
         ax.legend(frameon=False, loc="upper left")
     leak = list(sizes)[-1]
     ends = sizes[leak][ATTACKS[0]].iloc[[0, -1]].tolist()
-    return _title(figure, f"From {sizes[leak].rows.iloc[0]:,} to {sizes[leak].rows.iloc[-1]:,} rows a leak ({leak}) "
-                          f"goes from AUC {ends[0]:.2f} to {ends[1]:.2f}")
+    return set_title(
+        figure,
+        f"From {sizes[leak].rows.iloc[0]:,} to {sizes[leak].rows.iloc[-1]:,} rows a leak ({leak}) "
+        f"goes from AUC {ends[0]:.2f} to {ends[1]:.2f}",
+    )

@@ -7,77 +7,54 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from .engine import BLOCK, Layout, draw_rows, unflatten
+from .models import MODELS, ModelRecord
+from .preprocessing import NaiveTable
+
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['BLOCK', 'Layout', 'GANConfig', 'generator_shapes', 'critic_shapes', 'initial_weights', 'unflatten', 'generate',
-           'criticise', 'soft_levels', 'soft_rows', 'expected_rows', 'draw_rows', 'critic_loss', 'moments',
-           'moment_gap', 'generator_loss', 'naive_networks', 'NaiveGAN']
-
-# %% ../nbs/02_gan.ipynb #layout
-@dataclass(frozen=True)
-class Layout:
-    "The shape of an encoded row: `continuous` Gaussian scores, then one block a discrete column."
-    continuous: int
-    cardinalities: tuple[int, ...] = ()
-
-    @property
-    def width(self) -> int:
-        "Numbers in an encoded row."
-        return self.continuous + self.one_hot
-
-    @property
-    def one_hot(self) -> int:
-        "Numbers in all one-hot blocks together."
-        return sum(self.cardinalities)
-
-    @property
-    def block_of(self) -> np.ndarray:
-        "For each one-hot position, the discrete column it belongs to."
-        return np.repeat(np.arange(len(self.cardinalities)), self.cardinalities)
-
-    @property
-    def level_of(self) -> np.ndarray:
-        "For each one-hot position, the level it stands for."
-        return np.concatenate([np.arange(k) for k in self.cardinalities] or [np.zeros(0, int)])
-
-    @property
-    def column_of(self) -> np.ndarray:
-        "For each number of an encoded row, the column it belongs to: continuous columns first."
-        return np.concatenate([np.arange(self.continuous), self.continuous + self.block_of])
+__all__ = ['GANConfig', 'generator_shapes', 'critic_shapes', 'generate', 'criticise', 'soft_levels', 'soft_rows', 'expected_rows',
+           'critic_loss', 'moments', 'moment_gap', 'generator_loss', 'naive_networks', 'NaiveGAN']
 
 # %% ../nbs/02_gan.ipynb #config
 @dataclass(frozen=True)
 class GANConfig:
     "The choices that make a GAN; the defaults are chosen in `12a_recipes`."
-    latent: int = 64                              # random numbers the generator starts from
-    generator: tuple[int, ...] = (64, 64)         # widths of its hidden layers
-    critic: tuple[int, ...] = (64, 64)            # widths of the critic's
-    batch: int = 100                              # rows a step
-    steps: int = 300                              # training steps where `epochs` is not given (up to 1,000 rows)
-    learning_rate: float = 1e-2                   # Adam's at the start; it falls in a line to a fiftieth
-    beta1: float = 0.5                            # Adam's memory of the slope
-    beta2: float = 0.9                            # Adam's memory of its square
-    loss: str = "relativistic"                    # or "classic": Goodfellow's, non-saturating
-    adversarial: float = 1.0                      # weight of the game for the generator; 0 leaves moment matching alone
-    penalty: float = 1.0                          # weight of the critic's squared input slopes (R1 + R2)
-    moments: float = 10.0                         # weight of the gap in means and covariances
-    outcome: int = -1                             # position of the column whose relations are believed, and the others' guessed from
-    factors: int = 1                              # hidden patterns guessed beside it
-    shrink: float = 1.0                           # doubt in relations they do not explain, 1: as chance has it; 0: none
-    temperature: float = 0.2                      # of the Gumbel-softmax
-    average: float = 0.999                        # memory of the averaged generator weights
-    calibrate: bool = True                        # set means and shares right after training
+
+    latent: int = 64  # random numbers the generator starts from
+    generator: tuple[int, ...] = (64, 64)  # widths of its hidden layers
+    critic: tuple[int, ...] = (64, 64)  # widths of the critic's
+    batch: int = 100  # rows a step
+    steps: int = 300  # training steps where `epochs` is not given (up to 1,000 rows)
+    learning_rate: float = 1e-2  # Adam's at the start; it falls in a line to a fiftieth
+    beta1: float = 0.5  # Adam's memory of the slope
+    beta2: float = 0.9  # Adam's memory of its square
+    loss: str = "relativistic"  # or "classic": Goodfellow's, non-saturating
+    adversarial: float = 1.0  # weight of the game for the generator; 0 leaves moment matching alone
+    penalty: float = 1.0  # weight of the critic's squared input slopes (R1 + R2)
+    moments: float = 10.0  # weight of the gap in means and covariances
+    outcome: int = (
+        -1
+    )  # position of the column whose relations are believed, and the others' guessed from
+    factors: int = 1  # hidden patterns guessed beside it
+    shrink: float = 1.0  # doubt in relations they do not explain, 1: as chance has it; 0: none
+    temperature: float = 0.2  # of the Gumbel-softmax
+    average: float = 0.999  # memory of the averaged generator weights
+    calibrate: bool = True  # set means and shares right after training
 
     def __post_init__(self):
-        for name in ("generator", "critic"):  # lists come from JSON; a key of compiled programs must be hashable
+        for name in (
+            "generator",
+            "critic",
+        ):  # lists come from JSON; a key of compiled programs must be hashable
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if self.loss not in ("relativistic", "classic"):
             raise ValueError(f"loss must be 'relativistic' or 'classic', got {self.loss!r}")
@@ -97,7 +74,7 @@ def generator_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]
         width += hidden
     return shapes + [(width, layout.width), (layout.width,)]
 
-
+# %% ../nbs/02_gan.ipynb #critic-shapes
 def critic_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:
     "Shapes of the critic's weights: plain layers down to one number."
     shapes, width = [], layout.width
@@ -106,27 +83,11 @@ def critic_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:
         width = hidden
     return shapes + [(width, 1), (1,)]
 
-# %% ../nbs/02_gan.ipynb #init
-def initial_weights(shapes: list[tuple[int, ...]], rng: np.random.Generator) -> np.ndarray:
-    "Flat float32 vector: matrices uniform within 1/sqrt(inputs), biases zero."
-    parts = [rng.uniform(-1, 1, s) / np.sqrt(s[0]) if len(s) == 2 else np.zeros(s) for s in shapes]
-    return np.concatenate([p.ravel() for p in parts]).astype(np.float32)
-
-
-def unflatten(weights, shapes: list[tuple[int, ...]]) -> list:
-    "Cut a flat vector (NumPy or TensorFlow) into arrays of these shapes."
-    parts, start = [], 0
-    for shape in shapes:
-        size = int(np.prod(shape))
-        part = weights[start:start + size]
-        parts.append(part.reshape(shape) if isinstance(part, np.ndarray) else _tf().reshape(part, shape))
-        start += size
-    return parts
-
-
+# %% ../nbs/02_gan.ipynb #tf
 def _tf():
     "TensorFlow, imported at first use."
     import tensorflow
+
     return tensorflow
 
 # %% ../nbs/02_gan.ipynb #generator
@@ -139,7 +100,9 @@ def generate(weights: tf.Tensor, noise: tf.Tensor, layout: Layout, config: GANCo
     return hidden @ parts[-2] + parts[-1]  # linear: any score can be reached, no tanh wall
 
 # %% ../nbs/02_gan.ipynb #critic
-def criticise(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def criticise(
+    weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     "Scores [rows] of encoded rows [rows, width], and their slopes [rows, width] in closed form."
     tf = _tf()
     parts, hidden, bends = unflatten(weights, critic_shapes(layout, config)), rows, []
@@ -147,7 +110,11 @@ def criticise(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANCo
         before = hidden @ matrix + bias
         bends.append(tf.stop_gradient(tf.where(before > 0, 1.0, 0.2)))
         hidden = before * bends[-1]
-    slope = tf.transpose(parts[-2]) * bends[-1] if bends else tf.transpose(parts[-2]) + tf.zeros_like(rows)
+    slope = (
+        tf.transpose(parts[-2]) * bends[-1]
+        if bends
+        else tf.transpose(parts[-2]) + tf.zeros_like(rows)
+    )
     for i in reversed(range(len(bends))):
         slope = slope @ tf.transpose(parts[2 * i])
         if i:
@@ -155,7 +122,9 @@ def criticise(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANCo
     return (hidden @ parts[-2] + parts[-1])[:, 0], slope
 
 # %% ../nbs/02_gan.ipynb #soft
-def soft_levels(logits: tf.Tensor, gumbel: tf.Tensor, layout: Layout, temperature: float) -> tf.Tensor:
+def soft_levels(
+    logits: tf.Tensor, gumbel: tf.Tensor, layout: Layout, temperature: float
+) -> tf.Tensor:
     "Gumbel-softmax within each one-hot block: [rows, one_hot] logits and noise to nearly-one-hot shares."
     tf = _tf()
     most, columns = max(layout.cardinalities), len(layout.cardinalities)
@@ -174,8 +143,8 @@ def soft_rows(raw: tf.Tensor, gumbel: tf.Tensor, layout: Layout, config: GANConf
     tf = _tf()
     if not layout.cardinalities:
         return raw
-    soft = soft_levels(raw[:, layout.continuous:], gumbel, layout, config.temperature)
-    return tf.concat([raw[:, :layout.continuous], soft], axis=1)
+    soft = soft_levels(raw[:, layout.continuous :], gumbel, layout, config.temperature)
+    return tf.concat([raw[:, : layout.continuous], soft], axis=1)
 
 # %% ../nbs/02_gan.ipynb #expected
 def expected_rows(raw: tf.Tensor, layout: Layout) -> tf.Tensor:
@@ -183,22 +152,13 @@ def expected_rows(raw: tf.Tensor, layout: Layout) -> tf.Tensor:
     tf = _tf()
     if not layout.cardinalities:
         return raw
-    chances = soft_levels(raw[:, layout.continuous:], tf.constant(0.0), layout, 1.0)
-    return tf.concat([raw[:, :layout.continuous], chances], axis=1)
-
-# %% ../nbs/02_gan.ipynb #stream
-BLOCK = 4096
-
-
-def draw_rows(draw: Callable[[int], tuple], n: int, start: int = 0) -> tuple[np.ndarray, ...]:
-    "Rows `start` to `start + n` of an endless stream, from `draw(block)`, which gives BLOCK rows as arrays."
-    first, last = start // BLOCK, (start + n - 1) // BLOCK
-    blocks = [draw(block) for block in range(first, last + 1)]
-    cut = slice(start - first * BLOCK, start - first * BLOCK + n)
-    return tuple(np.concatenate([np.asarray(part) for part in parts])[cut] for parts in zip(*blocks))
+    chances = soft_levels(raw[:, layout.continuous :], tf.constant(0.0), layout, 1.0)
+    return tf.concat([raw[:, : layout.continuous], chances], axis=1)
 
 # %% ../nbs/02_gan.ipynb #critic-loss
-def critic_loss(weights: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: Layout, config: GANConfig):
+def critic_loss(
+    weights: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: Layout, config: GANConfig
+):
     "What the critic pays: (total, game, slope penalty), each a scalar. R1 and R2 of Huang et al. 2024."
     tf = _tf()
     rows = tf.shape(real)[0]
@@ -208,7 +168,9 @@ def critic_loss(weights: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: La
         game = tf.reduce_mean(tf.nn.softplus(on_fake - on_real))
     else:
         game = tf.reduce_mean(tf.nn.softplus(-on_real) + tf.nn.softplus(on_fake))
-    steepness = tf.reduce_sum(slope**2) / tf.cast(rows, tf.float32)  # mean over real plus mean over synthetic rows
+    steepness = tf.reduce_sum(slope**2) / tf.cast(
+        rows, tf.float32
+    )  # mean over real plus mean over synthetic rows
     return game + config.penalty / 2 * steepness, game, steepness
 
 # %% ../nbs/02_gan.ipynb #moment-gap
@@ -217,9 +179,11 @@ def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     tf = _tf()
     mean = tf.reduce_mean(rows, axis=0)
     centred = rows - mean
-    return mean, tf.matmul(centred, centred, transpose_a=True) / tf.cast(tf.shape(rows)[0], tf.float32)
+    return mean, tf.matmul(centred, centred, transpose_a=True) / tf.cast(
+        tf.shape(rows)[0], tf.float32
+    )
 
-
+# %% ../nbs/02_gan.ipynb #moment-gap-def
 def moment_gap(target: tuple[tf.Tensor, tf.Tensor], fake: tf.Tensor, layout: Layout) -> tf.Tensor:
     "Squared gap of means and covariances from `target`, a (mean, covariance); a scalar. `fake`: of `expected_rows`."
     tf = _tf()
@@ -227,11 +191,20 @@ def moment_gap(target: tuple[tf.Tensor, tf.Tensor], fake: tf.Tensor, layout: Lay
     # The levels of one column exclude each other: their covariances follow from their means, and need no meeting.
     column = layout.column_of
     counts = (column[:, None] != column) | (column < layout.continuous)
-    return tf.reduce_sum((mean - target[0])**2) + tf.reduce_sum(counts * (covariance - target[1])**2)
+    return tf.reduce_sum((mean - target[0]) ** 2) + tf.reduce_sum(
+        counts * (covariance - target[1]) ** 2
+    )
 
 # %% ../nbs/02_gan.ipynb #generator-loss
-def generator_loss(critic: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: Layout, config: GANConfig,
-                   target: tuple[tf.Tensor, tf.Tensor] | None = None, expected: tf.Tensor | None = None):
+def generator_loss(
+    critic: tf.Tensor,
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    layout: Layout,
+    config: GANConfig,
+    target: tuple[tf.Tensor, tf.Tensor] | None = None,
+    expected: tf.Tensor | None = None,
+):
     """What the generator pays: (total, game, moment gap), each a scalar.
 
     `target`: the moments to meet, else those of the batch `real`; `expected`: the rows to take moments of, else `fake`.
@@ -245,7 +218,11 @@ def generator_loss(critic: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: 
         game = tf.reduce_mean(tf.nn.softplus(-on_fake))
     gap = tf.constant(0.0)
     if config.moments:
-        gap = moment_gap(moments(real) if target is None else target, fake if expected is None else expected, layout)
+        gap = moment_gap(
+            moments(real) if target is None else target,
+            fake if expected is None else expected,
+            layout,
+        )
     return config.adversarial * game + config.moments * gap, game, gap
 
 # %% ../nbs/02_gan.ipynb #naive-nets
@@ -253,19 +230,32 @@ def naive_networks(width: int, seed: int = 0, output: str = "tanh"):
     "The original's (generator, discriminator) as Keras models; `output` is the generator's last activation."
     from keras import Sequential, layers
     from keras.initializers import GlorotUniform
-    count = iter(range(seed * 100, seed * 100 + 100))  # own seeds: Keras' global generator is left alone
+
+    count = iter(
+        range(seed * 100, seed * 100 + 100)
+    )  # own seeds: Keras' global generator is left alone
 
     def dense(units, activation=None):
-        return layers.Dense(units, activation=activation, kernel_initializer=GlorotUniform(seed=next(count)))
+        return layers.Dense(
+            units, activation=activation, kernel_initializer=GlorotUniform(seed=next(count))
+        )
 
     generator = Sequential([layers.Input((100,))], name="generator")
     for units in (128, 256, 512):
-        for layer in (dense(units), layers.LeakyReLU(negative_slope=0.2), layers.BatchNormalization(momentum=0.8)):
+        for layer in (
+            dense(units),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.BatchNormalization(momentum=0.8),
+        ):
             generator.add(layer)
     generator.add(dense(width, output))
     discriminator = Sequential([layers.Input((width,))], name="discriminator")
     for units in (512, 256, 128):
-        for layer in (dense(units), layers.LeakyReLU(negative_slope=0.2), layers.Dropout(0.4, seed=next(count))):
+        for layer in (
+            dense(units),
+            layers.LeakyReLU(negative_slope=0.2),
+            layers.Dropout(0.4, seed=next(count)),
+        ):
             discriminator.add(layer)
     discriminator.add(dense(1))  # a logit: the original's sigmoid is inside the loss
     return generator, discriminator
@@ -274,11 +264,21 @@ def naive_networks(width: int, seed: int = 0, output: str = "tanh"):
 class NaiveGAN:
     "The original GAN on a standardised matrix. `frozen=True` keeps its bug, `output='tanh'` its wall."
 
-    def __init__(self, steps: int = 1000, batch: int = 64, frozen: bool = True, output: str = "tanh"):
+    def __init__(
+        self, steps: int = 1000, batch: int = 64, frozen: bool = True, output: str = "tanh"
+    ):
         self.steps, self.batch, self.frozen, self.output = steps, batch, frozen, output
 
-    def fit(self, rows: np.ndarray, cardinalities: Sequence[int] = (), *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence[Callable] = ()) -> NaiveGAN:
+    def fit(
+        self,
+        rows: np.ndarray,
+        cardinalities: Sequence[int] = (),
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence[Callable] = (),
+    ) -> NaiveGAN:
         "Train on standardised rows [n, width], one call a step as the original did; levels are not known to it."
         rng, rows, history = np.random.default_rng(seed), np.asarray(rows, np.float32), []
         self.generator, self.discriminator = naive_networks(rows.shape[1], seed, self.output)
@@ -297,6 +297,7 @@ class NaiveGAN:
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray]:
         "`n` rows on the standardised scale, as a tuple of one matrix [n, width]."
+
         def draw(block):
             noise = np.random.default_rng([seed, block]).standard_normal((BLOCK, 100), np.float32)
             return (self.generator(noise, training=False),)
@@ -321,6 +322,7 @@ def _naive_step(generator, discriminator):
     "One turn each, as a TensorFlow graph: the discriminator on a real and a made batch, then the generator."
     import keras
     import tensorflow as tf
+
     entropy = keras.losses.BinaryCrossentropy(from_logits=True)
     d_adam, g_adam = keras.optimizers.Adam(), keras.optimizers.Adam()
     d_weights, g_weights = discriminator.trainable_variables, generator.trainable_variables
@@ -330,7 +332,9 @@ def _naive_step(generator, discriminator):
         with tf.GradientTape() as tape:
             on_real = discriminator(real, training=True)
             on_fake = discriminator(generator(noise, training=True), training=True)
-            d_loss = (entropy(tf.ones_like(on_real), on_real) + entropy(tf.zeros_like(on_fake), on_fake)) / 2
+            d_loss = (
+                entropy(tf.ones_like(on_real), on_real) + entropy(tf.zeros_like(on_fake), on_fake)
+            ) / 2
         if d_weights:  # frozen: nothing to move
             d_adam.apply(tape.gradient(d_loss, d_weights), d_weights)
         with tf.GradientTape() as tape:
@@ -340,3 +344,14 @@ def _naive_step(generator, discriminator):
         return d_loss, g_loss
 
     return step
+
+# %% ../nbs/02_gan.ipynb #naive-record
+MODELS.add(
+    ModelRecord(
+        "naive-gan",
+        "the original system's network, kept as a lesson; may leave the domain",
+        NaiveGAN,
+        codec=NaiveTable,
+        valid=False,
+    )
+)

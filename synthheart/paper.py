@@ -13,7 +13,7 @@ import json
 import math
 import os
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -21,13 +21,23 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-# %% ../nbs/10a_paper.ipynb #bfee0b06
 from . import __version__
-from .data import Column, Schema, heart_schema
-from .evaluation import METRICS, association_matrix, column_shapes, invalid_share
-from .report import (MEMBERSHIP, Run, _plain, answers, as_measure, gather_metrics, number, read_run, svg_description,
-                               verdict, write_text)
+from .catalogue import METRICS
+from .cohorts import heart_schema
+from .evaluation import association_matrix, column_shapes, invalid_share
+from synthheart.report import (
+    MEMBERSHIP,
+    Run,
+    answers,
+    as_measure,
+    number,
+    read_run,
+    svg_description,
+    verdict,
+    write_text,
+)
 from .synthesizer import Synthesizer
+from .tables import Column, Schema, json_plain
 
 # %% ../nbs/10a_paper.ipynb #42c34d52
 def naive_rows(folder: str | Path, seed: int = 0, epochs: int | None = None) -> pd.DataFrame:
@@ -42,7 +52,13 @@ def naive_rows(folder: str | Path, seed: int = 0, epochs: int | None = None) -> 
 # %% ../nbs/10a_paper.ipynb #eff71a85
 def measure_facts(record: Mapping[str, Any]) -> dict[str, Any]:
     "One record of metrics.json with its texts: `t`, `low_t`, `high_t`, `floor_t`, `goal_t`."
-    names = {"value": "t", "ci_low": "low_t", "ci_high": "high_t", "floor": "floor_t", "goal": "goal_t"}
+    names = {
+        "value": "t",
+        "ci_low": "low_t",
+        "ci_high": "high_t",
+        "floor": "floor_t",
+        "goal": "goal_t",
+    }
     facts = {text: number(record[name]) for name, text in names.items()}
     return {**{name: record[name] for name in names}, **facts, "note": record.get("note") or ""}
 
@@ -83,23 +99,38 @@ def column_facts(run: Run, naive: pd.DataFrame, schema: Schema) -> list[dict[str
         bars = {name: shares(table[column.name], column, edges) for name, table in tables.items()}
         if edges is None and max(b[-1] for b in (bars["real"], bars["synthetic"])) == 0:
             bars = {name: b[:-1] for name, b in bars.items()}
-        found.append({
-            "name": column.name, "kind": column.kind, "unit": column.unit, "allowed": _allowed(column), "bars": bars,
-            "about": column.description or column.name, "missing": int(run.real[column.name].isna().sum()),
-            "edges": None if edges is None else edges.tolist(),
-            "ticks": _ticks(column, edges, len(bars["real"])),
-            "spread": {name: _spread(table[column.name], column) for name, table in tables.items()},
-        })
+        found.append(
+            {
+                "name": column.name,
+                "kind": column.kind,
+                "unit": column.unit,
+                "allowed": _allowed(column),
+                "bars": bars,
+                "about": column.description or column.name,
+                "missing": int(run.real[column.name].isna().sum()),
+                "edges": None if edges is None else edges.tolist(),
+                "ticks": _ticks(column, edges, len(bars["real"])),
+                "spread": {
+                    name: _spread(table[column.name], column) for name, table in tables.items()
+                },
+            }
+        )
     return found
 
 # %% ../nbs/10a_paper.ipynb #c080f7a9
 def _ticks(column: Column, edges: np.ndarray | None, bars: int) -> list[str]:
     "Text under the bars: three edges of a continuous column, or every level."
     if edges is not None:
-        return [f"{math.ceil(edges[i]) if column.decimals == 0 else edges[i]:g}" for i in (0, len(edges) // 2, -1)]
-    return [*(f"{level:g}" if isinstance(level, float) else f"{level}" for level in column.levels), "–"][:bars]
+        return [
+            f"{math.ceil(edges[i]) if column.decimals == 0 else edges[i]:g}"
+            for i in (0, len(edges) // 2, -1)
+        ]
+    return [
+        *(f"{level:g}" if isinstance(level, float) else f"{level}" for level in column.levels),
+        "–",
+    ][:bars]
 
-
+# %% ../nbs/10a_paper.ipynb #spread
 def _spread(values: pd.Series, column: Column) -> str:
     "Mean and standard deviation of a continuous column, with a decimal more than the column has."
     if column.kind != "continuous":
@@ -107,44 +138,78 @@ def _spread(values: pd.Series, column: Column) -> str:
     decimals = 1 + (column.decimals or 0)
     return f"{values.mean():.{decimals}f} ± {values.std():.{decimals}f}"
 
-
+# %% ../nbs/10a_paper.ipynb #allowed
 def _allowed(column: Column) -> str:
     "The column's range, or its levels with their labels."
     if column.kind == "continuous":
         return "" if column.minimum is None else f"{column.minimum:g} to {column.maximum:g}"
     labels = column.labels or [""] * len(column.levels)
-    return ", ".join(f"{level:g} {label}".strip() if isinstance(level, float) else f"{level} {label}".strip()
-                     for level, label in zip(column.levels, labels, strict=True))
+    return ", ".join(
+        f"{level:g} {label}".strip() if isinstance(level, float) else f"{level} {label}".strip()
+        for level, label in zip(column.levels, labels, strict=True)
+    )
 
 # %% ../nbs/10a_paper.ipynb #682d98ae
 PLAIN_NAMES = {
-    "column_shapes": "Column shapes", "column_pairs": "Column pairs", "association_error": "Association error",
-    "missing_patterns": "Missing patterns", "c2st_auc": "Two-sample test (AUC)", "density": "Density",
-    "coverage": "Coverage", "tstr_auc": "Outcome, trained on synthetic (AUC)",
-    "trtr_auc": "Outcome, trained on real (AUC)", "invalid_share": "Invalid rows", "copies_train": "Copies of train",
-    "copies_holdout": "Copies of holdout", "membership_distance": "Membership: distance",
-    "membership_ratio": "Membership: ratio", "membership_density": "Membership: density",
-    "singling_out": "Singling out", "singling_out_univariate": "Singling out, one column",
-    "linkability": "Linkability", "attribute_inference": "Attribute inference",
+    "column_shapes": "Column shapes",
+    "column_pairs": "Column pairs",
+    "association_error": "Association error",
+    "missing_patterns": "Missing patterns",
+    "c2st_auc": "Two-sample test (AUC)",
+    "density": "Density",
+    "coverage": "Coverage",
+    "tstr_auc": "Outcome, trained on synthetic (AUC)",
+    "trtr_auc": "Outcome, trained on real (AUC)",
+    "invalid_share": "Invalid rows",
+    "copies_train": "Copies of train",
+    "copies_holdout": "Copies of holdout",
+    "membership_distance": "Membership: distance",
+    "membership_ratio": "Membership: ratio",
+    "membership_density": "Membership: density",
+    "singling_out": "Singling out",
+    "singling_out_univariate": "Singling out, one column",
+    "linkability": "Linkability",
+    "attribute_inference": "Attribute inference",
 }
 REFERENCES = ("independent marginals", "copy of train")
 
 # %% ../nbs/10a_paper.ipynb #fe452da2
-def strip(facts: Mapping[str, Any], model: str, metric: str, scale: tuple[float, float] | None = None) -> dict[str, Any]:
+def strip(
+    facts: Mapping[str, Any], model: str, metric: str, scale: tuple[float, float] | None = None
+) -> dict[str, Any]:
     "One line of a figure: the model's measure, the references' values, and a scale (low, high) that holds them all."
     own = facts[model][metric]["all"]
-    beside = {name: facts.get(name, {}).get(metric, {}).get("all", {}).get("value") for name in REFERENCES}
-    marks = [own[k] for k in ("value", "ci_low", "ci_high", "floor", "goal")] + list(beside.values())
+    beside = {
+        name: facts.get(name, {}).get(metric, {}).get("all", {}).get("value") for name in REFERENCES
+    }
+    marks = [own[k] for k in ("value", "ci_low", "ci_high", "floor", "goal")] + list(
+        beside.values()
+    )
     known = [x for x in marks if x is not None]
     low, high = (min(known), max(known)) if known else (0.0, 1.0)
     pad = 0.06 * ((high - low) or 1.0)
     low, high = scale or (low - pad, high + pad)
     ends = [f"{end:.2f}".replace("-", "−") for end in (low, high)]
-    return {"metric": metric, "name": PLAIN_NAMES.get(metric, metric), **own, "beside": beside, "scale": [low, high],
-            "ends": ends, "verdict": verdict(as_measure(own))}
+    return {
+        "metric": metric,
+        "name": PLAIN_NAMES.get(metric, metric),
+        **own,
+        "beside": beside,
+        "scale": [low, high],
+        "ends": ends,
+        "verdict": verdict(as_measure(own)),
+    }
 
 # %% ../nbs/10a_paper.ipynb #df97beb6
-FIDELITY = ("column_shapes", "column_pairs", "association_error", "c2st_auc", "density", "coverage", "tstr_auc")
+FIDELITY = (
+    "column_shapes",
+    "column_pairs",
+    "association_error",
+    "c2st_auc",
+    "density",
+    "coverage",
+    "tstr_auc",
+)
 RISK_NAMES = ("singling_out", "singling_out_univariate", "linkability", "attribute_inference")
 
 
@@ -153,13 +218,22 @@ def strips(facts: Mapping[str, Any], model: str) -> dict[str, list[dict[str, Any
     have = [m for m in facts[model] if facts[model][m].get("all", {}).get("value") is not None]
     drawn = {"quality": FIDELITY, "membership": MEMBERSHIP, "risks": RISK_NAMES}
     scales = {"quality": None, "membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
-    return {part: [strip(facts, model, m, scales[part]) for m in names if m in have] for part, names in drawn.items()}
+    return {
+        part: [strip(facts, model, m, scales[part]) for m in names if m in have]
+        for part, names in drawn.items()
+    }
 
 # %% ../nbs/10a_paper.ipynb #6373ba8b
 def association_facts(run: Run, schema: Schema) -> dict[str, Any]:
     "Names, and the real and synthetic association matrices (NaN where a column is constant becomes null)."
     real, fake = (association_matrix(table, schema) for table in (run.real, run.synthetic))
-    return _plain({"names": list(real.columns), "real": real.to_numpy().tolist(), "synthetic": fake.to_numpy().tolist()})
+    return json_plain(
+        {
+            "names": list(real.columns),
+            "real": real.to_numpy().tolist(),
+            "synthetic": fake.to_numpy().tolist(),
+        }
+    )
 
 # %% ../nbs/10a_paper.ipynb #a332fcff
 def _table(folder: Path, name: str) -> list[dict[str, Any]]:
@@ -170,10 +244,16 @@ def _table(folder: Path, name: str) -> list[dict[str, Any]]:
     records = pd.read_csv(path).to_dict("records")
     return [{k: _text(v) for k, v in record.items()} for record in records]
 
-
+# %% ../nbs/10a_paper.ipynb #text
 def _text(value: Any) -> Any:
     "A number with three decimals as text, an empty cell as empty text, anything else as it is."
-    return number(value) if isinstance(value, float) and not math.isnan(value) else "" if value != value else value
+    return (
+        number(value)
+        if isinstance(value, float) and not math.isnan(value)
+        else ""
+        if value != value
+        else value
+    )
 
 # %% ../nbs/10a_paper.ipynb #1ec262ab
 PRINTED = ("10_history", "09_growth", "09a_comparison", "10_tradeoff")
@@ -182,8 +262,11 @@ PRINTED = ("10_history", "09_growth", "09a_comparison", "10_tradeoff")
 def figure_facts(folder: Path) -> dict[str, dict[str, str]]:
     "File and description of each of the run's figures that may be printed."
     found = {name: folder / "figures" / f"{name}.svg" for name in PRINTED}
-    return {name: {"file": f"{name}.svg", "alt": svg_description(path) or name}
-            for name, path in found.items() if path.exists()}
+    return {
+        name: {"file": f"{name}.svg", "alt": svg_description(path) or name}
+        for name, path in found.items()
+        if path.exists()
+    }
 
 # %% ../nbs/10a_paper.ipynb #a8c9436f
 def repository() -> str:
@@ -220,46 +303,90 @@ def gather_facts(run_dir: str | Path) -> dict[str, Any]:
     path = folder / "schema.json"
     schema = Schema.from_json(path.read_text(encoding="utf-8")) if path.exists() else run.schema
     facts = metric_facts(metrics)
-    return _plain({
-        "model": metrics["model"], "rows": metrics["rows"] | {"naive": len(naive)}, "version": __version__,
-        "repo": repository(), "heart": schema.names == heart_schema().names,
-        "metrics": facts, "strips": strips(facts, model), "names": PLAIN_NAMES,
-        "answers": {question: answer._asdict() for question, answer in answers(metrics).items()},
-        "worst": _worst(facts[model]), "worst_risk": _worst_risk(facts[model]),
-        "columns": column_facts(run, naive, schema), "features": metrics["features"],
-        "outcome": schema.target or "", "settings": _model_config(folder / "model.synth"),
-        "training": {k: number(v) for k, v in metrics["training"].items() if isinstance(v, float)},
-        "naive": _naive_facts(run, naive, schema), "associations": association_facts(run, schema),
-        "meanings": {name: m.meaning for name, m in METRICS.items()}, "figures": figure_facts(folder),
-        "utility": _table(folder, "utility.csv"), "external": _table(folder, "external.csv"),
-        "comparison": _table(folder, "comparison_ranking.csv"),
-        "steps": int(run.history.iloc[-1, 0]) if run.history is not None and len(run.history) else None,
-        "duplicates": int(run.real.duplicated().sum()), "missing": int(run.real.isna().sum().sum()),
-    })
+    return json_plain(
+        {
+            "model": metrics["model"],
+            "rows": metrics["rows"] | {"naive": len(naive)},
+            "version": __version__,
+            "repo": repository(),
+            "heart": schema.names == heart_schema().names,
+            "metrics": facts,
+            "strips": strips(facts, model),
+            "names": PLAIN_NAMES,
+            "answers": {
+                question: answer._asdict() for question, answer in answers(metrics).items()
+            },
+            "worst": _worst(facts[model]),
+            "worst_risk": _worst_risk(facts[model]),
+            "columns": column_facts(run, naive, schema),
+            "features": metrics["features"],
+            "outcome": schema.target or "",
+            "settings": _model_config(folder / "model.synth"),
+            "training": {
+                k: number(v) for k, v in metrics["training"].items() if isinstance(v, float)
+            },
+            "naive": _naive_facts(run, naive, schema),
+            "associations": association_facts(run, schema),
+            "meanings": {name: m.meaning for name, m in METRICS.items()},
+            "figures": figure_facts(folder),
+            "utility": _table(folder, "utility.csv"),
+            "external": _table(folder, "external.csv"),
+            "comparison": _table(folder, "comparison_ranking.csv"),
+            "steps": int(run.history.iloc[-1, 0])
+            if run.history is not None and len(run.history)
+            else None,
+            "duplicates": int(run.real.duplicated().sum()),
+            "missing": int(run.real.isna().sum().sum()),
+        }
+    )
 
 # %% ../nbs/10a_paper.ipynb #e4e32a5f
 def _worst(own: Mapping[str, Any]) -> dict[str, Any]:
     "The membership attack that does best, with its name in plain words."
-    known = {m: own[m]["all"] for m in MEMBERSHIP if own.get(m, {}).get("all", {}).get("value") is not None}
+    known = {
+        m: own[m]["all"]
+        for m in MEMBERSHIP
+        if own.get(m, {}).get("all", {}).get("value") is not None
+    }
     if not known:
-        return {"metric": "", "name": "", "t": "–", "floor_t": "–", "low_t": "–", "high_t": "–", "verdict": "unknown"}
+        return {
+            "metric": "",
+            "name": "",
+            "t": "–",
+            "floor_t": "–",
+            "low_t": "–",
+            "high_t": "–",
+            "verdict": "unknown",
+        }
     metric = max(known, key=lambda m: known[m]["value"])
-    return {"metric": metric, "name": metric.removeprefix("membership_"), **known[metric], "verdict": verdict(as_measure(known[metric]))}
+    return {
+        "metric": metric,
+        "name": metric.removeprefix("membership_"),
+        **known[metric],
+        "verdict": verdict(as_measure(known[metric])),
+    }
 
-
+# %% ../nbs/10a_paper.ipynb #worst-risk
 def _worst_risk(own: Mapping[str, Any]) -> dict[str, Any]:
     "The largest of the risks net of strangers, with its name in plain words."
-    known = {r: own[r]["all"] for r in RISK_NAMES if own.get(r, {}).get("all", {}).get("value") is not None}
+    known = {
+        r: own[r]["all"]
+        for r in RISK_NAMES
+        if own.get(r, {}).get("all", {}).get("value") is not None
+    }
     if not known:
         return {"name": "none measured", "t": "–", "low_t": "–", "high_t": "–"}
     risk = max(known, key=lambda r: known[r]["value"])
     return {**known[risk], "name": PLAIN_NAMES[risk].lower()}
 
-
+# %% ../nbs/10a_paper.ipynb #naive-facts
 def _naive_facts(run: Run, naive: pd.DataFrame, schema: Schema) -> dict[str, str]:
     "How the original does by the measures that need no model."
     filled = naive.reindex(columns=schema.names)
-    return {"shapes": number(column_shapes(run.real, filled, schema)), "invalid": number(invalid_share(filled, schema))}
+    return {
+        "shapes": number(column_shapes(run.real, filled, schema)),
+        "invalid": number(invalid_share(filled, schema)),
+    }
 
 # %% ../nbs/10a_paper.ipynb #bd82b2d5
 TEMPLATES = ("style.typ", "report.typ", "poster.typ", "references.bib.txt")
@@ -270,19 +397,28 @@ def qr_code(text: str) -> str:
     import segno
 
     out = io.BytesIO()
-    segno.make(text, error="m", micro=False).save(out, kind="svg", border=2, xmldecl=False, svgclass=None, lineclass=None)
+    segno.make(text, error="m", micro=False).save(
+        out, kind="svg", border=2, xmldecl=False, svgclass=None, lineclass=None
+    )
     return out.getvalue().decode("ascii")
 
 # %% ../nbs/10a_paper.ipynb #96ed5dcc
-def set_pages(facts: Mapping[str, Any], name: str, figures: str | Path = "", format: str = "pdf",
-              ppi: float = 72) -> list[bytes]:
+def set_pages(
+    facts: Mapping[str, Any],
+    name: str,
+    figures: str | Path = "",
+    format: str = "pdf",
+    ppi: float = 72,
+) -> list[bytes]:
     "`report` or `poster` as PDF (one item) or PNG (one a page); `figures` is the folder with the run's SVG files."
     import typst
 
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
         for template in TEMPLATES:
-            (root / template.removesuffix(".txt")).write_bytes((resources.files("synthheart") / "templates" / template).read_bytes())
+            (root / template.removesuffix(".txt")).write_bytes(
+                (resources.files("synthheart") / "templates" / template).read_bytes()
+            )
         for figure in facts["figures"].values():
             (root / figure["file"]).write_bytes((Path(figures) / figure["file"]).read_bytes())
         (root / "facts.json").write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")

@@ -33,17 +33,17 @@ from functools import wraps
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, TYPE_CHECKING
 
 import click
 
-# %% ../nbs/11_pipeline.ipynb #fe8487a5
 if TYPE_CHECKING:
     import pandas as pd
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
     "One name in a cell tagged `parameters`, with what the cell says about it."
+
     name: str
     kind: str  # the annotation as written, "" where there is none
     default: Any
@@ -83,8 +83,12 @@ def notebook_parameters(path: str | Path) -> list[Parameter]:
         try:
             default = ast.literal_eval(value)
         except ValueError:
-            raise ValueError(f"{path}: the default of parameter {name!r} must be a plain value") from None
-        found.append(Parameter(name, kind, default, comments.get(value.end_lineno or 0, ""), path.stem))
+            raise ValueError(
+                f"{path}: the default of parameter {name!r} must be a plain value"
+            ) from None
+        found.append(
+            Parameter(name, kind, default, comments.get(value.end_lineno or 0, ""), path.stem)
+        )
     return found
 
 # %% ../nbs/11_pipeline.ipynb #006acdab
@@ -149,10 +153,16 @@ def declared(notebooks: Sequence[Path]) -> dict[str, list[Parameter]]:
 def check_name(name: str, known: Mapping[str, Any]) -> None:
     "Raise ValueError if no notebook declares a parameter `name`, or if it belongs to the runner."
     if name == "run_dir":
-        raise ValueError("parameter 'run_dir' is set by the runner; choose the report's folder with --out")
+        raise ValueError(
+            "parameter 'run_dir' is set by the runner; choose the report's folder with --out"
+        )
     if name not in known:
         near = get_close_matches(name, known, n=3, cutoff=0.5)
-        others = f"; did you mean {' or '.join(near)}?" if near else f"; known: {', '.join(sorted(known))}"
+        others = (
+            f"; did you mean {' or '.join(near)}?"
+            if near
+            else f"; known: {', '.join(sorted(known))}"
+        )
         raise ValueError(f"unknown parameter {name!r}{others}")
 
 # %% ../nbs/11_pipeline.ipynb #03fc8a79
@@ -167,28 +177,65 @@ def check_parameters(notebooks: Sequence[Path], parameters: Mapping[str, Any]) -
 # %% ../nbs/11_pipeline.ipynb #profile
 class Profile(NamedTuple):
     "A named set of parameter values, and which notebooks it leaves out."
+
     help: str
     parameters: Mapping[str, Any] = {}
     without: Sequence[str] = ()  # stems of notebooks
     timeout: float = 600  # seconds, the longest that one cell may take
-    seconds: Mapping[str, float] = {}  # what long notebooks take on two cores, for the first estimate of the time left
+    seconds: Mapping[
+        str, float
+    ] = {}  # what long notebooks take on two cores, for the first estimate of the time left
 
 
 PROFILES: dict[str, Profile] = {
     "default": Profile("the notebooks as they are: every lesson, a short comparison"),
     "quick": Profile(
-        "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons", {"naive_epochs": 100, "lessons": False},
-        without=("01_preprocessing", "02_gan", "03_training", "03a_baselines", "04_vae", "05_rnn", "06_dp", "06a_conditions",
-                 "08a_clinical", "09a_comparison", "09b_exposure"),
-        seconds={"00_data": 8, "07_synthesizer": 12, "08_evaluation": 40, "09_privacy": 10, "09c_disclosure": 3, "10_report": 7,
-                 "10a_paper": 10},
+        "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons",
+        {"naive_epochs": 100, "lessons": False},
+        without=(
+            "01_preprocessing",
+            "02_gan",
+            "03_training",
+            "03a_baselines",
+            "04_vae",
+            "05_rnn",
+            "06_dp",
+            "06a_conditions",
+            "08a_clinical",
+            "09a_comparison",
+            "09b_exposure",
+        ),
+        seconds={
+            "00_data": 8,
+            "07_synthesizer": 12,
+            "08_evaluation": 40,
+            "09_privacy": 10,
+            "09c_disclosure": 3,
+            "10_report": 7,
+            "10a_paper": 10,
+        },
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, privacy budgets on four splits, many refits",
-        {"compare_splits": 10, "compare_seeds": 2, "splits": 4, "epsilons": "0.5,1,3,10", "refits": 100, "rows": 2000},
+        {
+            "compare_splits": 10,
+            "compare_seeds": 2,
+            "splits": 4,
+            "epsilons": "0.5,1,3,10",
+            "refits": 100,
+            "rows": 2000,
+        },
         timeout=3600,
-        seconds={"02_gan": 60, "03_training": 90, "04_vae": 30, "05_rnn": 60, "06_dp": 400, "08_evaluation": 70,
-                 "09a_comparison": 700, "09b_exposure": 60},
+        seconds={
+            "02_gan": 60,
+            "03_training": 90,
+            "04_vae": 30,
+            "05_rnn": 60,
+            "06_dp": 400,
+            "08_evaluation": 70,
+            "09a_comparison": 700,
+            "09b_exposure": 60,
+        },
     ),
 }
 
@@ -200,7 +247,9 @@ def choose_profile(name: str, notebooks: Sequence[Path]) -> tuple[Profile, list[
     profile, stems = PROFILES[name], {p.stem for p in notebooks}
     strange = [stem for stem in profile.without if stem not in stems]
     if strange:
-        raise ValueError(f"profile {name!r} leaves out {strange[0]!r}, which is not among the notebooks")
+        raise ValueError(
+            f"profile {name!r} leaves out {strange[0]!r}, which is not among the notebooks"
+        )
     paths = [p for p in notebooks if p.stem not in profile.without]
     try:
         check_parameters(paths, profile.parameters)
@@ -264,7 +313,9 @@ def _kill_kernels() -> None:
 def kernel_environment() -> dict[str, str]:
     "The environment that kernels start with: the caller's own, our settings where it has none."
     environment = _KERNEL_ENVIRONMENT | dict(os.environ)
-    environment.pop("MPLBACKEND", None)  # a kernel chooses its own, or its figures would not be kept
+    environment.pop(
+        "MPLBACKEND", None
+    )  # a kernel chooses its own, or its figures would not be kept
     return environment
 
 # %% ../nbs/11_pipeline.ipynb #22d4ca57
@@ -273,7 +324,9 @@ def _kernel_config(sockets: str) -> Any:
     from traitlets.config import Config
 
     local = os.name != "nt" and len(sockets) < 80  # a socket's path may have about 100 characters
-    return Config({"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}} if local else {})
+    return Config(
+        {"KernelManager": {"transport": "ipc", "ip": f"{sockets}/kernel"}} if local else {}
+    )
 
 # %% ../nbs/11_pipeline.ipynb #6bf0e6e5
 def _forget_paths(path: Path, notebook: Path) -> None:
@@ -281,7 +334,9 @@ def _forget_paths(path: Path, notebook: Path) -> None:
     if not path.exists():
         return
     nb = json.loads(path.read_text(encoding="utf-8"))
-    nb.get("metadata", {}).get("papermill", {}).update(input_path=notebook.name, output_path=path.name)
+    nb.get("metadata", {}).get("papermill", {}).update(
+        input_path=notebook.name, output_path=path.name
+    )
     path.write_text(json.dumps(nb, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 # %% ../nbs/11_pipeline.ipynb #a4eaf37c
@@ -312,8 +367,15 @@ def run_notebook(
         with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
             kernels = _kernels(cwd=str(notebook.parent), env=kernel_environment(), stderr=lines)
             papermill.execute_notebook(
-                str(notebook), str(output), dict(parameters or {}), progress_bar=bar, kernel_name="python3",
-                language="python", config=_kernel_config(sockets), kernel_manager_class=kernels, start_timeout=120,
+                str(notebook),
+                str(output),
+                dict(parameters or {}),
+                progress_bar=bar,
+                kernel_name="python3",
+                language="python",
+                config=_kernel_config(sockets),
+                kernel_manager_class=kernels,
+                start_timeout=120,
                 execution_timeout=timeout,
             )
         log.unlink()
@@ -332,7 +394,9 @@ def default_notebooks() -> Path:
     for folder in (package.parent / "nbs", package / "notebooks"):
         if (folder / "00_data.ipynb").exists():
             return folder
-    raise ValueError(f"no numbered notebooks beside {package} or in it; give their folder with --notebooks")
+    raise ValueError(
+        f"no numbered notebooks beside {package} or in it; give their folder with --notebooks"
+    )
 
 # %% ../nbs/11_pipeline.ipynb #f62848cb
 def find_notebooks(folder: str | Path) -> list[Path]:
@@ -359,14 +423,30 @@ def _package_files() -> dict[str, Path]:
 
     package = Path(synthheart.__file__).resolve().parent
     skip = {"__pycache__", "notebooks"}
-    files = (p for p in sorted(package.rglob("*")) if p.is_file() and not skip & set(p.relative_to(package).parts))
+    files = (
+        p
+        for p in sorted(package.rglob("*"))
+        if p.is_file() and not skip & set(p.relative_to(package).parts)
+    )
     return {f"synthheart/{p.relative_to(package).as_posix()}": p for p in files}
 
 # %% ../nbs/11_pipeline.ipynb #e71cdd74
 def _versions() -> dict[str, str]:
     "Python, the platform, and the packages that shape the numbers."
-    packages = ("synthheart", "numpy", "pandas", "scipy", "scikit-learn", "tensorflow", "keras", "matplotlib", "seaborn",
-                "papermill", "typst", "segno")
+    packages = (
+        "synthheart",
+        "numpy",
+        "pandas",
+        "scipy",
+        "scikit-learn",
+        "tensorflow",
+        "keras",
+        "matplotlib",
+        "seaborn",
+        "papermill",
+        "typst",
+        "segno",
+    )
     found = {"python": platform.python_version(), "platform": platform.platform()}
     for name in packages:
         try:
@@ -378,7 +458,11 @@ def _versions() -> dict[str, str]:
 # %% ../nbs/11_pipeline.ipynb #5348b751
 def _values(notebook: Path, parameters: Mapping[str, Any]) -> dict[str, Any]:
     "The values a notebook runs with, the runner's `run_dir` apart: its own defaults where nothing was given."
-    return {p.name: parameters.get(p.name, p.default) for p in notebook_parameters(notebook) if p.name != "run_dir"}
+    return {
+        p.name: parameters.get(p.name, p.default)
+        for p in notebook_parameters(notebook)
+        if p.name != "run_dir"
+    }
 
 # %% ../nbs/11_pipeline.ipynb #hash-inputs
 def hash_inputs(notebooks: Sequence[Path], parameters: Mapping[str, Any]) -> dict[str, str]:
@@ -397,11 +481,16 @@ def code_sha256(notebook: str | Path) -> str:
 
 # %% ../nbs/11_pipeline.ipynb #b6d4b156
 def make_manifest(
-    folder: Path, notebooks: Sequence[Path], parameters: Mapping[str, Any], seconds: Mapping[str, float],
+    folder: Path,
+    notebooks: Sequence[Path],
+    parameters: Mapping[str, Any],
+    seconds: Mapping[str, float],
     profile: str = "default",
 ) -> dict[str, Any]:
     "What the build in `folder` was made from and what it made; JSON-ready."
-    outputs = {p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()}
+    outputs = {
+        p.relative_to(folder).as_posix(): p for p in sorted(folder.rglob("*")) if p.is_file()
+    }
     outputs.pop("manifest.json", None)
     return {
         "profile": profile,
@@ -422,7 +511,9 @@ def check_target(out: Path) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out}: is a file, not a folder for a report")
     if out.is_dir() and any(out.iterdir()) and not (out / "manifest.json").exists():
-        raise ValueError(f"{out}: holds files but no manifest.json, so it is no earlier report; nothing was replaced")
+        raise ValueError(
+            f"{out}: holds files but no manifest.json, so it is no earlier report; nothing was replaced"
+        )
 
 # %% ../nbs/11_pipeline.ipynb #da5c04a2
 def _put_in_place(folder: Path, out: Path) -> None:
@@ -446,11 +537,15 @@ STATE = "unfinished.json"  # in the folder of a build that is not through
 
 def build_key(notebooks: Sequence[Path], parameters: Mapping[str, Any]) -> str:
     "A digest of all that decides a build's results: notebooks, package, parameters, versions."
-    told = {"inputs": hash_inputs(notebooks, parameters), "parameters": dict(parameters), "versions": _versions(),
-            "notebooks": [p.stem for p in notebooks]}
+    told = {
+        "inputs": hash_inputs(notebooks, parameters),
+        "parameters": dict(parameters),
+        "versions": _versions(),
+        "notebooks": [p.stem for p in notebooks],
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
-
+# %% ../nbs/11_pipeline.ipynb #alive
 def _alive(pid: int) -> bool:
     "Is there a process of this number?"
     try:
@@ -461,7 +556,7 @@ def _alive(pid: int) -> bool:
         pass
     return True
 
-
+# %% ../nbs/11_pipeline.ipynb #find-unfinished
 def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]:
     "The unfinished build of `out` with this key that has most notebooks done, and their seconds; (None, {}) without one."
     best: tuple[Path | None, dict[str, float]] = (None, {})
@@ -469,7 +564,9 @@ def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]
         try:
             state = json.loads((folder / STATE).read_text(encoding="utf-8"))
             done = {str(k): float(v) for k, v in state["done"].items()}
-            fits = state["key"] == key and not (os.name == "posix" and folder.name[0] == "." and _alive(int(state["pid"])))
+            fits = state["key"] == key and not (
+                os.name == "posix" and folder.name[0] == "." and _alive(int(state["pid"]))
+            )
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
         if fits and len(done) > len(best[1]):
@@ -492,7 +589,9 @@ def _earlier_seconds(out: Path, profile: str = "default") -> dict[str, float]:
     return dict(PROFILES[profile].seconds)
 
 # %% ../nbs/11_pipeline.ipynb #needs
-NEEDS: dict[str, tuple[str, ...]] = {  # whose files a notebook reads; one that is not named here waits for all before it
+NEEDS: dict[
+    str, tuple[str, ...]
+] = {  # whose files a notebook reads; one that is not named here waits for all before it
     "06_dp": ("00_data",),
     "07_synthesizer": ("00_data",),
     "08_evaluation": ("00_data", "07_synthesizer"),
@@ -506,7 +605,9 @@ NEEDS: dict[str, tuple[str, ...]] = {  # whose files a notebook reads; one that 
 
 def waits_for(notebooks: Sequence[Path]) -> dict[str, set[str]]:
     "For each notebook, by stem, those that must be through before it starts."
-    page = next((i for i, p in enumerate(notebooks) if p.stem.endswith("_report")), len(notebooks) - 1)
+    page = next(
+        (i for i, p in enumerate(notebooks) if p.stem.endswith("_report")), len(notebooks) - 1
+    )
     chain: list[str] = []
     found: dict[str, set[str]] = {}
     for i, path in enumerate(notebooks):
@@ -524,30 +625,52 @@ def waits_for(notebooks: Sequence[Path]) -> dict[str, set[str]]:
 class _Build:
     "One run of `notebooks` into `folder`, and what is known of it while it goes on. `done`: seconds of those that are through."
 
-    def __init__(self, folder: Path, notebooks: Sequence[Path], parameters: Mapping[str, Any], timeout: float,
-                 guess: Mapping[str, float], say: Callable[[str], None], key: str = "",
-                 done: Mapping[str, float] | None = None) -> None:
-        self.folder, self.notebooks, self.parameters, self.timeout = folder, notebooks, parameters, timeout
+    def __init__(
+        self,
+        folder: Path,
+        notebooks: Sequence[Path],
+        parameters: Mapping[str, Any],
+        timeout: float,
+        guess: Mapping[str, float],
+        say: Callable[[str], None],
+        key: str = "",
+        done: Mapping[str, float] | None = None,
+    ) -> None:
+        self.folder, self.notebooks, self.parameters, self.timeout = (
+            folder,
+            notebooks,
+            parameters,
+            timeout,
+        )
         self.guess, self.say, self.key, self.jobs = guess, say, key, 1
         self.seconds, self.at_work = dict(done or {}), dict[str, float]()
         self.began, self.given_up = time.perf_counter(), False
         self.waiting = len(notebooks) - len(self.seconds)
         self.needs = waits_for(notebooks)
-        self.chained = {p.stem for p in notebooks if any(q.name == "run_dir" for q in notebook_parameters(p))}
+        self.chained = {
+            p.stem for p in notebooks if any(q.name == "run_dir" for q in notebook_parameters(p))
+        }
 
     def rest(self) -> float:
         "Seconds until all is done, as far as one can tell: who waits for others needs their time too, and the cores share the whole."
         now = time.perf_counter()
-        open_ = {p.stem: max(0.0, self.guess.get(p.stem, 0) - (now - self.at_work.get(p.stem, now)))
-                 for p in self.notebooks if p.stem not in self.seconds}
+        open_ = {
+            p.stem: max(0.0, self.guess.get(p.stem, 0) - (now - self.at_work.get(p.stem, now)))
+            for p in self.notebooks
+            if p.stem not in self.seconds
+        }
         ends: dict[str, float] = {}
         for path in self.notebooks:  # in order, so that what a notebook needs is known already
-            ends[path.stem] = max((ends[n] for n in self.needs[path.stem]), default=0.0) + open_.get(path.stem, 0.0)
+            ends[path.stem] = max(
+                (ends[n] for n in self.needs[path.stem]), default=0.0
+            ) + open_.get(path.stem, 0.0)
         return max(max(ends.values()), sum(open_.values()) / self.jobs)
 
     def left(self) -> str:
         "What is still to do, in words."
-        return f"{self.waiting} more to start" + (f", about {_clock(self.rest())} left" if self.rest() >= 1 else "")
+        return f"{self.waiting} more to start" + (
+            f", about {_clock(self.rest())} left" if self.rest() >= 1 else ""
+        )
 
     def run(self, path: Path) -> None:
         "Run one notebook and say so; nothing if it is through already."
@@ -555,16 +678,22 @@ class _Build:
             return
         names = {p.name for p in notebook_parameters(path)}
         # A relative path, so that the executed notebooks do not tell where the builder's home is.
-        values = dict(self.parameters) | {"run_dir": os.path.relpath(self.folder.resolve(), path.parent.resolve())}
+        values = dict(self.parameters) | {
+            "run_dir": os.path.relpath(self.folder.resolve(), path.parent.resolve())
+        }
         self.waiting -= 1
         self.at_work[path.stem] = time.perf_counter()
         self.say(f"{path.stem} runs; {self.left()}")
         output = self.folder / "executed" / path.name
-        took = run_notebook(path, output, {k: v for k, v in values.items() if k in names}, self.timeout)
+        took = run_notebook(
+            path, output, {k: v for k, v in values.items() if k in names}, self.timeout
+        )
         self.seconds[path.stem] = took
         self.note()
         so_far = _clock(time.perf_counter() - self.began)
-        self.say(f"{path.stem} took {took:.0f} s; {len(self.seconds)} of {len(self.notebooks)} done after {so_far}")
+        self.say(
+            f"{path.stem} took {took:.0f} s; {len(self.seconds)} of {len(self.notebooks)} done after {so_far}"
+        )
 
     def note(self) -> None:
         "Write down what is done, so that the next build can go on from here."
@@ -575,13 +704,27 @@ class _Build:
 
     def ready(self, started: set[str]) -> list[Path]:
         "Notebooks that may start now: those of the chain first, then the longest."
-        free = [p for p in self.notebooks if p.stem not in started and self.needs[p.stem] <= self.seconds.keys()]
-        return sorted(free, key=lambda p: (p.stem not in self.chained, 0 if p.stem in self.chained else -self.guess.get(p.stem, 0)))
+        free = [
+            p
+            for p in self.notebooks
+            if p.stem not in started and self.needs[p.stem] <= self.seconds.keys()
+        ]
+        return sorted(
+            free,
+            key=lambda p: (
+                p.stem not in self.chained,
+                0 if p.stem in self.chained else -self.guess.get(p.stem, 0),
+            ),
+        )
 
     def still(self) -> str:
         "What is at work, and for how long."
         now = time.perf_counter()
-        names = [f"{stem} for {_clock(now - began)}" for stem, began in list(self.at_work.items()) if stem not in self.seconds]
+        names = [
+            f"{stem} for {_clock(now - began)}"
+            for stem, began in list(self.at_work.items())
+            if stem not in self.seconds
+        ]
         return f"still at work: {', '.join(names)}; {self.left()}"
 
 # %% ../nbs/11_pipeline.ipynb #87a38aad
@@ -589,7 +732,10 @@ def _run_all(build: _Build, jobs: int, every: float = 60) -> None:
     "Run the notebooks of `build`, at most `jobs` at a time; the first failure ends the others. A line each `every` seconds at least."
     build.jobs, started, work = jobs, set(build.seconds), set[Future]()
     running, pages = dict[Future, Path](), list[Future]()
-    with ThreadPoolExecutor(1) as press, ThreadPoolExecutor(jobs) as pool:  # pages are made while other notebooks run
+    with (
+        ThreadPoolExecutor(1) as press,
+        ThreadPoolExecutor(jobs) as pool,
+    ):  # pages are made while other notebooks run
         try:
             while len(started) < len(build.notebooks) or work:
                 for path in build.ready(started)[: jobs - len(work)]:
@@ -643,25 +789,39 @@ def run_pipeline(
     key = build_key(paths, values)
     folder, done = _folder_for(out, key, fresh, len(paths), say)
     try:
-        build = _Build(folder, paths, values, chosen.timeout if timeout is None else timeout,
-                       _earlier_seconds(out, profile), say, key, done)
+        build = _Build(
+            folder,
+            paths,
+            values,
+            chosen.timeout if timeout is None else timeout,
+            _earlier_seconds(out, profile),
+            say,
+            key,
+            done,
+        )
         build.note()
         _run_all(build, jobs)
         _finish(folder)
         manifest = make_manifest(folder, paths, values, build.seconds, profile)
-        (folder / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+        (folder / "manifest.json").write_text(
+            json.dumps(manifest, indent=1) + "\n", encoding="utf-8"
+        )
     except BaseException as error:
         kept = out.with_name(f"{out.name}.failed")
         shutil.rmtree(kept, ignore_errors=True)
         folder.rename(kept)
         if isinstance(error, BuildError):
-            raise BuildError(f"{error}; see {kept / 'executed' / str(error).split()[0]}.ipynb (kernel's log: .log)") from error
+            raise BuildError(
+                f"{error}; see {kept / 'executed' / str(error).split()[0]}.ipynb (kernel's log: .log)"
+            ) from error
         raise
     _put_in_place(folder, out)
     return manifest
 
 # %% ../nbs/11_pipeline.ipynb #folder-for
-def _folder_for(out: Path, key: str, fresh: bool, notebooks: int, say: Callable[[str], None]) -> tuple[Path, dict[str, float]]:
+def _folder_for(
+    out: Path, key: str, fresh: bool, notebooks: int, say: Callable[[str], None]
+) -> tuple[Path, dict[str, float]]:
     "A folder to build `out` in, and the seconds of the notebooks that are through: an unfinished build's, or a new one."
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     folder.chmod(0o755)  # mkdtemp makes folders that only their owner may read
@@ -670,10 +830,12 @@ def _folder_for(out: Path, key: str, fresh: bool, notebooks: int, say: Callable[
         return folder, {}
     folder.rmdir()
     earlier.rename(folder)
-    say(f"goes on with an unfinished build of the same inputs: {len(done)} of {notebooks} notebooks are done (--fresh starts anew)")
+    say(
+        f"goes on with an unfinished build of the same inputs: {len(done)} of {notebooks} notebooks are done (--fresh starts anew)"
+    )
     return folder, done
 
-
+# %% ../nbs/11_pipeline.ipynb #finish
 def _finish(folder: Path) -> None:
     "What needs all files: pages of executed notebooks that have none yet, links on the report's page, the list of what may be shared."
     from synthheart.disclosure import sharing_page
@@ -700,11 +862,13 @@ def _render_page(path: Path) -> None:
 # %% ../nbs/11_pipeline.ipynb #97cb5161
 class BadInput(click.ClickException):
     "What the user gave cannot be used: one line, exit status 2."
+
     exit_code = 2
 
-
+# %% ../nbs/11_pipeline.ipynb #failed
 class Failed(click.ClickException):
     "The input was fine and the work failed: one line, exit status 1."
+
     exit_code = 1
 
 # %% ../nbs/11_pipeline.ipynb #4334ac74
@@ -723,6 +887,7 @@ def _fail(error: Exception) -> NoReturn:
 # %% ../nbs/11_pipeline.ipynb #d1836d44
 def one_line_errors(command: Callable) -> Callable:
     "Turn a refusal anywhere in `command` into one line, and each warning into a note of one line."
+
     @wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         import warnings
@@ -731,7 +896,9 @@ def one_line_errors(command: Callable) -> Callable:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             warnings.simplefilter("default", UserWarning)
-            warnings.showwarning = lambda message, *_: click.echo(f"Note: {' '.join(str(message).split())}", err=True)
+            warnings.showwarning = lambda message, *_: click.echo(
+                f"Note: {' '.join(str(message).split())}", err=True
+            )
             try:
                 return command(*args, **kwargs)
             except BrokenPipeError:  # `| head` has seen enough
@@ -750,18 +917,22 @@ def check_writable(path: str, suffixes: Sequence[str]) -> None:
     if path == "-" and ".csv" in suffixes:
         return
     if Path(path).suffix.lower() not in suffixes:
-        raise ValueError(f"{path}: unknown suffix {Path(path).suffix!r}; allowed: {', '.join(suffixes)}")
+        raise ValueError(
+            f"{path}: unknown suffix {Path(path).suffix!r}; allowed: {', '.join(suffixes)}"
+        )
     if Path(path).is_dir():
         raise ValueError(f"{path}: is a folder")
     if not Path(path).resolve().parent.is_dir():
         raise ValueError(f"{path}: folder {Path(path).parent} does not exist")
     _check_parquet(path)
 
-
+# %% ../nbs/11_pipeline.ipynb #check-parquet
 def _check_parquet(path: str) -> None:
     "Parquet is an extra: say so in one line where it is not installed."
     if Path(path).suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError(f"{path}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); CSV needs nothing more")
+        raise ValueError(
+            f"{path}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); CSV needs nothing more"
+        )
 
 # %% ../nbs/11_pipeline.ipynb #7ef8d9ca
 @contextmanager
@@ -781,11 +952,15 @@ def with_dates(df: "pd.DataFrame") -> "pd.DataFrame":
     import pandas as pd
 
     dates = {}
-    for name in df.columns[[not (pd.api.types.is_numeric_dtype(d) or pd.api.types.is_bool_dtype(d)) for d in df.dtypes]]:
+    for name in df.columns[
+        [not (pd.api.types.is_numeric_dtype(d) or pd.api.types.is_bool_dtype(d)) for d in df.dtypes]
+    ]:
         filled = df[name].dropna().astype(str)
         if len(filled) and filled.str.fullmatch(r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?").all():
             date = pd.to_datetime(df[name], errors="coerce", format="ISO8601")
-            if date.notna().sum() == len(filled):  # 2020-02-31 is no date: it stays as it is, to be refused
+            if date.notna().sum() == len(
+                filled
+            ):  # 2020-02-31 is no date: it stays as it is, to be refused
                 dates[name] = date
     return df.assign(**dates)
 
@@ -801,12 +976,15 @@ def read_table(path: str) -> "pd.DataFrame":
     if not Path(path).exists():
         raise ValueError(f"{path}: no such file")
     if Path(path).suffix.lower() not in TABLE_SUFFIXES:
-        raise ValueError(f"{path}: unknown suffix {Path(path).suffix!r}; allowed: {', '.join(TABLE_SUFFIXES)}")
+        raise ValueError(
+            f"{path}: unknown suffix {Path(path).suffix!r}; allowed: {', '.join(TABLE_SUFFIXES)}"
+        )
     _check_parquet(path)
     try:
         if Path(path).suffix.lower() == ".csv":
             return with_dates(load_heart(path))
         import pandas as pd
+
         return load_heart(pd.read_parquet(path))
     except (ValueError, OSError) as error:
         raise ValueError(str(error) if path in str(error) else f"{path}: {error}") from None
@@ -833,7 +1011,9 @@ def parse_where(conditions: Sequence[str], schema: Any) -> dict[str, Any]:
             raise ValueError(f"--where {text!r}: write NAME=VALUE or NAME=LOW:HIGH")
         if name not in schema.names:
             near = get_close_matches(name, schema.names, n=1)
-            others = f"; did you mean {near[0]}?" if near else f"; columns: {', '.join(schema.names)}"
+            others = (
+                f"; did you mean {near[0]}?" if near else f"; columns: {', '.join(schema.names)}"
+            )
             raise ValueError(f"--where: no column {name!r}{others}")
         if name in where:
             raise ValueError(f"--where: column {name!r} is given twice")
@@ -853,12 +1033,17 @@ def _condition(column: Any, text: str) -> Any:
         low, colon, high = text.partition(":")
         number = (float(low), float(high)) if colon else float(text)
     except ValueError:
-        allowed = ", ".join(levels) or f"a number or LOW:HIGH between {column.minimum:g} and {column.maximum:g}"
+        allowed = (
+            ", ".join(levels)
+            or f"a number or LOW:HIGH between {column.minimum:g} and {column.maximum:g}"
+        )
         raise ValueError(f"--where: {column.name} cannot be {text!r}; allowed: {allowed}") from None
     return number
 
 # %% ../nbs/11_pipeline.ipynb #f008a4fe
-FILE = click.Path(readable=False)  # only says to the tab key that files fit here; what is wrong with one is told by us
+FILE = click.Path(
+    readable=False
+)  # only says to the tab key that files fit here; what is wrong with one is told by us
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
@@ -884,20 +1069,62 @@ def main() -> None:
 # %% ../nbs/11_pipeline.ipynb #925ef8e9
 @main.command()
 @click.argument("data", type=FILE)
-@click.option("-o", "--output", type=FILE, required=True, help="File for the fitted model, such as patients.synth.")
-@click.option("--model", type=click.Choice(["gan", "vae", "rnn", "copula", "independent", "naive-gan"]), default="gan",
-              help="What learns; naive-gan is a lesson and may leave the domain.")
-@click.option("--target", default=None, help="Outcome column.  [default: target, where there is one]")
-@click.option("--epochs", type=click.IntRange(min=1), default=None, help="Training epochs.  [default: the model's own]")
-@click.option("--seed", type=int, default=0, help="Random seed; the same seed gives the same model.")
-@click.option("--schema", "schema_file", type=FILE, default=None, help="JSON file: what columns may hold.  [default: inferred]")
-@click.option("--epsilon", type=float, default=None, help="Privacy budget, for a model with differential privacy.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    help="File for the fitted model, such as patients.synth.",
+)
+@click.option(
+    "--model",
+    type=click.Choice(["gan", "vae", "rnn", "copula", "independent", "naive-gan"]),
+    default="gan",
+    help="What learns; naive-gan is a lesson and may leave the domain.",
+)
+@click.option(
+    "--target", default=None, help="Outcome column.  [default: target, where there is one]"
+)
+@click.option(
+    "--epochs",
+    type=click.IntRange(min=1),
+    default=None,
+    help="Training epochs.  [default: the model's own]",
+)
+@click.option(
+    "--seed", type=int, default=0, help="Random seed; the same seed gives the same model."
+)
+@click.option(
+    "--schema",
+    "schema_file",
+    type=FILE,
+    default=None,
+    help="JSON file: what columns may hold.  [default: inferred]",
+)
+@click.option(
+    "--epsilon",
+    type=float,
+    default=None,
+    help="Privacy budget, for a model with differential privacy.",
+)
 @click.option("--delta", type=float, default=1e-3, help="Chance that the budget does not hold.")
-@click.option("--missing", type=click.Choice(["model", "impute"]), default="model",
-              help="Missing cells: model brings them back as often, impute fills them first.")
-@click.option("--rule", "rules", multiple=True, metavar="TEXT", help="What every synthetic row must keep. Repeatable.")
+@click.option(
+    "--missing",
+    type=click.Choice(["model", "impute"]),
+    default="model",
+    help="Missing cells: model brings them back as often, impute fills them first.",
+)
+@click.option(
+    "--rule",
+    "rules",
+    multiple=True,
+    metavar="TEXT",
+    help="What every synthetic row must keep. Repeatable.",
+)
 @one_line_errors
-def fit(data: str, output: str, model: str, target: str | None, schema_file: str | None, **settings: Any) -> None:
+def fit(
+    data: str, output: str, model: str, target: str | None, schema_file: str | None, **settings: Any
+) -> None:
     """Learn a model from DATA, a CSV or Parquet file (- for CSV on standard input).
 
     \b
@@ -918,7 +1145,9 @@ def fit(data: str, output: str, model: str, target: str | None, schema_file: str
     fitted = Synthesizer(model, **settings).fit(table, schema=schema, target=target, progress=True)
     with replacing(output) as part:
         fitted.save(part)
-    rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"  # the exact count is not covered by epsilon
+    rows = (
+        len(table) if fitted.epsilon is None else f"about {fitted.rows_}"
+    )  # the exact count is not covered by epsilon
     click.echo(f"{output}: {model} fitted to {rows} rows and {len(fitted.schema_)} columns")
     if fitted.epsilon is not None:
         click.echo(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
@@ -941,7 +1170,9 @@ def read_schema(path: str | None) -> Any:
 @main.command()
 @click.argument("data", type=FILE)
 @click.option("-o", "--output", type=FILE, default="-", help="JSON file, or - for standard output.")
-@click.option("--target", default=None, help="Outcome column.  [default: target, where there is one]")
+@click.option(
+    "--target", default=None, help="Outcome column.  [default: target, where there is one]"
+)
 @one_line_errors
 def schema(data: str, output: str, target: str | None) -> None:
     """Describe DATA, a CSV or Parquet file (- for CSV on standard input), as JSON to be read and edited by hand.
@@ -969,9 +1200,22 @@ def schema(data: str, output: str, target: str | None) -> None:
 @main.command()
 @click.argument("model", type=FILE)
 @click.option("-n", "--rows", type=click.IntRange(min=1), required=True, help="Rows to sample.")
-@click.option("-o", "--output", type=FILE, required=True, help="CSV or Parquet file, or - for CSV on standard output.")
-@click.option("--seed", type=int, default=0, help="Random seed; the same model and seed give the same rows.")
-@click.option("--where", multiple=True, metavar="NAME=VALUE", help="Only such rows: sex=1, age=40:60. Repeatable.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    help="CSV or Parquet file, or - for CSV on standard output.",
+)
+@click.option(
+    "--seed", type=int, default=0, help="Random seed; the same model and seed give the same rows."
+)
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Only such rows: sex=1, age=40:60. Repeatable.",
+)
 @one_line_errors
 def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]) -> None:
     """Draw synthetic rows from MODEL, a file that `fit` wrote.
@@ -1001,11 +1245,21 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
 @click.option("--train", type=FILE, required=True, help="The real rows the model was fitted to.")
 @click.option("--holdout", type=FILE, required=True, help="Real rows the model never saw.")
 @click.option("--synthetic", type=FILE, required=True, help="The synthetic rows.")
-@click.option("--target", default=None, help="Outcome column.  [default: target, where there is one]")
+@click.option(
+    "--target", default=None, help="Outcome column.  [default: target, where there is one]"
+)
 @click.option("--privacy/--no-privacy", default=True, help="Attack the table too.")
-@click.option("-o", "--output", type=FILE, default=None, help="CSV or Parquet file for the full table, or - for standard output.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    default=None,
+    help="CSV or Parquet file for the full table, or - for standard output.",
+)
 @one_line_errors
-def evaluate(train: str, holdout: str, synthetic: str, target: str | None, privacy: bool, output: str | None) -> None:
+def evaluate(
+    train: str, holdout: str, synthetic: str, target: str | None, privacy: bool, output: str | None
+) -> None:
     """Measure a synthetic table: fidelity, utility, validity, copies and what attacks find.
 
     \b
@@ -1016,16 +1270,22 @@ def evaluate(train: str, holdout: str, synthetic: str, target: str | None, priva
     """
     if output:
         check_writable(output, TABLE_SUFFIXES)
-    result = _measure(read_table(train), read_table(holdout), read_table(synthetic), target, privacy)
+    result = _measure(
+        read_table(train), read_table(holdout), read_table(synthetic), target, privacy
+    )
     if output:
         write_table(result, output)
         click.echo(f"{output}: {len(result)} metrics", err=output == "-")
     else:
-        whole = result.loc[result["group"] == "all", ["metric", "value", "ci_low", "ci_high", "floor", "goal"]]
+        whole = result.loc[
+            result["group"] == "all", ["metric", "value", "ci_low", "ci_high", "floor", "goal"]
+        ]
         click.echo(whole.to_string(index=False, float_format="%.3f", na_rep="-"))
 
 # %% ../nbs/11_pipeline.ipynb #961d6f66
-def _measure(train: Any, holdout: Any, fake: Any, target: str | None, privacy: bool) -> "pd.DataFrame":
+def _measure(
+    train: Any, holdout: Any, fake: Any, target: str | None, privacy: bool
+) -> "pd.DataFrame":
     "The tidy table of `evaluate`, with that of `attack` below it if `privacy`."
     import pandas as pd
 
@@ -1042,6 +1302,7 @@ def _measure(train: Any, holdout: Any, fake: Any, target: str | None, privacy: b
     parts = [evaluate(train, holdout, fake, target=target or "target")]
     if privacy:
         from synthheart.privacy import attack
+
         click.echo("attacking the table", err=True)
         parts.append(attack(train, holdout, fake))
     return pd.concat(parts, ignore_index=True)
@@ -1053,7 +1314,9 @@ def _describe(group: Sequence[Parameter]) -> str:
     for parameter in group:
         defaults.setdefault(repr(parameter.default), []).append(parameter.notebook.split("_")[0])
     means = next((p.help for p in group if p.help), "no description")
-    return f"{means}; " + ", ".join(f"{value} in {' '.join(numbers)}" for value, numbers in defaults.items())
+    return f"{means}; " + ", ".join(
+        f"{value} in {' '.join(numbers)}" for value, numbers in defaults.items()
+    )
 
 # %% ../nbs/11_pipeline.ipynb #232e7b0d
 class ReportCommand(click.Command):
@@ -1067,24 +1330,64 @@ class ReportCommand(click.Command):
             return
         known.pop("run_dir", None)
         with formatter.section("Parameters, and the default in each notebook that takes them"):
-            formatter.write_dl([(f"{name} ({p[0].kind or 'any'})", _describe(p)) for name, p in known.items()])
+            formatter.write_dl(
+                [(f"{name} ({p[0].kind or 'any'})", _describe(p)) for name, p in known.items()]
+            )
 
 # %% ../nbs/11_pipeline.ipynb #13eaf80b
 @main.command(cls=ReportCommand)
-@click.option("-p", "--parameter", "pairs", nargs=2, multiple=True, metavar="NAME VALUE",
-              help="Set a notebook's parameter. Repeatable.")
-@click.option("--out", type=FILE, default="reports/latest",
-              help="Folder for the report; an earlier report there goes when the new one is whole.")
-@click.option("--notebooks", type=FILE, default=None, help="Folder of numbered notebooks.  [default: this package's]")
-@click.option("--profile", default="default",
-              help="Named set of parameters: " + "; ".join(f"{name} ({p.help})" for name, p in PROFILES.items()) + ".")
-@click.option("--timeout", type=click.FloatRange(min=0, min_open=True), default=None,
-              help="Longest time one cell may take, in seconds.  [default: the profile's]")
-@click.option("-j", "--jobs", type=click.IntRange(min=1), default=2, help="Notebooks to run side by side.")
-@click.option("--fresh", is_flag=True, help="Start from nothing, even if an unfinished build of the same inputs is there.")
+@click.option(
+    "-p",
+    "--parameter",
+    "pairs",
+    nargs=2,
+    multiple=True,
+    metavar="NAME VALUE",
+    help="Set a notebook's parameter. Repeatable.",
+)
+@click.option(
+    "--out",
+    type=FILE,
+    default="reports/latest",
+    help="Folder for the report; an earlier report there goes when the new one is whole.",
+)
+@click.option(
+    "--notebooks",
+    type=FILE,
+    default=None,
+    help="Folder of numbered notebooks.  [default: this package's]",
+)
+@click.option(
+    "--profile",
+    default="default",
+    help="Named set of parameters: "
+    + "; ".join(f"{name} ({p.help})" for name, p in PROFILES.items())
+    + ".",
+)
+@click.option(
+    "--timeout",
+    type=click.FloatRange(min=0, min_open=True),
+    default=None,
+    help="Longest time one cell may take, in seconds.  [default: the profile's]",
+)
+@click.option(
+    "-j", "--jobs", type=click.IntRange(min=1), default=2, help="Notebooks to run side by side."
+)
+@click.option(
+    "--fresh",
+    is_flag=True,
+    help="Start from nothing, even if an unfinished build of the same inputs is there.",
+)
 @one_line_errors
-def report(pairs: tuple[tuple[str, str], ...], out: str, notebooks: str | None, profile: str, timeout: float | None,
-           jobs: int, fresh: bool) -> None:
+def report(
+    pairs: tuple[tuple[str, str], ...],
+    out: str,
+    notebooks: str | None,
+    profile: str,
+    timeout: float | None,
+    jobs: int,
+    fresh: bool,
+) -> None:
     "Run the numbered notebooks in order and build the report: page, PDFs, figures, synthetic CSV, metrics, manifest."
     paths = find_notebooks(notebooks or default_notebooks())
     known = declared(choose_profile(profile, paths)[1])
@@ -1099,7 +1402,13 @@ def report(pairs: tuple[tuple[str, str], ...], out: str, notebooks: str | None, 
 # %% ../nbs/11_pipeline.ipynb #share
 @main.command()
 @click.argument("folder", type=FILE, default="reports/latest")
-@click.option("-o", "--output", type=FILE, default="reports/SYNTHETIC_release.zip", help="Zip file; its name must say synthetic.")
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    default="reports/SYNTHETIC_release.zip",
+    help="Zip file; its name must say synthetic.",
+)
 @one_line_errors
 def share(folder: str, output: str) -> None:
     "Pack what may be shared of a report's FOLDER, and nothing else."
@@ -1109,11 +1418,15 @@ def share(folder: str, output: str) -> None:
     packed = pack(folder, output)
     found = shareable(folder)
     for row in found.itertuples():
-        click.echo(f"{'packed' if row.share and row.file != 'SHARING.md' else 'stays '}  {row.file}: {row.why}")
+        click.echo(
+            f"{'packed' if row.share and row.file != 'SHARING.md' else 'stays '}  {row.file}: {row.why}"
+        )
     click.echo(packed)
 
 # %% ../nbs/11_pipeline.ipynb #95a80c13
 def _absolute(value: Any) -> Any:
     "A file named from where the user stands, as notebooks in another folder will find it."
-    named = isinstance(value, str) and ("/" in value or Path(value).suffix) and Path(value).is_file()
+    named = (
+        isinstance(value, str) and ("/" in value or Path(value).suffix) and Path(value).is_file()
+    )
     return str(Path(value).resolve()) if named else value

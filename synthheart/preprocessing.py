@@ -19,11 +19,12 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
-from .data import Column, Schema, dates_from_days, days_since_1970, infer_schema
+from .inference import infer_schema
+from .tables import Column, Schema, dates_from_days, days_since_1970
 
 # %% auto #0
-__all__ = ['MissingImputer', 'NaiveScaler', 'one_hot', 'quantile_knots', 'smooth_curve', 'find_habits', 'smooth_shares',
-           'smooth_knots', 'interpolator', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder',
+__all__ = ['MissingImputer', 'NaiveScaler', 'NaiveTable', 'one_hot', 'quantile_knots', 'smooth_curve', 'find_habits',
+           'smooth_shares', 'smooth_knots', 'interpolator', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder',
            'RankGaussEncoder']
 
 # %% ../nbs/01_preprocessing.ipynb #dba6b187
@@ -48,10 +49,14 @@ def _as_numbers(s: pd.Series, decimals: int | None = None) -> np.ndarray:
     if pd.api.types.is_numeric_dtype(s.dtype):
         x = s.to_numpy(dtype=np.float64, na_value=np.nan)
     else:
-        x = pd.to_numeric(s.astype(object), errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+        x = pd.to_numeric(s.astype(object), errors="coerce").to_numpy(
+            dtype=np.float64, na_value=np.nan
+        )
         words = np.isnan(x) & s.notna().to_numpy()
         if words.any():
-            raise ValueError(f"{s.name}: {s[words].iloc[0]!r} in row {s.index[words][0]} is not a number")
+            raise ValueError(
+                f"{s.name}: {s[words].iloc[0]!r} in row {s.index[words][0]} is not a number"
+            )
     return _snap(x, decimals, _noise(s.dtype))
 
 # %% ../nbs/01_preprocessing.ipynb #360cd154
@@ -78,7 +83,9 @@ def _level_index(s: pd.Series, levels: tuple) -> np.ndarray:
     unknown = (at < 0) & s.notna().to_numpy()
     if unknown.any():
         value, row = s[unknown].tolist()[0], s.index[unknown][0]
-        raise ValueError(f"{s.name}: {value!r} in row {row} is not one of {', '.join(map(repr, levels))}")
+        raise ValueError(
+            f"{s.name}: {value!r} in row {row} is not one of {', '.join(map(repr, levels))}"
+        )
     return at
 
 # %% ../nbs/01_preprocessing.ipynb #ddd14941
@@ -90,7 +97,9 @@ def _levels_as(at: np.ndarray, levels: tuple, dtype: Any) -> Any:
     if isinstance(dtype, np.dtype) and dtype.kind in "biu":
         return np.array(levels, dtype=dtype)[at]
     table = pd.array([*levels, np.nan if isinstance(dtype, np.dtype) else None], dtype=dtype)
-    return pd.Series(table.take(at), dtype=dtype, copy=False)  # a Series: a bare object array would become `str`
+    return pd.Series(
+        table.take(at), dtype=dtype, copy=False
+    )  # a Series: a bare object array would become `str`
 
 # %% ../nbs/01_preprocessing.ipynb #eed3ce86
 def _is_word(column: Column) -> bool:
@@ -111,21 +120,29 @@ def _likely(s: pd.Series, column: Column) -> float:
     x = _plain_numbers(s, column)
     x = x[~np.isnan(x)]
     if not len(x):
-        raise ValueError(f"{column.name}: all {len(s)} cells are missing, there is nothing to learn from")
+        raise ValueError(
+            f"{column.name}: all {len(s)} cells are missing, there is nothing to learn from"
+        )
     if column.kind != "continuous":
         values, counts = np.unique(x, return_counts=True)
         return float(values[counts.argmax()])
-    return float(np.median(x) if column.decimals is None else np.round(np.median(x), column.decimals))
+    return float(
+        np.median(x) if column.decimals is None else np.round(np.median(x), column.decimals)
+    )
 
 # %% ../nbs/01_preprocessing.ipynb #064dc78f
 def _naive_column(x: np.ndarray, column: Column, dtype: Any) -> Any:
     """The numbers `x` [n] in the column's dtype: words by the nearest index, numbers rounded, however wrong."""
     if _is_word(column):
-        return _levels_as(np.clip(np.rint(x), 0, len(column.levels) - 1).astype(np.int64), column.levels, dtype)
+        return _levels_as(
+            np.clip(np.rint(x), 0, len(column.levels) - 1).astype(np.int64), column.levels, dtype
+        )
     if isinstance(dtype, pd.CategoricalDtype):  # a category cannot hold what is no category
         nearest = np.abs(x[:, None] - np.array(column.levels, dtype=np.float64)).argmin(axis=1)
         return _levels_as(nearest, column.levels, dtype)
-    whole = str(dtype).lower().startswith(("int", "uint")) or {type(v) for v in column.levels} == {int}
+    whole = str(dtype).lower().startswith(("int", "uint")) or {type(v) for v in column.levels} == {
+        int
+    }
     decimals = 0 if whole else column.decimals
     return _numbers_as(x if decimals is None else np.round(x, decimals) + 0.0, None, dtype)
 
@@ -148,7 +165,9 @@ class MissingImputer(TransformerMixin, BaseEstimator):
     def transform(self, df: pd.DataFrame) -> pd.DataFrame:
         """The table without empty cells: same columns, order, index and dtypes."""
         check_is_fitted(self, "fill_")
-        filled = {name: df[name].where(df[name].notna(), value) for name, value in self.fill_.items()}
+        filled = {
+            name: df[name].where(df[name].notna(), value) for name, value in self.fill_.items()
+        }
         return df.assign(**{name: column.astype(df[name].dtype) for name, column in filled.items()})
 
 # %% ../nbs/01_preprocessing.ipynb #72405835
@@ -159,7 +178,9 @@ def _table_dtypes(df: pd.DataFrame, schema: Schema) -> dict[str, Any]:
         dtype = dtypes[c.name]
         if isinstance(dtype, pd.CategoricalDtype):
             new = [level for level in c.levels if level not in dtype.categories]
-            dtypes[c.name] = pd.CategoricalDtype([*dtype.categories, *new], dtype.ordered) if new else dtype
+            dtypes[c.name] = (
+                pd.CategoricalDtype([*dtype.categories, *new], dtype.ordered) if new else dtype
+            )
     return dtypes
 
 # %% ../nbs/01_preprocessing.ipynb #85e7e3bb
@@ -192,8 +213,16 @@ class NaiveScaler(TransformerMixin, BaseEstimator):
         scaler = StandardScaler().fit(np.where(np.isnan(x), fill, x))
         return self._set(schema, _table_dtypes(df, schema), fill, scaler.mean_, scaler.scale_)
 
-    def _set(self, schema: Schema, dtypes: dict, fill: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> NaiveScaler:
-        self.schema_, self.dtypes_, self.fill_, self.mean_, self.scale_ = schema, dtypes, fill, mean, scale
+    def _set(
+        self, schema: Schema, dtypes: dict, fill: np.ndarray, mean: np.ndarray, scale: np.ndarray
+    ) -> NaiveScaler:
+        self.schema_, self.dtypes_, self.fill_, self.mean_, self.scale_ = (
+            schema,
+            dtypes,
+            fill,
+            mean,
+            scale,
+        )
         return self
 
     @staticmethod
@@ -204,7 +233,9 @@ class NaiveScaler(TransformerMixin, BaseEstimator):
         """float32 [n, columns]: (value - mean) / standard deviation, empty cells filled."""
         check_is_fitted(self, "scale_")
         x = self._numbers(df, self.schema_)
-        return ((np.where(np.isnan(x), self.fill_, x) - self.mean_) / self.scale_).astype(np.float32)
+        return ((np.where(np.isnan(x), self.fill_, x) - self.mean_) / self.scale_).astype(
+            np.float32
+        )
 
     def inverse_transform(self, X: np.ndarray) -> pd.DataFrame:
         """Numbers in the table's units; with `keep_dtypes`, rounded, and words where train had words."""
@@ -212,22 +243,48 @@ class NaiveScaler(TransformerMixin, BaseEstimator):
         x = np.asarray(X, dtype=np.float64) * self.scale_ + self.mean_
         if not self.keep_dtypes:
             return pd.DataFrame(x, columns=self.schema_.names)
-        return pd.DataFrame({c.name: _naive_column(x[:, j], c, self.dtypes_[c.name])
-                             for j, c in enumerate(self.schema_)})
+        return pd.DataFrame(
+            {
+                c.name: _naive_column(x[:, j], c, self.dtypes_[c.name])
+                for j, c in enumerate(self.schema_)
+            }
+        )
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict]:
         """Everything learned, as plain arrays and a dict that JSON can hold."""
         check_is_fitted(self, "scale_")
         dtypes = [_dtype_state(self.dtypes_[name]) for name in self.schema_.names]
-        return ({"fill": self.fill_, "mean": self.mean_, "scale": self.scale_},
-                {"schema": json.loads(self.schema_.to_json()), "dtypes": dtypes, "keep_dtypes": self.keep_dtypes})
+        return (
+            {"fill": self.fill_, "mean": self.mean_, "scale": self.scale_},
+            {
+                "schema": json.loads(self.schema_.to_json()),
+                "dtypes": dtypes,
+                "keep_dtypes": self.keep_dtypes,
+            },
+        )
 
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict) -> NaiveScaler:
         """The scaler that `to_state` wrote."""
         schema = Schema.from_json(json.dumps(config["schema"]))
         dtypes = dict(zip(schema.names, map(_dtype_from_state, config["dtypes"]), strict=True))
-        return cls(schema, config["keep_dtypes"])._set(schema, dtypes, *(arrays[k] for k in ("fill", "mean", "scale")))
+        return cls(schema, config["keep_dtypes"])._set(
+            schema, dtypes, *(arrays[k] for k in ("fill", "mean", "scale"))
+        )
+
+# %% ../nbs/01_preprocessing.ipynb #naive-table
+class NaiveTable(NaiveScaler):
+    "The original's code of a table (standardised numbers, levels among them), in the shape of the encoder."
+
+    cardinalities_ = ()  # levels are just numbers here
+
+    def code(self, df: pd.DataFrame) -> np.ndarray:
+        "Standardised matrix [n, columns]."
+        return self.transform(df)
+
+    def decode(self, matrix: np.ndarray) -> pd.DataFrame:
+        "Back to the table's columns and dtypes; values may lie outside the domain."
+        return self.inverse_transform(matrix)
 
 # %% ../nbs/01_preprocessing.ipynb #60a5be4a
 def one_hot(levels: np.ndarray, cardinalities: tuple[int, ...]) -> np.ndarray:
@@ -238,7 +295,9 @@ def one_hot(levels: np.ndarray, cardinalities: tuple[int, ...]) -> np.ndarray:
     return out
 
 # %% ../nbs/01_preprocessing.ipynb #da306804
-_PAD = 2.0**-21  # intervals end this much inside the value's share: float32 scores then never cross into a neighbour's
+_PAD = (
+    2.0**-21
+)  # intervals end this much inside the value's share: float32 scores then never cross into a neighbour's
 
 # %% ../nbs/01_preprocessing.ipynb #2b72653c
 def _grid_limits(minimum: float, maximum: float, decimals: int | None) -> tuple[float, float]:
@@ -246,10 +305,14 @@ def _grid_limits(minimum: float, maximum: float, decimals: int | None) -> tuple[
     if decimals is None:
         return float(minimum), float(maximum)
     step = 10.0**decimals
-    return float(np.ceil(np.round(minimum * step, 6)) / step), float(np.floor(np.round(maximum * step, 6)) / step)
+    return float(np.ceil(np.round(minimum * step, 6)) / step), float(
+        np.floor(np.round(maximum * step, 6)) / step
+    )
 
 # %% ../nbs/01_preprocessing.ipynb #275762a7
-def quantile_knots(values: np.ndarray, counts: np.ndarray, limits: tuple) -> tuple[np.ndarray, np.ndarray]:
+def quantile_knots(
+    values: np.ndarray, counts: np.ndarray, limits: tuple
+) -> tuple[np.ndarray, np.ndarray]:
     """Knots (u, x) of the quantile function of a sample with these sorted distinct `values` and `counts`.
 
     A tied value keeps its whole interval, as wide as its share. A single value's interval runs from the midpoint
@@ -258,14 +321,18 @@ def quantile_knots(values: np.ndarray, counts: np.ndarray, limits: tuple) -> tup
     """
     upper = np.cumsum(counts) / counts.sum()
     lower = np.concatenate([[0.0], upper[:-1]])
-    half = np.diff(values) / 2 * (1 - 1e-6)  # a hair short of the midpoint, so that rounding never reaches across
+    half = (
+        np.diff(values) / 2 * (1 - 1e-6)
+    )  # a hair short of the midpoint, so that rounding never reaches across
     ends = half[[0, -1]] if len(half) else np.zeros(2)
     single = counts == 1
     left = np.clip(values - np.where(single, np.concatenate([ends[:1], half]), 0), *limits)
     right = np.clip(values + np.where(single, np.concatenate([half, ends[1:]]), 0), *limits)
     centre = (lower + upper) / 2
     # at a closed end the value itself is only the border of its interval: an extreme patient is not copied
-    keep = np.stack([np.ones_like(single), (left < values) & (values < right), np.ones_like(single)], axis=1)
+    keep = np.stack(
+        [np.ones_like(single), (left < values) & (values < right), np.ones_like(single)], axis=1
+    )
     u, x = np.stack([lower, centre, upper], axis=1), np.stack([left, values, right], axis=1)
     return u[keep], x[keep]
 
@@ -276,7 +343,10 @@ def smooth_curve(count: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarra
     width: the kernel's standard deviation, in steps. What falls beyond either end is given back to the inside.
     """
     blur = partial(gaussian_filter1d, sigma=width, mode="constant")
-    edge, reach = blur(np.ones(len(count))), int(4 * width + 0.5)  # where the filter cuts its kernel off
+    edge, reach = (
+        blur(np.ones(len(count))),
+        int(4 * width + 0.5),
+    )  # where the filter cuts its kernel off
     centre = 1 / np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2).sum()
     return blur(count.astype(float)) / edge, centre / edge
 
@@ -301,17 +371,26 @@ def smooth_shares(count: np.ndarray, width: float) -> np.ndarray:
     habit = find_habits(count, width)
     rest = np.where(habit, 0, count)
     curve, own = smooth_curve(rest, width)
-    others = np.maximum(curve - own * rest, 1e-9) / np.maximum(1 - own, 1e-9)  # a value is no witness in its own case
-    beyond = ((rest - others)**2 - others)[~habit].sum() / max((others[~habit]**2).sum(), 1e-12)
+    others = np.maximum(curve - own * rest, 1e-9) / np.maximum(
+        1 - own, 1e-9
+    )  # a value is no witness in its own case
+    beyond = ((rest - others) ** 2 - others)[~habit].sum() / max((others[~habit] ** 2).sum(), 1e-12)
     spread = max(0.0, beyond)  # 0: as even as chance allows
     share = np.where(habit, 0.0, curve * (1 + rest * spread) / (1 + curve * spread))
     share = np.where(habit, count, share * rest.sum() / max(share.sum(), 1e-12)) / count.sum()
-    share = np.where(count > 0, np.maximum(share, 8 * _PAD), share)  # a patient's value can always be coded
+    share = np.where(
+        count > 0, np.maximum(share, 8 * _PAD), share
+    )  # a patient's value can always be coded
     return share / share.sum()
 
 # %% ../nbs/01_preprocessing.ipynb #smooth-knots
-def smooth_knots(values: np.ndarray, counts: np.ndarray, limits: tuple[float, float], decimals: int | None,
-                 most: int = 5000) -> tuple[np.ndarray, np.ndarray] | None:
+def smooth_knots(
+    values: np.ndarray,
+    counts: np.ndarray,
+    limits: tuple[float, float],
+    decimals: int | None,
+    most: int = 5000,
+) -> tuple[np.ndarray, np.ndarray] | None:
     """Knots (u, x) of the smoothed quantile function of a rounded column; None where there is no grid to smooth on.
 
     That is: no `decimals`, fewer than 3 distinct values, more than `most` steps, or a kernel narrower than half a step
@@ -336,7 +415,9 @@ def smooth_knots(values: np.ndarray, counts: np.ndarray, limits: tuple[float, fl
     return u / u[-1], (np.arange(first, last + 2) - 0.5) * 10.0**-decimals
 
 # %% ../nbs/01_preprocessing.ipynb #interpolator
-def interpolator(at: np.ndarray, values: np.ndarray, most: int = 64) -> Callable[[np.ndarray], np.ndarray]:
+def interpolator(
+    at: np.ndarray, values: np.ndarray, most: int = 64
+) -> Callable[[np.ndarray], np.ndarray]:
     """A function that gives what `np.interp(u, at, values)` gives, bit for bit and faster where knots lie evenly.
 
     at: float64 [m], rising from 0 to 1. It looks up the last knot before a cell of a fine grid and walks at most `most`
@@ -375,18 +456,30 @@ class ContinuousCode:
     limits: tuple[float, float] = field(init=False)  # lowest and highest number that can come back
     u: np.ndarray = field(init=False)  # knots of the quantile function
     x: np.ndarray = field(init=False)
-    smoothed: bool = field(init=False)  # is there a grid to smooth on? then every value of it has an interval
+    smoothed: bool = field(
+        init=False
+    )  # is there a grid to smooth on? then every value of it has an interval
 
     def __post_init__(self) -> None:
         limits = _grid_limits(self.minimum, self.maximum, self.decimals)
-        knots = smooth_knots(self.values, self.counts, limits, self.decimals) if self.smooth else None
+        knots = (
+            smooth_knots(self.values, self.counts, limits, self.decimals) if self.smooth else None
+        )
         if knots:
             u, x = knots
         elif len(self.values):
             u, x = quantile_knots(self.values, self.counts, limits)
         else:  # nothing learned from data: uniform over the public range
-            u, x = np.array([0.0, 1.0]), np.array([limits[0] - self.half_step, limits[1] + self.half_step])
-        for name, value in {"limits": limits, "u": u, "x": x, "smoothed": knots is not None}.items():
+            u, x = (
+                np.array([0.0, 1.0]),
+                np.array([limits[0] - self.half_step, limits[1] + self.half_step]),
+            )
+        for name, value in {
+            "limits": limits,
+            "u": u,
+            "x": x,
+            "smoothed": knots is not None,
+        }.items():
             object.__setattr__(self, name, value)
 
     @cached_property
@@ -400,7 +493,10 @@ class ContinuousCode:
 
     def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper end, float32 [n], of each value's interval; NaN gets (0, 1), new values are interpolated."""
-        low, high = np.interp(x - self.half_step, self.x, self.u), np.interp(x + self.half_step, self.x, self.u)
+        low, high = (
+            np.interp(x - self.half_step, self.x, self.u),
+            np.interp(x + self.half_step, self.x, self.u),
+        )
         if len(self.values) and not self.smoothed:
             upper = np.cumsum(self.counts) / self.counts.sum()
             at = np.minimum(np.searchsorted(self.values, x), len(self.values) - 1)
@@ -426,17 +522,25 @@ def continuous_code(s: pd.Series, column: Column) -> ContinuousCode:
     x = _as_numbers(s, column.decimals)
     seen = x[~np.isnan(x)]
     if not len(seen):
-        raise ValueError(f"{column.name}: all {len(x)} cells are missing, there is nothing to learn from")
-    ends = (seen.min() if column.minimum is None else column.minimum,
-            seen.max() if column.maximum is None else column.maximum)
+        raise ValueError(
+            f"{column.name}: all {len(x)} cells are missing, there is nothing to learn from"
+        )
+    ends = (
+        seen.min() if column.minimum is None else column.minimum,
+        seen.max() if column.maximum is None else column.maximum,
+    )
     minimum, maximum = (float(_snap(float(end), column.decimals, _noise(s.dtype))) for end in ends)
     slack = _noise(s.dtype) * max(1, abs(minimum), abs(maximum))
     outside = (x < minimum - slack) | (x > maximum + slack)
     if outside.any():
-        raise ValueError(f"{column.name}: {x[outside][0]:g} in row {s.index[outside][0]} is outside "
-                         f"{minimum:g} to {maximum:g}")
+        raise ValueError(
+            f"{column.name}: {x[outside][0]:g} in row {s.index[outside][0]} is outside "
+            f"{minimum:g} to {maximum:g}"
+        )
     if column.decimals is not None and (off := np.round(seen, column.decimals) != seen).any():
-        raise ValueError(f"{column.name}: {seen[off][0]:g} has more decimals than the schema's {column.decimals}")
+        raise ValueError(
+            f"{column.name}: {seen[off][0]:g} has more decimals than the schema's {column.decimals}"
+        )
     values, counts = np.unique(seen, return_counts=True)
     return ContinuousCode(values, counts, minimum, maximum, column.decimals, smooth=True)
 
@@ -445,7 +549,9 @@ def continuous_code(s: pd.Series, column: Column) -> ContinuousCode:
 class Coded:
     """A table of n rows as the models see it: c continuous and d discrete columns, no words, no empty cells."""
 
-    low: np.ndarray  # float32 [n, c]: lower end of the value's interval in train's distribution, in (0, 1)
+    low: (
+        np.ndarray
+    )  # float32 [n, c]: lower end of the value's interval in train's distribution, in (0, 1)
     high: np.ndarray  # float32 [n, c]: upper end; an empty continuous cell is (0, 1), any value
     levels: np.ndarray  # int32 [n, d]: index of the level
 
@@ -470,7 +576,9 @@ def _check_table(df: pd.DataFrame, schema: Schema) -> None:
     for c in schema:
         empty = df[c.name].isna()
         if empty.any() and not c.missing:
-            raise ValueError(f"{c.name}: the cell in row {df.index[empty][0]} is missing, the schema forbids that")
+            raise ValueError(
+                f"{c.name}: the cell in row {df.index[empty][0]} is missing, the schema forbids that"
+            )
         if c.kind != "continuous":
             _level_index(df[c.name], c.levels)
 
@@ -493,8 +601,14 @@ class TableCoder(BaseEstimator):
         self.schema_, self.dtypes_, self.missing_, self.codes_ = schema, dtypes, missing, codes
         self.continuous_names_ = [c.name for c in schema.continuous]
         self.discrete_names_ = [c.name for c in schema.discrete]
-        self.flagged_ = [c for c in self.continuous_names_ if c in missing]  # continuous columns with empty cells
-        self.names_ = self.continuous_names_ + self.discrete_names_ + [f"{c} is missing" for c in self.flagged_]
+        self.flagged_ = [
+            c for c in self.continuous_names_ if c in missing
+        ]  # continuous columns with empty cells
+        self.names_ = (
+            self.continuous_names_
+            + self.discrete_names_
+            + [f"{c} is missing" for c in self.flagged_]
+        )
         self.feature_names_in_ = np.array(schema.names, dtype=object)
         self.n_continuous_ = len(self.continuous_names_)
         own = [len(c.levels) + (c.name in missing) for c in schema.discrete]
@@ -512,12 +626,16 @@ class TableCoder(BaseEstimator):
         low, high = np.zeros((2, len(df), self.n_continuous_), np.float32)
         levels = np.zeros((len(df), len(self.cardinalities_)), np.int32)
         for j, name in enumerate(self.continuous_names_):
-            low[:, j], high[:, j] = self.codes_[name].interval(_as_numbers(df[name], self.codes_[name].decimals))
+            low[:, j], high[:, j] = self.codes_[name].interval(
+                _as_numbers(df[name], self.codes_[name].decimals)
+            )
         for j, name in enumerate(self.discrete_names_):
             column = self.schema_[name]
             at = _level_index(df[name], column.levels)
             if (at < 0).any() and name not in self.missing_:
-                raise ValueError(f"{name}: the cell in row {df.index[at < 0][0]} is missing, train has no missing cell")
+                raise ValueError(
+                    f"{name}: the cell in row {df.index[at < 0][0]} is missing, train has no missing cell"
+                )
             levels[:, j] = np.where(at < 0, len(column.levels), at)
         for j, name in enumerate(self.flagged_, len(self.discrete_names_)):
             levels[:, j] = df[name].isna()
@@ -527,12 +645,20 @@ class TableCoder(BaseEstimator):
         """Gaussian scores [n, c] and level indices [n, d] to a table with train's columns, order and dtypes."""
         check_is_fitted(self, "codes_")
         if np.isnan(scores).any():
-            raise ValueError(f"scores must be numbers, row {int(np.isnan(scores).any(axis=1).argmax())} holds NaN")
+            raise ValueError(
+                f"scores must be numbers, row {int(np.isnan(scores).any(axis=1).argmax())} holds NaN"
+            )
         data: dict[str, Any] = dict.fromkeys(self.schema_.names)
         for j, name in enumerate(self.continuous_names_):
             x = self.codes_[name].invert(ndtr(np.ascontiguousarray(scores[:, j])))
-            flag = len(self.discrete_names_) + self.flagged_.index(name) if name in self.flagged_ else None
-            data[name] = _numbers_as(x, None if flag is None else levels[:, flag] == 1, self.dtypes_[name])
+            flag = (
+                len(self.discrete_names_) + self.flagged_.index(name)
+                if name in self.flagged_
+                else None
+            )
+            data[name] = _numbers_as(
+                x, None if flag is None else levels[:, flag] == 1, self.dtypes_[name]
+            )
         for j, name in enumerate(self.discrete_names_):
             data[name] = _levels_as(levels[:, j], self.schema_[name].levels, self.dtypes_[name])
         return pd.DataFrame(data, copy=False)
@@ -574,30 +700,54 @@ class RankGaussEncoder(TransformerMixin, TableCoder):
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the array's columns: `age`, then `sex=0`, `sex=1` and so on."""
-        blocks = [(c.name, [*c.levels] + ["missing"] * (c.name in self.missing_)) for c in self.schema_.discrete]
+        blocks = [
+            (c.name, [*c.levels] + ["missing"] * (c.name in self.missing_))
+            for c in self.schema_.discrete
+        ]
         blocks += [(f"{c} is missing", [0, 1]) for c in self.flagged_]
-        return np.array(self.continuous_names_ + [f"{n}={v}" for n, vs in blocks for v in vs], dtype=object)
+        return np.array(
+            self.continuous_names_ + [f"{n}={v}" for n, vs in blocks for v in vs], dtype=object
+        )
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict]:
         """Everything learned, as plain arrays and a dict that JSON can hold: no pickle needed."""
         check_is_fitted(self, "codes_")
-        arrays = {f"{k}/{i}": getattr(self.codes_[n], k) for i, n in enumerate(self.continuous_names_)
-                  for k in ("values", "counts")}
+        arrays = {
+            f"{k}/{i}": getattr(self.codes_[n], k)
+            for i, n in enumerate(self.continuous_names_)
+            for k in ("values", "counts")
+        }
         limits = [[self.codes_[n].minimum, self.codes_[n].maximum] for n in self.continuous_names_]
         dtypes = [_dtype_state(self.dtypes_[n]) for n in self.schema_.names]
-        return arrays, {"schema": json.loads(self.schema_.to_json()), "dtypes": dtypes, "missing": self.missing_,
-                        "limits": limits, "given": self.schema is not None, "smooth": self.smooth_}
+        return arrays, {
+            "schema": json.loads(self.schema_.to_json()),
+            "dtypes": dtypes,
+            "missing": self.missing_,
+            "limits": limits,
+            "given": self.schema is not None,
+            "smooth": self.smooth_,
+        }
 
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict) -> RankGaussEncoder:
         """The encoder that `to_state` wrote."""
         schema = Schema.from_json(json.dumps(config["schema"]))
         smooth = config.get("smooth", False)  # older files know no smoothing
-        codes = {c.name: ContinuousCode(np.asarray(arrays[f"values/{i}"]), np.asarray(arrays[f"counts/{i}"]), lo, hi,
-                                        c.decimals, smooth)
-                 for i, (c, (lo, hi)) in enumerate(zip(schema.continuous, config["limits"], strict=True))}
+        codes = {
+            c.name: ContinuousCode(
+                np.asarray(arrays[f"values/{i}"]),
+                np.asarray(arrays[f"counts/{i}"]),
+                lo,
+                hi,
+                c.decimals,
+                smooth,
+            )
+            for i, (c, (lo, hi)) in enumerate(zip(schema.continuous, config["limits"], strict=True))
+        }
         dtypes = dict(zip(schema.names, map(_dtype_from_state, config["dtypes"]), strict=True))
-        return cls(schema if config["given"] else None)._set(schema, dtypes, list(config["missing"]), codes)
+        return cls(schema if config["given"] else None)._set(
+            schema, dtypes, list(config["missing"]), codes
+        )
 
     @classmethod
     def from_schema(cls, schema: Schema) -> RankGaussEncoder:
@@ -606,5 +756,9 @@ class RankGaussEncoder(TransformerMixin, TableCoder):
         for c in schema.continuous:
             if c.minimum is None or c.maximum is None:
                 raise ValueError(f"{c.name}: the schema must give a minimum and a maximum")
-            codes[c.name] = ContinuousCode(none, none.astype(np.int64), float(c.minimum), float(c.maximum), c.decimals)
-        return cls(schema)._set(schema, _public_dtypes(schema), [c.name for c in schema if c.missing], codes)
+            codes[c.name] = ContinuousCode(
+                none, none.astype(np.int64), float(c.minimum), float(c.maximum), c.decimals
+            )
+        return cls(schema)._set(
+            schema, _public_dtypes(schema), [c.name for c in schema if c.missing], codes
+        )

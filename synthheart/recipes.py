@@ -13,9 +13,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
-from .comparison import Generator, compare, corrected_t_test
-from .data import heart_schema, write_whole
+from .cohorts import heart_schema
+from .comparison import Generator, compare
 from .privacy import ATTACKS
+from .runs import write_whole
+from .statistics import corrected_t_test
 from .synthesizer import Synthesizer
 
 # %% auto #0
@@ -50,36 +52,59 @@ RECIPES: dict[str, dict[str, Any]] = {
 # %% ../nbs/12a_recipes.ipynb #mixed
 def mixture(*members: Synthesizer) -> Generator:
     "A generator that fits every member with seeds of its own and releases equal shares of each."
+
     def release(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
         sizes = np.diff(np.linspace(0, n, len(members) + 1).astype(int))
-        parts = [Synthesizer(m.model, seed=100 * seed + i, options=m.options).fit(train, heart_schema(), progress=False)
-                 .sample(int(size), seed=seed) for i, (m, size) in enumerate(zip(members, sizes)) if size]
-        return pd.concat(parts, ignore_index=True).sample(frac=1, random_state=seed, ignore_index=True)
+        parts = [
+            Synthesizer(m.model, seed=100 * seed + i, options=m.options)
+            .fit(train, heart_schema(), progress=False)
+            .sample(int(size), seed=seed)
+            for i, (m, size) in enumerate(zip(members, sizes))
+            if size
+        ]
+        return pd.concat(parts, ignore_index=True).sample(
+            frac=1, random_state=seed, ignore_index=True
+        )
 
     return release
 
 # %% ../nbs/12a_recipes.ipynb #generators
 def generators() -> dict[str, Generator]:
     "Every recipe and mixture of this appendix as `compare` takes them."
-    single: dict[str, Generator] = {name: Synthesizer("gan", options=change) for name, change in RECIPES.items()}
+    single: dict[str, Generator] = {
+        name: Synthesizer("gan", options=change) for name, change in RECIPES.items()
+    }
     gan = Synthesizer("gan")
-    return single | {"ensemble of five": mixture(*[gan] * 5), "half GAN, half RNN": mixture(gan, Synthesizer("rnn")),
-                     "half GAN, half copula": mixture(gan, Synthesizer("copula")), "copula alone": Synthesizer("copula"),
-                     "RNN alone": Synthesizer("rnn"), "VAE alone": Synthesizer("vae")}
+    return single | {
+        "ensemble of five": mixture(*[gan] * 5),
+        "half GAN, half RNN": mixture(gan, Synthesizer("rnn")),
+        "half GAN, half copula": mixture(gan, Synthesizer("copula")),
+        "copula alone": Synthesizer("copula"),
+        "RNN alone": Synthesizer("rnn"),
+        "VAE alone": Synthesizer("vae"),
+    }
 
 # %% ../nbs/12a_recipes.ipynb #run
-def measure_recipes(path: str | Path, names: Sequence[str] = (), splits: int = 10, draws: int = 2, n_jobs: int = -1) -> pd.DataFrame:
+def measure_recipes(
+    path: str | Path, names: Sequence[str] = (), splits: int = 10, draws: int = 2, n_jobs: int = -1
+) -> pd.DataFrame:
     "Measure the recipes (default: all) that the CSV at `path` does not hold yet; keeps (recipe, split, metric, value)."
     path, known = Path(path), generators()
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"recipes: no recipe {unknown[0]!r}; there are {', '.join(known)}")
-    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["recipe", "split", "metric", "value"])
+    table = (
+        pd.read_csv(path)
+        if path.exists()
+        else pd.DataFrame(columns=["recipe", "split", "metric", "value"])
+    )
     missing = {name: known[name] for name in names or known if name not in set(table.recipe)}
     if not missing:
         return table
     runs = compare(missing, splits=splits, draws=draws, schema=heart_schema(), n_jobs=n_jobs).runs
-    new = runs[~runs.model.isin(table.recipe)].rename(columns={"model": "recipe"})[list(table.columns)]
+    new = runs[~runs.model.isin(table.recipe)].rename(columns={"model": "recipe"})[
+        list(table.columns)
+    ]
     table = pd.concat([table, new], ignore_index=True)
     write_whole(path, table.round({"value": 5}).to_csv(index=False, lineterminator="\n"))
     return table
@@ -97,16 +122,22 @@ def recipe_table(table: pd.DataFrame) -> pd.DataFrame:
         both = c2st[[BASE, name]].dropna()
         if len(both) > 1:
             found = corrected_t_test(both[name], both[BASE], 212, 91)
-            out.loc[name, ["differs", "low", "high"]] = [found[k] for k in ("mean", "ci_low", "ci_high")]
+            out.loc[name, ["differs", "low", "high"]] = [
+                found[k] for k in ("mean", "ci_low", "ci_high")
+            ]
     return out
 
 # %% ../nbs/12a_recipes.ipynb #figure
 def plot_recipes(found: pd.DataFrame) -> plt.Figure:
     "Two-sample test and membership attack of every recipe, best two-sample test on top; the default is drawn filled."
     order = found.sort_values("c2st_auc", ascending=False)
-    figure, axes = plt.subplots(1, 2, figsize=(11, 0.36 * len(order) + 1.6), sharey=True, layout="constrained")
-    for ax, column, colour, words in ((axes[0], "c2st_auc", "#0072B2", "told from real patients (AUC)"),
-                                      (axes[1], "membership", "#D55E00", "train patients found, worst attack (AUC)")):
+    figure, axes = plt.subplots(
+        1, 2, figsize=(11, 0.36 * len(order) + 1.6), sharey=True, layout="constrained"
+    )
+    for ax, column, colour, words in (
+        (axes[0], "c2st_auc", "#0072B2", "told from real patients (AUC)"),
+        (axes[1], "membership", "#D55E00", "train patients found, worst attack (AUC)"),
+    ):
         ax.hlines(range(len(order)), 0.5, order[column], color="#CCCCCC", lw=1)
         faces = [colour if name == "ours" else "white" for name in order.index]
         ax.scatter(order[column], range(len(order)), c=faces, edgecolors=colour, s=60, zorder=3)
@@ -115,5 +146,7 @@ def plot_recipes(found: pd.DataFrame) -> plt.Figure:
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(order)), order.index)
     told = ((found.low > 0) | (found.high < 0)).sum()
-    figure.suptitle(f"{order.index[-1]} comes nearest to real patients; {told or 'none'} of {len(found) - 1} told from the base")
+    figure.suptitle(
+        f"{order.index[-1]} comes nearest to real patients; {told or 'none'} of {len(found) - 1} told from the base"
+    )
     return figure

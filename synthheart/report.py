@@ -28,17 +28,20 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-# %% ../nbs/10_report.ipynb #c6f52b67
 from . import __version__
+from .catalogue import METRICS
 from .clinical import SITE_NAMES
-from .data import Column, Schema, infer_schema
 from .disclosure import RELEASE, WORDS
-from .evaluation import BAD, FAKE, FLOOR, METRICS, REAL, feature_table, save_figure
+from .evaluation import feature_table
+from .figures import BAD, FAKE, FLOOR, REAL, save_figure
+from .inference import infer_schema
+from .tables import Column, Schema, json_plain
 
 # %% ../nbs/10_report.ipynb #3f6febec
 @dataclass(frozen=True)
 class Run:
     "The tables of one run. `measured` is the tidy table of evaluation and privacy with a column `model` in front."
+
     train: pd.DataFrame
     holdout: pd.DataFrame
     synthetic: pd.DataFrame
@@ -46,7 +49,9 @@ class Run:
     measured: pd.DataFrame
     model: dict[str, Any]
     history: pd.DataFrame | None = None
-    tables: Mapping[str, pd.DataFrame] = field(default_factory=dict)  # what other notebooks left, by the names of OTHERS
+    tables: Mapping[str, pd.DataFrame] = field(
+        default_factory=dict
+    )  # what other notebooks left, by the names of OTHERS
 
     @property
     def real(self) -> pd.DataFrame:
@@ -63,7 +68,11 @@ def _read(folder: Path, name: str) -> pd.DataFrame:
 
 # %% ../nbs/10_report.ipynb #others
 OTHERS = {  # key in metrics.json: {name: file}
-    "comparison": {"ranking": "comparison_ranking.csv", "pairs": "comparison_pairs.csv", "table": "comparison.csv"},
+    "comparison": {
+        "ranking": "comparison_ranking.csv",
+        "pairs": "comparison_pairs.csv",
+        "table": "comparison.csv",
+    },
     "clinical": {name: f"{name}.csv" for name in ("utility", "odds", "relations", "external")},
     "privacy": {"tradeoff": "dp_tradeoff.csv"},
 }
@@ -71,7 +80,11 @@ OTHERS = {  # key in metrics.json: {name: file}
 
 def _other_tables(folder: Path) -> dict[str, pd.DataFrame]:
     "Those of the files in OTHERS that the run has, by `key/name`."
-    paths = {f"{key}/{name}": folder / file for key, files in OTHERS.items() for name, file in files.items()}
+    paths = {
+        f"{key}/{name}": folder / file
+        for key, files in OTHERS.items()
+        for name, file in files.items()
+    }
     return {name: pd.read_csv(path) for name, path in paths.items() if path.exists()}
 
 # %% ../nbs/10_report.ipynb #6a7246e6
@@ -90,9 +103,14 @@ def _model_facts(path: Path) -> dict[str, Any]:
 def read_run(run_dir: str | Path) -> Run:
     "Read the folder that the notebooks before this one have filled. Raises ValueError naming the file that lacks."
     folder = Path(run_dir)
-    train, holdout, synthetic = (_read(folder, f"{name}.csv") for name in ("train", "holdout", "synthetic"))
+    train, holdout, synthetic = (
+        _read(folder, f"{name}.csv") for name in ("train", "holdout", "synthetic")
+    )
     model = _model_facts(folder / "model.synth")
-    tables = [_read(folder, name).assign(model=model["name"]) for name in ("evaluation.csv", "privacy.csv")]
+    tables = [
+        _read(folder, name).assign(model=model["name"])
+        for name in ("evaluation.csv", "privacy.csv")
+    ]
     for name in ("references.csv", "privacy_references.csv"):
         if (folder / name).exists():
             tables.append(_read(folder, name).rename(columns={"reference": "model"}))
@@ -102,16 +120,6 @@ def read_run(run_dir: str | Path) -> Run:
     measured = measured[["model", *measured.columns.drop("model")]]
     return Run(train, holdout, synthetic, schema, measured, model, history, _other_tables(folder))
 
-# %% ../nbs/10_report.ipynb #b6b12ce5
-def _plain(value: Any) -> Any:
-    "A JSON-ready value: NaN and infinities become None, numpy numbers become Python's."
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(v) for v in value]
-    value = value.item() if isinstance(value, np.generic) else value
-    return None if isinstance(value, float) and not math.isfinite(value) else value
-
 # %% ../nbs/10_report.ipynb #7ec8246b
 def gather_metrics(run: Run) -> dict[str, Any]:
     """What `metrics.json` holds: `model`, `rows` of each table, `metrics` (one record a row of the tidy table), `features`
@@ -119,18 +127,28 @@ def gather_metrics(run: Run) -> dict[str, Any]:
     tables of OTHERS as records: `comparison`, `clinical`, `privacy` (those that the run has).
     """
     last = {} if run.history is None or run.history.empty else run.history.iloc[-1].to_dict()
-    others = {key: {name: _records(run.tables[f"{key}/{name}"]) for name in files if f"{key}/{name}" in run.tables}
-              for key, files in OTHERS.items()}
-    return _plain({
-        "model": run.model,
-        "rows": {name: len(getattr(run, name)) for name in ("train", "holdout", "synthetic")},
-        "metrics": _records(run.measured),
-        "features": feature_table(run.real, run.synthetic, run.schema).reset_index().to_dict("records"),
-        "training": last,
-        **others,
-    })
+    others = {
+        key: {
+            name: _records(run.tables[f"{key}/{name}"])
+            for name in files
+            if f"{key}/{name}" in run.tables
+        }
+        for key, files in OTHERS.items()
+    }
+    return json_plain(
+        {
+            "model": run.model,
+            "rows": {name: len(getattr(run, name)) for name in ("train", "holdout", "synthetic")},
+            "metrics": _records(run.measured),
+            "features": feature_table(run.real, run.synthetic, run.schema)
+            .reset_index()
+            .to_dict("records"),
+            "training": last,
+            **others,
+        }
+    )
 
-
+# %% ../nbs/10_report.ipynb #records
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
     "The rows of a table; an empty cell becomes None."
     return table.astype(object).where(table.notna(), None).to_dict("records")
@@ -147,6 +165,7 @@ def write_text(text: str, path: str | Path) -> Path:
 # %% ../nbs/10_report.ipynb #1b706e60
 class Measure(NamedTuple):
     "One number with what stands beside it; NaN where it was not computed."
+
     value: float
     low: float
     high: float
@@ -159,8 +178,10 @@ def as_measure(record: Mapping[str, Any]) -> Measure:
     numbers = (record[k] for k in ("value", "ci_low", "ci_high", "floor", "goal"))
     return Measure(*(math.nan if x is None else x for x in numbers))
 
-
-def measure(metrics: Mapping[str, Any], metric: str, group: str = "all", model: str | None = None) -> Measure:
+# %% ../nbs/10_report.ipynb #measure
+def measure(
+    metrics: Mapping[str, Any], metric: str, group: str = "all", model: str | None = None
+) -> Measure:
     "Look one number up; the run's own model unless another is named. All NaN if there is none."
     model = model or metrics["model"]["name"]
     for r in metrics["metrics"]:
@@ -181,13 +202,37 @@ def verdict(m: Measure) -> str:
 # %% ../nbs/10_report.ipynb #027a2ecb
 MEMBERSHIP = ("membership_distance", "membership_ratio", "membership_density")
 HEADLINES = (  # metric, name, what stands beside it, what the ends of its scale mean
-    ("column_shapes", "Columns agree", "two samples of real rows", "1: each column is distributed alike"),
-    ("column_pairs", "Pairs of columns agree", "two samples of real rows", "1: every two columns go together alike"),
-    ("c2st_auc", "Told from real patients (AUC)", "real rows in their place", "0.5: a coin toss; 1: always"),
-    ("tstr_auc", "Outcome predicted on real patients (AUC)", "trained on real rows", "0.5: a coin toss; 1: always right"),
+    (
+        "column_shapes",
+        "Columns agree",
+        "two samples of real rows",
+        "1: each column is distributed alike",
+    ),
+    (
+        "column_pairs",
+        "Pairs of columns agree",
+        "two samples of real rows",
+        "1: every two columns go together alike",
+    ),
+    (
+        "c2st_auc",
+        "Told from real patients (AUC)",
+        "real rows in their place",
+        "0.5: a coin toss; 1: always",
+    ),
+    (
+        "tstr_auc",
+        "Outcome predicted on real patients (AUC)",
+        "trained on real rows",
+        "0.5: a coin toss; 1: always right",
+    ),
 )
-VERDICTS = {"better": "better than the floor", "level": "not clearly apart from the floor", "short": "short of the floor",
-            "unknown": "no floor to compare with"}
+VERDICTS = {
+    "better": "better than the floor",
+    "level": "not clearly apart from the floor",
+    "short": "short of the floor",
+    "unknown": "no floor to compare with",
+}
 
 # %% ../nbs/10_report.ipynb #fd1ffc21
 def worst_membership(metrics: Mapping[str, Any], model: str | None = None) -> tuple[str, Measure]:
@@ -206,15 +251,32 @@ def headlines(metrics: Mapping[str, Any]) -> list[dict[str, str]]:
     "Of the five numbers: name, value, what stands beside it, the verdict in words, and what its scale means."
     attack_name, worst = worst_membership(metrics)
     attack_name = attack_name.removeprefix("membership_")
-    found = [(name, measure(metrics, metric), beside, scale) for metric, name, beside, scale in HEADLINES]
-    found.append(("Training patients found (AUC)", worst, "strangers in their place",
-                  f"0.5: a coin toss; 1: everybody. The {attack_name} attack, the best of {len(MEMBERSHIP)}"))
-    return [{"name": name, "value": number(m.value), "beside": f"floor {number(m.floor)}: {beside}", "verdict": VERDICTS[verdict(m)],
-             "scale": scale} for name, m, beside, scale in found]
+    found = [
+        (name, measure(metrics, metric), beside, scale) for metric, name, beside, scale in HEADLINES
+    ]
+    found.append(
+        (
+            "Training patients found (AUC)",
+            worst,
+            "strangers in their place",
+            f"0.5: a coin toss; 1: everybody. The {attack_name} attack, the best of {len(MEMBERSHIP)}",
+        )
+    )
+    return [
+        {
+            "name": name,
+            "value": number(m.value),
+            "beside": f"floor {number(m.floor)}: {beside}",
+            "verdict": VERDICTS[verdict(m)],
+            "scale": scale,
+        }
+        for name, m, beside, scale in found
+    ]
 
 # %% ../nbs/10_report.ipynb #answers
 class Answer(NamedTuple):
     "A finding in words, its number, and the floor with what it is the floor of."
+
     said: str
     value: str
     beside: str
@@ -223,28 +285,53 @@ class Answer(NamedTuple):
     def __str__(self) -> str:
         return f"{self.said}: AUC {self.value}, where {self.beside} {self.floor}."
 
-
+# %% ../nbs/10_report.ipynb #answers-def
 def answers(metrics: Mapping[str, Any]) -> dict[str, Answer]:
     "The three questions of the report, answered by the verdicts: faithful, useful, private."
     questions = {  # what is measured, what its floor is called, and the sentence of each verdict
-        "faithful": (measure(metrics, "c2st_auc"), "real rows in their place get", {
-            "short": "A classifier still tells them from real patients",
-            "level": "A classifier does not clearly tell them from real patients",
-            "better": "They are harder to tell from real patients than real ones"}),
-        "useful": (measure(metrics, "tstr_auc"), "training on real rows gives", {
-            "short": "They teach less than real rows", "level": "They do not clearly teach less than real rows",
-            "better": "They teach more than real rows"}),
-        "private": (worst_membership(metrics)[1], "strangers give", {
-            "short": "Training patients leave a trace",
-            "level": "No attack tried clearly finds training patients better than strangers",
-            "better": "No attack tried finds training patients better than strangers"}),
+        "faithful": (
+            measure(metrics, "c2st_auc"),
+            "real rows in their place get",
+            {
+                "short": "A classifier still tells them from real patients",
+                "level": "A classifier does not clearly tell them from real patients",
+                "better": "They are harder to tell from real patients than real ones",
+            },
+        ),
+        "useful": (
+            measure(metrics, "tstr_auc"),
+            "training on real rows gives",
+            {
+                "short": "They teach less than real rows",
+                "level": "They do not clearly teach less than real rows",
+                "better": "They teach more than real rows",
+            },
+        ),
+        "private": (
+            worst_membership(metrics)[1],
+            "strangers give",
+            {
+                "short": "Training patients leave a trace",
+                "level": "No attack tried clearly finds training patients better than strangers",
+                "better": "No attack tried finds training patients better than strangers",
+            },
+        ),
     }
-    return {question: Answer(sentences.get(verdict(m), "Not measured"), number(m.value), beside, number(m.floor))
-            for question, (m, beside, sentences) in questions.items()}
+    return {
+        question: Answer(
+            sentences.get(verdict(m), "Not measured"), number(m.value), beside, number(m.floor)
+        )
+        for question, (m, beside, sentences) in questions.items()
+    }
 
 # %% ../nbs/10_report.ipynb #1ab4028d
-STYLE: dict[Any, Any] = {"font.size": 11, "axes.titlesize": 11, "axes.spines.top": False, "axes.spines.right": False,
-                         "figure.facecolor": "white"}
+STYLE: dict[Any, Any] = {
+    "font.size": 11,
+    "axes.titlesize": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.facecolor": "white",
+}
 
 # %% ../nbs/10_report.ipynb #69294520
 def _share_bars(axis: Any, real: pd.Series, fake: pd.Series, column: Column) -> None:
@@ -253,14 +340,23 @@ def _share_bars(axis: Any, real: pd.Series, fake: pd.Series, column: Column) -> 
     for values, colour, shift in ((real, REAL, -0.2), (fake, FAKE, 0.2)):
         shares = [(values.isna() if level is None else values == level).mean() for level in levels]
         axis.bar(np.arange(len(levels)) + shift, shares, 0.4, color=colour)
-    axis.set_xticks(range(len(levels)), ["NaN" if level is None else f"{level}" for level in levels])
+    axis.set_xticks(
+        range(len(levels)), ["NaN" if level is None else f"{level}" for level in levels]
+    )
 
 # %% ../nbs/10_report.ipynb #4e8ec3ce
 def _curves(axis: Any, real: pd.Series, fake: pd.Series, column: Column) -> None:
     "Share of patients at or below each value: no bins to choose."
     for values, colour, line in ((real, REAL, "-"), (fake, FAKE, "--")):
         x = np.sort(values.dropna().to_numpy(float))
-        axis.step(x, np.arange(1, len(x) + 1) / len(x), where="post", color=colour, linestyle=line, linewidth=1.8)
+        axis.step(
+            x,
+            np.arange(1, len(x) + 1) / len(x),
+            where="post",
+            color=colour,
+            linestyle=line,
+            linewidth=1.8,
+        )
     axis.set_xlabel(column.unit)
 
 # %% ../nbs/10_report.ipynb #f18b31e1
@@ -268,20 +364,28 @@ def plot_columns(run: Run, metrics: Mapping[str, Any]) -> Figure:
     "All columns at a glance, a small panel each."
     m, columns = measure(metrics, "column_shapes"), list(run.schema)
     across = 5 if len(columns) > 6 else 3
-    down = math.ceil((len(columns) + 1) / across)  # one more than columns: the last place is the legend's
+    down = math.ceil(
+        (len(columns) + 1) / across
+    )  # one more than columns: the last place is the legend's
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(2.3 * across, 2.2 * down + 0.4), layout="constrained")
-        for axis, column in zip(figure.subplots(down, across, squeeze=False).flat, columns, strict=False):
+        for axis, column in zip(
+            figure.subplots(down, across, squeeze=False).flat, columns, strict=False
+        ):
             draw = _curves if column.kind == "continuous" else _share_bars
             draw(axis, run.real[column.name], run.synthetic[column.name], column)
             axis.set_title(column.name)
             axis.set_ylim(0, 1.02)
-        for axis in figure.axes[len(columns):]:
+        for axis in figure.axes[len(columns) :]:
             axis.set_axis_off()
-        figure.suptitle(f"Column shapes {number(m.value, 2)}; two samples of real patients reach {number(m.floor, 2)}")
+        figure.suptitle(
+            f"Column shapes {number(m.value, 2)}; two samples of real patients reach {number(m.floor, 2)}"
+        )
         figure.axes[len(columns)].legend(handles=_keys(), loc="center", frameon=False, fontsize=14)
-    figure.set_label(f"{figure.get_suptitle()}. Small panels, one for each of {len(columns)} columns, real patients in blue "
-                     "and synthetic ones in orange.")
+    figure.set_label(
+        f"{figure.get_suptitle()}. Small panels, one for each of {len(columns)} columns, real patients in blue "
+        "and synthetic ones in orange."
+    )
     return figure
 
 # %% ../nbs/10_report.ipynb #452127af
@@ -295,16 +399,24 @@ def _keys() -> list[Any]:
 def plot_history(history: pd.DataFrame) -> Figure:
     "The losses over training, each in a panel of its own. The first column counts steps."
     step, *names = history.columns
-    losses = [c for c in names if pd.api.types.is_numeric_dtype(history[c]) and history[c].notna().any()][:6]
+    losses = [
+        c for c in names if pd.api.types.is_numeric_dtype(history[c]) and history[c].notna().any()
+    ][:6]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(10, 2.6), layout="constrained")
-        for axis, name in zip(figure.subplots(1, len(losses), squeeze=False).flat, losses, strict=True):
+        for axis, name in zip(
+            figure.subplots(1, len(losses), squeeze=False).flat, losses, strict=True
+        ):
             axis.plot(history[step], history[name], color=FAKE)
             axis.set_title(name.replace("_", " "))
             axis.set_xlabel(step)
         last = ", ".join(f"{name} {history[name].iloc[-1]:.3f}" for name in losses)
         figure.suptitle(f"{history[step].iloc[-1]:,} {step}s of training; at the end: {last}")
-    figure.set_label(f"{figure.get_suptitle()}. Line charts of " + ", ".join(losses) + f" over {len(history)} logged points.")
+    figure.set_label(
+        f"{figure.get_suptitle()}. Line charts of "
+        + ", ".join(losses)
+        + f" over {len(history)} logged points."
+    )
     return figure
 
 # %% ../nbs/10_report.ipynb #tradeoff
@@ -313,32 +425,56 @@ def plot_tradeoff(table: pd.DataFrame) -> Figure:
     means = table.groupby(["what", "epsilon"])[["tstr_auc", "c2st_auc"]].mean()
     budgets = sorted({float(e) for e in table.epsilon if np.isfinite(e)})
     lines = [w for w in dict.fromkeys(table.what) if np.isfinite(means.loc[w].index).any()]
-    look = dict(zip(lines, ((FAKE, "o"), ("#009E73", "s"), ("#CC79A7", "^"), (REAL, "v")), strict=False))
+    look = dict(
+        zip(lines, ((FAKE, "o"), ("#009E73", "s"), ("#CC79A7", "^"), (REAL, "v")), strict=False)
+    )
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(11, 4.4), layout="constrained")
-        panels = {"tstr_auc": "Outcome predicted, AUC (higher is better)", "c2st_auc": "Told from real, AUC (0.5 is ideal)"}
+        panels = {
+            "tstr_auc": "Outcome predicted, AUC (higher is better)",
+            "c2st_auc": "Told from real, AUC (0.5 is ideal)",
+        }
         for axis, (column, label) in zip(figure.subplots(1, 2), panels.items(), strict=True):
             for what, (colour, marker) in look.items():
                 line = means.loc[what][column].loc[budgets]
                 axis.plot(line.index, line, color=colour, marker=marker, label=what)
-            free = means.xs(np.inf, level="epsilon")[column] if np.isinf(table.epsilon).any() else pd.Series(dtype=float)
+            free = (
+                means.xs(np.inf, level="epsilon")[column]
+                if np.isinf(table.epsilon).any()
+                else pd.Series(dtype=float)
+            )
             for what, y in free.items():
                 colour = look.get(what, (BAD if str(what).startswith("copy") else FLOOR, ""))[0]
                 axis.axhline(y, color=colour, linestyle="--", linewidth=1)
             low, high = axis.get_ylim()
-            for (what, _), y in zip(free.items(), _apart(free.to_list(), 0.065 * (high - low)), strict=True):
-                axis.annotate(f"{what}, no budget" if what in look else str(what), (1.01, y),
-                              xycoords=("axes fraction", "data"), color="#404040", va="center", fontsize=10)
+            for (what, _), y in zip(
+                free.items(), _apart(free.to_list(), 0.065 * (high - low)), strict=True
+            ):
+                axis.annotate(
+                    f"{what}, no budget" if what in look else str(what),
+                    (1.01, y),
+                    xycoords=("axes fraction", "data"),
+                    color="#404040",
+                    va="center",
+                    fontsize=10,
+                )
             axis.set(xscale="log", xlabel="budget ε (smaller: more private)", title=label)
             axis.set_xticks(budgets, [f"{e:g}" for e in budgets])
             axis.minorticks_off()
-        figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(look), frameon=False)
+        figure.legend(
+            *figure.axes[0].get_legend_handles_labels(),
+            loc="outside lower center",
+            ncols=len(look),
+            frameon=False,
+        )
         figure.suptitle(_tradeoff_finding(means, lines[0], budgets), fontsize=13)
-    figure.set_label(f"{_tradeoff_finding(means, lines[0], budgets)}. Two line charts over the budget ε, with dashed lines for "
-                     "what has no budget: the model itself, a copy of train and independent columns.")
+    figure.set_label(
+        f"{_tradeoff_finding(means, lines[0], budgets)}. Two line charts over the budget ε, with dashed lines for "
+        "what has no budget: the model itself, a copy of train and independent columns."
+    )
     return figure
 
-
+# %% ../nbs/10_report.ipynb #apart
 def _apart(values: Sequence[float], gap: float) -> list[float]:
     "Places for labels beside `values`: moved up until each is at least `gap` above the one below."
     places, last = [0.0] * len(values), -math.inf
@@ -346,7 +482,7 @@ def _apart(values: Sequence[float], gap: float) -> list[float]:
         places[i] = last = max(values[i], last + gap)
     return places
 
-
+# %% ../nbs/10_report.ipynb #tradeoff-finding
 def _tradeoff_finding(means: pd.DataFrame, what: str, budgets: Sequence[float]) -> str:
     "The strictest budget's cost, in a sentence."
     strict = means.loc[(what, budgets[0])]
@@ -359,19 +495,28 @@ def _tradeoff_finding(means: pd.DataFrame, what: str, budgets: Sequence[float]) 
 # %% ../nbs/10_report.ipynb #5fb37d39
 def html_table(df: pd.DataFrame, caption: str, decimals: int = 3) -> str:
     "`df` as an HTML table: its first column heads the rows, numbers stand right, and a wide table scrolls by itself."
-    df = df.apply(lambda c: c.map({True: "yes", False: "no"}) if pd.api.types.is_bool_dtype(c) else c)
+    df = df.apply(
+        lambda c: c.map({True: "yes", False: "no"}) if pd.api.types.is_bool_dtype(c) else c
+    )
     numeric = [pd.api.types.is_numeric_dtype(df[c]) for c in df]
     places = [0 if pd.api.types.is_integer_dtype(df[c]) else decimals for c in df]
-    head = "".join(_cell(c, "th", 'scope="col"', right) for c, right in zip(df, numeric, strict=True))
+    head = "".join(
+        _cell(c, "th", 'scope="col"', right) for c, right in zip(df, numeric, strict=True)
+    )
     body = ""
     for row in df.itertuples(index=False, name=None):
-        texts = [number(v, d) if right else "" if pd.isna(v) else v for v, right, d in zip(row, numeric, places, strict=True)]
+        texts = [
+            number(v, d) if right else "" if pd.isna(v) else v
+            for v, right, d in zip(row, numeric, places, strict=True)
+        ]
         cells = [_cell(v, "td", "", right) for v, right in zip(texts[1:], numeric[1:], strict=True)]
         first = _cell(texts[0], "th", 'scope="row"', False)
         body += f"<tr>{first}{''.join(cells)}</tr>\n"
     caption = html.escape(caption)
-    return (f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table class="sortable"><caption>{caption}</caption>'
-            f"<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>")
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{caption}"><table class="sortable"><caption>{caption}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>"
+    )
 
 # %% ../nbs/10_report.ipynb #2e87c159
 def _cell(value: Any, tag: str, scope: str, right: bool) -> str:
@@ -384,8 +529,17 @@ def metric_table(run: Run, group: str | None = "all") -> pd.DataFrame:
     "All metrics of the run's model: for one group, or for every other one (`group` None)."
     rows = run.measured[run.measured.model == run.model["name"]]
     rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
-    table = pd.DataFrame({"metric": rows.metric, "value": rows.value, "low": rows.ci_low, "high": rows.ci_high,
-                          "floor": rows.floor, "ideal": rows.goal, "note": rows.note.fillna("")})
+    table = pd.DataFrame(
+        {
+            "metric": rows.metric,
+            "value": rows.value,
+            "low": rows.ci_low,
+            "high": rows.ci_high,
+            "floor": rows.floor,
+            "ideal": rows.goal,
+            "note": rows.note.fillna(""),
+        }
+    )
     if group is None:
         table.insert(1, "group", rows.group)
     return table.reset_index(drop=True)
@@ -403,13 +557,17 @@ def _template(name: str) -> Any:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     loader = FileSystemLoader(str(resources.files("synthheart") / "templates"))
-    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True)
+    pages = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True
+    )
     return pages.get_template(name)
 
 # %% ../nbs/10_report.ipynb #378daac0
 def svg_description(path: str | Path) -> str:
     "What an SVG file says it shows (its `dc:description`); empty if it says nothing."
-    found = re.search(r"<dc:description>(.*?)</dc:description>", Path(path).read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(
+        r"<dc:description>(.*?)</dc:description>", Path(path).read_text(encoding="utf-8"), re.DOTALL
+    )
     return html.unescape(found[1]).strip() if found else ""
 
 # %% ../nbs/10_report.ipynb #efbf9475
@@ -418,20 +576,20 @@ CAPTIONS = {
     "08_histograms": "The numbers of the table, real and synthetic laid over each other.",
     "08_categories": "Shares of the codes, with 95 % intervals.",
     "08_associations": "Association of each pair of columns: Spearman's rank correlation, Cramér's V or the "
-                       "correlation ratio, by the kinds of the two.",
+    "correlation ratio, by the kinds of the two.",
     "08_embedding": "All columns at once, pressed onto a plane. A map of this kind can hide what differs and show what does "
-                    "not; the two-sample test is what counts.",
+    "not; the two-sample test is what counts.",
     "08_references": "Each score between its references: real rows in place of the synthetic ones (the floor), columns "
-                     "drawn one by one, and a plain copy of the training table.",
+    "drawn one by one, and a plain copy of the training table.",
     "08_fooled": "Three ways to fool oneself, each with its inflated number beside the honest one.",
     "08_classification": "A classifier trained on synthetic patients beside one trained on real patients, both tested "
-                         "on real patients that neither has seen.",
+    "on real patients that neither has seen.",
     "08a_roc": "Every cut between ill and healthy: patients found against false alarms.",
     "08a_calibration": "When a model says 70 %, are seven of ten ill? The diagonal is ideal.",
     "08a_decisions": "Net benefit of treating by the model, against treating everybody or nobody.",
     "08a_importance": "What the prediction rests on, after training on real and on synthetic patients.",
     "08a_odds": "Odds ratios of one logistic model with 95 % intervals; the synthetic interval is that of as many patients as "
-                "the real table has.",
+    "the real table has.",
     "08a_relations": "Relations a cardiologist expects, measured in both tables.",
     "08a_means": "Means and shares by group; a group that is too small gets no number.",
     "08a_external": "Patients of other hospitals, predicted after training on Cleveland's real or synthetic patients.",
@@ -442,14 +600,35 @@ CAPTIONS = {
     "09_exposure": "Who is found most often over many fits: patients with rare values.",
     "09_growth": "What longer training, or a larger release, gives away.",
     "09a_comparison": "To the left: harder to tell from real patients. Down: fewer training patients found. Small marks are single "
-                      "runs.",
+    "runs.",
     "10_tradeoff": "Use (left) and likeness (right) against the budget of differential privacy, on held-out patients.",
     "10_history": "The losses of an adversarial game need not fall: each player's target moves with the other.",
 }
 DRAWN = {  # which figures a section shows, in order
-    "fidelity": ("10_columns", "08_histograms", "08_categories", "08_associations", "08_embedding", "08_references"),
-    "utility": ("08_classification", "08a_roc", "08a_calibration", "08a_decisions", "08a_importance", "08_fooled"),
-    "clinical": ("08a_odds", "08a_relations", "08a_means", "08a_external", "08_groups", "08_subgroups"),
+    "fidelity": (
+        "10_columns",
+        "08_histograms",
+        "08_categories",
+        "08_associations",
+        "08_embedding",
+        "08_references",
+    ),
+    "utility": (
+        "08_classification",
+        "08a_roc",
+        "08a_calibration",
+        "08a_decisions",
+        "08a_importance",
+        "08_fooled",
+    ),
+    "clinical": (
+        "08a_odds",
+        "08a_relations",
+        "08a_means",
+        "08a_external",
+        "08_groups",
+        "08_subgroups",
+    ),
     "privacy": ("09_membership", "09_risks", "09_exposure", "09_growth", "10_tradeoff"),
     "comparison": ("09a_comparison",),
     "model": ("10_history",),
@@ -462,23 +641,29 @@ def figure_html(folder: str | Path, name: str) -> str:
     if not path.exists():
         return ""
     alt, caption = html.escape(svg_description(path)), html.escape(CAPTIONS.get(name, ""))
-    finding = re.split(r"\. (?=[A-Z])", alt)[0].rstrip(".")  # on a phone the title in the figure may be out of sight
-    return (f'<figure id="{name}"><div class="scroll" tabindex="0" role="region" aria-label="Figure {name}"><img '
-            f'src="{data_uri(path)}" style="--w: {svg_width(path):.0f}px" alt="{alt}"></div>'
-            f'<figcaption><span class="finding" aria-hidden="true">{finding}. </span>{caption}</figcaption></figure>\n')
+    finding = re.split(r"\. (?=[A-Z])", alt)[0].rstrip(
+        "."
+    )  # on a phone the title in the figure may be out of sight
+    return (
+        f'<figure id="{name}"><div class="scroll" tabindex="0" role="region" aria-label="Figure {name}"><img '
+        f'src="{data_uri(path)}" style="--w: {svg_width(path):.0f}px" alt="{alt}"></div>'
+        f'<figcaption><span class="finding" aria-hidden="true">{finding}. </span>{caption}</figcaption></figure>\n'
+    )
 
-
+# %% ../nbs/10_report.ipynb #svg-width
 def svg_width(path: str | Path) -> float:
     "Width of an SVG file in a browser's pixels; 960 where it says none."
-    found = re.search(r'<svg[^>]*?\swidth="([\d.]+)pt"', Path(path).read_text(encoding="utf-8"), re.DOTALL)
+    found = re.search(
+        r'<svg[^>]*?\swidth="([\d.]+)pt"', Path(path).read_text(encoding="utf-8"), re.DOTALL
+    )
     return float(found[1]) * 4 / 3 if found else 960.0
 
-
+# %% ../nbs/10_report.ipynb #drawn
 def _drawn(folder: Path, section: str) -> str:
     "The figures of a section, as many as the run has."
     return "".join(figure_html(folder, name) for name in DRAWN[section])
 
-
+# %% ../nbs/10_report.ipynb #other-figures
 def _other_figures(folder: Path) -> list[str]:
     "Figures of the run that no section shows: a new notebook's picture is never lost."
     known = {name for names in DRAWN.values() for name in names}
@@ -487,6 +672,7 @@ def _other_figures(folder: Path) -> list[str]:
 # %% ../nbs/10_report.ipynb #ff1be5e5
 class Section(NamedTuple):
     "A part of the page: an address, a heading, and HTML."
+
     id: str
     title: str
     body: str
@@ -495,17 +681,17 @@ class Section(NamedTuple):
 def _paragraph(text: str) -> str:
     return f"<p>{html.escape(text)}</p>\n"
 
-
+# %% ../nbs/10_report.ipynb #answer
 def _answer(metrics: Mapping[str, Any], question: str) -> str:
     "The finding of a section, before its details."
     return f'<p class="answer">{html.escape(str(answers(metrics)[question]))}</p>\n'
 
-
+# %% ../nbs/10_report.ipynb #folded
 def _folded(summary: str, body: str) -> str:
     "Something that opens on demand (and always on paper)."
     return f"<details><summary>{html.escape(summary)}</summary>\n{body}</details>\n"
 
-
+# %% ../nbs/10_report.ipynb #shown
 def _shown(records: Sequence[Mapping[str, Any]], columns: Mapping[str, str], caption: str) -> str:
     "Records of metrics.json as an HTML table: of the columns named, with the headings given; nothing without records."
     table = pd.DataFrame(records)
@@ -515,11 +701,13 @@ def _shown(records: Sequence[Mapping[str, Any]], columns: Mapping[str, str], cap
 # %% ../nbs/10_report.ipynb #bc7f510c
 def _fidelity_section(metrics: Mapping[str, Any], folder: Path) -> Section:
     m, test = measure(metrics, "association_error"), measure(metrics, "c2st_auc")
-    text = (f"Column by column the agreement is {number(measure(metrics, 'column_shapes').value)}, pair by pair "
-            f"{number(measure(metrics, 'column_pairs').value)} (1 is ideal). Associations differ by {number(m.value)} "
-            f"on average, between two samples of real patients by {number(m.floor)}. The hardest test is a classifier "
-            f"that learns to tell synthetic from held-out real rows: AUC {number(test.value)} ({number(test.low)} to "
-            f"{number(test.high)}); 0.5 would be guessing, and real rows in their place get {number(test.floor)}.")
+    text = (
+        f"Column by column the agreement is {number(measure(metrics, 'column_shapes').value)}, pair by pair "
+        f"{number(measure(metrics, 'column_pairs').value)} (1 is ideal). Associations differ by {number(m.value)} "
+        f"on average, between two samples of real patients by {number(m.floor)}. The hardest test is a classifier "
+        f"that learns to tell synthetic from held-out real rows: AUC {number(test.value)} ({number(test.low)} to "
+        f"{number(test.high)}); 0.5 would be guessing, and real rows in their place get {number(test.floor)}."
+    )
     names = {"column": "column", "unit": "unit", "real": "real", "synthetic": "synthetic"}
     table = _shown(metrics["features"], names, "Real and synthetic patients, column by column")
     body = _answer(metrics, "faithful") + _paragraph(text) + _drawn(folder, "fidelity") + table
@@ -529,13 +717,29 @@ def _fidelity_section(metrics: Mapping[str, Any], folder: Path) -> Section:
 def _utility_section(metrics: Mapping[str, Any], folder: Path) -> Section:
     fake, real = measure(metrics, "tstr_auc"), measure(metrics, "trtr_auc")
     invalid = measure(metrics, "invalid_share")
-    text = (f"Classifiers trained on synthetic patients predict the outcome of real, held-out ones with AUC "
-            f"{number(fake.value)}; trained on real patients they reach {number(real.value)}. The difference, "
-            f"{number(fake.value - real.value)}, is what one pays for not having the real rows. Share of rows that "
-            f"break the data dictionary: {number(invalid.value)}.")
-    names = {"design": "design", "classifier": "classifier", "auc": "AUC", "ci_low": "low", "ci_high": "high",
-             "accuracy": "accuracy", "precision": "precision", "recall": "recall", "f1": "F1", "brier": "Brier score"}
-    table = _shown(metrics["clinical"].get("utility", []), names, "Four designs; TSTR: trained on synthetic rows, tested on real ones")
+    text = (
+        f"Classifiers trained on synthetic patients predict the outcome of real, held-out ones with AUC "
+        f"{number(fake.value)}; trained on real patients they reach {number(real.value)}. The difference, "
+        f"{number(fake.value - real.value)}, is what one pays for not having the real rows. Share of rows that "
+        f"break the data dictionary: {number(invalid.value)}."
+    )
+    names = {
+        "design": "design",
+        "classifier": "classifier",
+        "auc": "AUC",
+        "ci_low": "low",
+        "ci_high": "high",
+        "accuracy": "accuracy",
+        "precision": "precision",
+        "recall": "recall",
+        "f1": "F1",
+        "brier": "Brier score",
+    }
+    table = _shown(
+        metrics["clinical"].get("utility", []),
+        names,
+        "Four designs; TSTR: trained on synthetic rows, tested on real ones",
+    )
     body = _answer(metrics, "useful") + _paragraph(text) + _drawn(folder, "utility") + table
     return Section("utility", "Are they of use?", body)
 
@@ -548,23 +752,48 @@ def _clinical_section(metrics: Mapping[str, Any], folder: Path) -> Section | Non
     said = []
     if relations:
         agree = sum(r["agree"] is True for r in relations)
-        said.append(f"Of {len(relations)} relations that a cardiologist expects, {agree} have their synthetic number inside the "
-                    "interval of the real one.")
+        said.append(
+            f"Of {len(relations)} relations that a cardiologist expects, {agree} have their synthetic number inside the "
+            "interval of the real one."
+        )
     if clinical.get("odds"):
         odds = [r["overlap"] for r in clinical["odds"] if r["overlap"] is not None]
-        said.append(f"In one logistic model of the outcome the intervals of {sum(x > 0 for x in odds)} of {len(odds)} odds ratios "
-                    "overlap.")
+        said.append(
+            f"In one logistic model of the outcome the intervals of {sum(x > 0 for x in odds)} of {len(odds)} odds ratios "
+            "overlap."
+        )
     tested = [r["difference"] for r in abroad if r["difference"] is not None]
     if tested:
-        said.append(f"At {len(tested)} other hospitals training on synthetic instead of real patients changes the AUC by "
-                    f"{sum(tested) / len(tested):+.3f} on average.")
+        said.append(
+            f"At {len(tested)} other hospitals training on synthetic instead of real patients changes the AUC by "
+            f"{sum(tested) / len(tested):+.3f} on average."
+        )
     body = (_paragraph(" ".join(said)) if said else "") + _drawn(folder, "clinical")
-    names = {"relation": "relation", "measure": "measure", "real": "real", "real_low": "low", "real_high": "high",
-             "synthetic": "synthetic", "real_holds": "holds in real", "synthetic_holds": "holds in synthetic", "agree": "agree"}
+    names = {
+        "relation": "relation",
+        "measure": "measure",
+        "real": "real",
+        "real_low": "low",
+        "real_high": "high",
+        "synthetic": "synthetic",
+        "real_holds": "holds in real",
+        "synthetic_holds": "holds in synthetic",
+        "agree": "agree",
+    }
     body += _shown(relations, names, "Known relations, in real and in synthetic patients")
-    names = {"site": "hospital", "trained_on": "trained on", "rows": "patients", "auc": "AUC", "ci_low": "low", "ci_high": "high",
-             "brier": "Brier score", "note": "note"}
-    hospitals = [{**r, "site": SITE_NAMES.get(r["site"], r["site"])} for r in clinical.get("external", [])]
+    names = {
+        "site": "hospital",
+        "trained_on": "trained on",
+        "rows": "patients",
+        "auc": "AUC",
+        "ci_low": "low",
+        "ci_high": "high",
+        "brier": "Brier score",
+        "note": "note",
+    }
+    hospitals = [
+        {**r, "site": SITE_NAMES.get(r["site"], r["site"])} for r in clinical.get("external", [])
+    ]
     body += _shown(hospitals, names, "External validation")
     return Section("clinical", "Would a clinician conclude the same?", body) if body else None
 
@@ -573,17 +802,37 @@ def _privacy_section(metrics: Mapping[str, Any], folder: Path) -> Section:
     name, worst = worst_membership(metrics)
     copies = measure(metrics, "copies_train")
     copy = worst_membership(metrics, "copy of train")[1]
-    text = (f"Of {len(MEMBERSHIP)} attacks that ask whether a given patient was in the training table, the best "
-            f"({name.removeprefix('membership_')}) reaches AUC {number(worst.value)} ({number(worst.low)} to "
-            f"{number(worst.high)}). Guessing gives 0.5, publishing the training table itself {number(copy.value)}. Share of "
-            f"rows equal to a training row: {number(copies.value)}, by chance {number(copies.floor)}.")
-    limits = ("These are attacks that were tried, not a proof. Nothing on this page says that the synthetic table is "
-              "anonymous in the sense of any law; that takes a judgement of the setting in which it is released.")
-    names = {"what": "model", "epsilon": "ε", "tstr_auc": "outcome AUC", "c2st_auc": "two-sample AUC", "column_shapes": "column shapes"}
-    budgets = [{**r, "epsilon": "none" if r["epsilon"] is None else f"{r['epsilon']:g}"} for r in metrics["privacy"].get("tradeoff", [])]
+    text = (
+        f"Of {len(MEMBERSHIP)} attacks that ask whether a given patient was in the training table, the best "
+        f"({name.removeprefix('membership_')}) reaches AUC {number(worst.value)} ({number(worst.low)} to "
+        f"{number(worst.high)}). Guessing gives 0.5, publishing the training table itself {number(copy.value)}. Share of "
+        f"rows equal to a training row: {number(copies.value)}, by chance {number(copies.floor)}."
+    )
+    limits = (
+        "These are attacks that were tried, not a proof. Nothing on this page says that the synthetic table is "
+        "anonymous in the sense of any law; that takes a judgement of the setting in which it is released."
+    )
+    names = {
+        "what": "model",
+        "epsilon": "ε",
+        "tstr_auc": "outcome AUC",
+        "c2st_auc": "two-sample AUC",
+        "column_shapes": "column shapes",
+    }
+    budgets = [
+        {**r, "epsilon": "none" if r["epsilon"] is None else f"{r['epsilon']:g}"}
+        for r in metrics["privacy"].get("tradeoff", [])
+    ]
     table = _shown(budgets, names, "The budget of differential privacy and its price")
-    return Section("privacy", "Could a patient be found in them?",
-                   _answer(metrics, "private") + _paragraph(text) + _drawn(folder, "privacy") + table + _paragraph(limits))
+    return Section(
+        "privacy",
+        "Could a patient be found in them?",
+        _answer(metrics, "private")
+        + _paragraph(text)
+        + _drawn(folder, "privacy")
+        + table
+        + _paragraph(limits),
+    )
 
 # %% ../nbs/10_report.ipynb #comparison-section
 def _comparison_section(metrics: Mapping[str, Any], folder: Path) -> Section | None:
@@ -595,32 +844,70 @@ def _comparison_section(metrics: Mapping[str, Any], folder: Path) -> Section | N
     splits = max((int(r["splits"]) for r in pairs), default=0)
     best = ranked[0]["model"] if ranked else "none"
     over = f" over {splits} train/holdout splits" if splits else ""
-    text = (f"{len(ranked)} models learned from the same patients{over}. The shortfall adds up how far a model is from "
-            "real rows in three ways: told apart, utility lost, patients exposed (0 is ideal). Least has " + best + ".")
-    few = ("" if splits > 2 else "So few splits decide nothing: a difference whose interval includes 0 is no difference yet. "
-           "The full profile takes ten.")
-    names = {"rank": "rank", "model": "model", "shortfall": "shortfall", "told_apart": "told apart", "utility_lost": "utility lost",
-             "exposed": "exposed", "c2st_auc": "two-sample AUC", "tstr_auc": "outcome AUC", "attack_auc": "best attack's AUC"}
+    text = (
+        f"{len(ranked)} models learned from the same patients{over}. The shortfall adds up how far a model is from "
+        "real rows in three ways: told apart, utility lost, patients exposed (0 is ideal). Least has "
+        + best
+        + "."
+    )
+    few = (
+        ""
+        if splits > 2
+        else "So few splits decide nothing: a difference whose interval includes 0 is no difference yet. "
+        "The full profile takes ten."
+    )
+    names = {
+        "rank": "rank",
+        "model": "model",
+        "shortfall": "shortfall",
+        "told_apart": "told apart",
+        "utility_lost": "utility lost",
+        "exposed": "exposed",
+        "c2st_auc": "two-sample AUC",
+        "tstr_auc": "outcome AUC",
+        "attack_auc": "best attack's AUC",
+    }
     rows = [{**r, "rank": "–" if r["rank"] is None else f"{r['rank']:.0f}"} for r in ranking]
     first = {"model": names.pop("model"), **names}
     table = _shown(rows, first, "Models and references, least shortfall first")
-    names = {"metric": "metric", "first": "first", "second": "second", "difference": "difference", "ci_low": "low",
-             "ci_high": "high", "p_holm": "p (Holm)"}
+    names = {
+        "metric": "metric",
+        "first": "first",
+        "second": "second",
+        "difference": "difference",
+        "ci_low": "low",
+        "ci_high": "high",
+        "p_holm": "p (Holm)",
+    }
     tested = _shown(pairs, names, "First minus second, corrected resampled t-test")
-    body = _paragraph(text) + (_paragraph(few) if few else "") + _drawn(folder, "comparison") + table
-    return Section("comparison", "Beside other generators", body + (_folded("Differences, pair by pair", tested) if tested else ""))
+    body = (
+        _paragraph(text) + (_paragraph(few) if few else "") + _drawn(folder, "comparison") + table
+    )
+    return Section(
+        "comparison",
+        "Beside other generators",
+        body + (_folded("Differences, pair by pair", tested) if tested else ""),
+    )
 
 # %% ../nbs/10_report.ipynb #4e2d93c7
 def _training_section(run: Run, folder: Path) -> Section:
     "How the rows were made: the method in words, the model's settings and its losses."
-    steps = (f"The table was cut in two, equal shares of each outcome in both: {len(run.train)} patients to learn from, "
-             f"{len(run.holdout)} to judge by, and a patient who is in twice stays on one side. Everything that is fitted (scales, "
-             f"codes, the model) saw the first part only. The model then drew {len(run.synthetic):,} rows. Shapes, pairs and "
-             "associations are compared with all real patients, everything else with the held-out ones. A floor is what real "
-             "rows score in the place of the synthetic ones.")
+    steps = (
+        f"The table was cut in two, equal shares of each outcome in both: {len(run.train)} patients to learn from, "
+        f"{len(run.holdout)} to judge by, and a patient who is in twice stays on one side. Everything that is fitted (scales, "
+        f"codes, the model) saw the first part only. The model then drew {len(run.synthetic):,} rows. Shapes, pairs and "
+        "associations are compared with all real patients, everything else with the held-out ones. A floor is what real "
+        "rows score in the place of the synthetic ones."
+    )
     told = {k: v for k, v in run.model.items() if v not in ("", [], {}, None)}
-    facts = "".join(f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in told.items())
-    return Section("model", "How they were made", f'{_paragraph(steps)}<dl class="facts">{facts}</dl>' + _drawn(folder, "model"))
+    facts = "".join(
+        f"<dt>{html.escape(str(k))}</dt><dd>{html.escape(str(v))}</dd>" for k, v in told.items()
+    )
+    return Section(
+        "model",
+        "How they were made",
+        f'{_paragraph(steps)}<dl class="facts">{facts}</dl>' + _drawn(folder, "model"),
+    )
 
 # %% ../nbs/10_report.ipynb #limits-section
 def _limits_section(run: Run, metrics: Mapping[str, Any]) -> Section:
@@ -635,7 +922,9 @@ def _limits_section(run: Run, metrics: Mapping[str, Any]) -> Section:
         "The attacks are those that were tried. A better one may find more.",
         "The real patients came to one hospital decades ago. Nothing here is fit for decisions about the care of any person.",
     ]
-    return Section("limits", "Limits", "<ul>" + "".join(f"<li>{html.escape(p)}</li>" for p in points) + "</ul>")
+    return Section(
+        "limits", "Limits", "<ul>" + "".join(f"<li>{html.escape(p)}</li>" for p in points) + "</ul>"
+    )
 
 # %% ../nbs/10_report.ipynb #markdown
 def markdown_html(text: str) -> str:
@@ -646,54 +935,102 @@ def markdown_html(text: str) -> str:
     page = re.sub(r"<h1>.*?</h1>\s*", "", page, count=1)
     page = re.sub(r"<(/?)h([2-5])>", lambda m: f"<{m[1]}h{int(m[2]) + 1}>", page)
     page = re.sub(r"<th(?: [^>]*)?>", '<th scope="col">', page)
-    page = page.replace("<table>", '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="sortable">')
+    page = page.replace(
+        "<table>",
+        '<div class="scroll" tabindex="0" role="region" aria-label="Table"><table class="sortable">',
+    )
     return page.replace("</table>", "</table></div>")
 
 # %% ../nbs/10_report.ipynb #afc0b27b
 FILES = {
-    "report.pdf": "this report, set for print", "poster.pdf": "the poster, A1", RELEASE: "the synthetic patients",
-    f"{RELEASE}-metadata.json": "the table's label and its columns", "metrics.json": "every number on this page",
+    "report.pdf": "this report, set for print",
+    "poster.pdf": "the poster, A1",
+    RELEASE: "the synthetic patients",
+    f"{RELEASE}-metadata.json": "the table's label and its columns",
+    "metrics.json": "every number on this page",
     "manifest.json": "what the run was made from: parameters, versions, SHA-256 of every file",
-    "disclosure.md": "for those who decide on a release", "SHARING.md": "what of this folder may be shared",
+    "disclosure.md": "for those who decide on a release",
+    "SHARING.md": "what of this folder may be shared",
 }
 
 
 def _glossary() -> str:
     "What the names of the metrics mean."
     meanings = {name: m.meaning for name, m in METRICS.items()} | WORDS
-    terms = "".join(f"<dt><code>{name}</code></dt><dd>{html.escape(text)}</dd>" for name, text in meanings.items())
+    terms = "".join(
+        f"<dt><code>{name}</code></dt><dd>{html.escape(text)}</dd>"
+        for name, text in meanings.items()
+    )
     return _folded("What the names mean", f'<dl class="terms">{terms}</dl>')
 
-
-def _appendix(run: Run, folder: Path, executed: Sequence[str], files: Sequence[str]) -> list[Section]:
+# %% ../nbs/10_report.ipynb #appendix
+def _appendix(
+    run: Run, folder: Path, executed: Sequence[str], files: Sequence[str]
+) -> list[Section]:
     "All metrics, figures without a place of their own, and the files beside the page."
     whole = html_table(metric_table(run), "All patients")
-    groups = html_table(metric_table(run, None), "By sex, age and outcome, where the group is large enough")
-    sections = [Section("metrics", "All metrics", _glossary() + whole + _folded("By group", groups))]
+    groups = html_table(
+        metric_table(run, None), "By sex, age and outcome, where the group is large enough"
+    )
+    sections = [
+        Section("metrics", "All metrics", _glossary() + whole + _folded("By group", groups))
+    ]
     others = "".join(figure_html(folder, name) for name in _other_figures(folder))
     if others:
         sections.append(Section("figures", "More figures", others))
-    links = "".join(f'<li><a href="{html.escape(n)}">{html.escape(n)}</a>: {FILES[n]}</li>' for n in FILES if n in files)
+    links = "".join(
+        f'<li><a href="{html.escape(n)}">{html.escape(n)}</a>: {FILES[n]}</li>'
+        for n in FILES
+        if n in files
+    )
     body = f"<ul>{links}</ul>"
     if executed:
-        pages = "".join(f'<li><a href="executed/{html.escape(n)}.html">{html.escape(n)}</a></li>' for n in executed)
+        pages = "".join(
+            f'<li><a href="executed/{html.escape(n)}.html">{html.escape(n)}</a></li>'
+            for n in executed
+        )
         body += f'<h3>The notebooks of this run, as executed</h3>\n<ul class="columns">{pages}</ul>'
     return [*sections, Section("files", "Files", body)]
 
 # %% ../nbs/10_report.ipynb #75e618ae
-def render_page(run: Run, metrics: Mapping[str, Any], folder: str | Path, executed: Sequence[str] = (),
-                files: Sequence[str] = (RELEASE, "metrics.json")) -> str:
+def render_page(
+    run: Run,
+    metrics: Mapping[str, Any],
+    folder: str | Path,
+    executed: Sequence[str] = (),
+    files: Sequence[str] = (RELEASE, "metrics.json"),
+) -> str:
     "The report as one HTML page; figures come from `folder`, `executed` names notebooks and `files` the files to link."
     folder = Path(folder)
     page = folder / "disclosure.md"
-    told = Section("disclosure", "Disclosure", markdown_html(page.read_text(encoding="utf-8"))) if page.exists() else None
-    sections = [_fidelity_section(metrics, folder), _utility_section(metrics, folder), _clinical_section(metrics, folder),
-                _privacy_section(metrics, folder), _comparison_section(metrics, folder), _training_section(run, folder),
-                _limits_section(run, metrics), told, *_appendix(run, folder, executed, files)]
-    summary = (f"{len(run.synthetic):,} synthetic patients from a model ({run.model['name']}) that was fitted to "
-               f"{len(run.train)} real ones, measured against {len(run.holdout)} real patients it has never seen.")
-    return _template("report.html").render(title="Synthetic heart-disease patients", summary=summary, version=__version__,
-                                           cards=headlines(metrics), sections=[s for s in sections if s], files=files)
+    told = (
+        Section("disclosure", "Disclosure", markdown_html(page.read_text(encoding="utf-8")))
+        if page.exists()
+        else None
+    )
+    sections = [
+        _fidelity_section(metrics, folder),
+        _utility_section(metrics, folder),
+        _clinical_section(metrics, folder),
+        _privacy_section(metrics, folder),
+        _comparison_section(metrics, folder),
+        _training_section(run, folder),
+        _limits_section(run, metrics),
+        told,
+        *_appendix(run, folder, executed, files),
+    ]
+    summary = (
+        f"{len(run.synthetic):,} synthetic patients from a model ({run.model['name']}) that was fitted to "
+        f"{len(run.train)} real ones, measured against {len(run.holdout)} real patients it has never seen."
+    )
+    return _template("report.html").render(
+        title="Synthetic heart-disease patients",
+        summary=summary,
+        version=__version__,
+        cards=headlines(metrics),
+        sections=[s for s in sections if s],
+        files=files,
+    )
 
 # %% ../nbs/10_report.ipynb #ead27f20
 def notebook_page(path: str | Path) -> str:
@@ -704,7 +1041,9 @@ def notebook_page(path: str | Path) -> str:
 
     nb = nbformat.read(path, as_version=4)
     for cell in nb.cells:
-        if cell.cell_type == "code":  # the first lines tell nbdev what to do with a cell; readers need not see them
+        if (
+            cell.cell_type == "code"
+        ):  # the first lines tell nbdev what to do with a cell; readers need not see them
             cell.source = re.sub(r"\A(#\|.*\n?)+", "", cell.source)
     nb.cells = [c for c in nb.cells if c.source.strip()]
     body, _ = HTMLExporter(template_name="basic").from_notebook_node(nb)
@@ -724,19 +1063,26 @@ def build_report(run_dir: str | Path) -> list[Path]:
     if run.history is not None and len(run.history) > 1:
         written += save_figure(plot_history(run.history), folder / "figures", "10_history")
     if "privacy/tradeoff" in run.tables:
-        written += save_figure(plot_tradeoff(run.tables["privacy/tradeoff"]), folder / "figures", "10_tradeoff")
+        written += save_figure(
+            plot_tradeoff(run.tables["privacy/tradeoff"]), folder / "figures", "10_tradeoff"
+        )
     return [
-        write_text((folder / "synthetic.csv").read_text(encoding="utf-8"), folder / "synthetic_heart_disease.csv"),
+        write_text(
+            (folder / "synthetic.csv").read_text(encoding="utf-8"),
+            folder / "synthetic_heart_disease.csv",
+        ),
         write_text(json.dumps(metrics, indent=1, allow_nan=False) + "\n", folder / "metrics.json"),
         *written,
         write_page(folder),
     ]
 
-
+# %% ../nbs/10_report.ipynb #write-page
 def write_page(run_dir: str | Path, later: Sequence[str] = ()) -> Path:
     "Write report.html, with links to the files and executed notebooks that are there, and to those to come `later`."
     folder = Path(run_dir)
     run = read_run(folder)
     executed = sorted(p.stem for p in (folder / "executed").glob("*.ipynb"))
     files = [n for n in FILES if (folder / n).exists() or n in later]
-    return write_text(render_page(run, gather_metrics(run), folder, executed, files), folder / "report.html")
+    return write_text(
+        render_page(run, gather_metrics(run), folder, executed, files), folder / "report.html"
+    )

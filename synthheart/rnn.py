@@ -7,44 +7,60 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, dataclass
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
-from .gan import BLOCK, Layout, draw_rows
-from .preprocessing import Coded
-from .training import (SAMPLING, Callback, Progress, Step, adam, compile_program, cutter, gumbels, normals,
-                                 run_program, uniforms)
+from synthheart.engine import (
+    BLOCK,
+    Callback,
+    Layout,
+    Progress,
+    SAMPLING,
+    Step,
+    adam,
+    compile_program,
+    cutter,
+    draw_rows,
+    gumbels,
+    normals,
+    run_program,
+    uniforms,
+)
+from .models import MODELS, ModelRecord
+from .preprocessing import Coded, RankGaussEncoder
+from .tables import Schema
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
 __all__ = ['RNN_LOSSES', 'RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'rnn_parts',
            'no_choice', 'answers', 'answer_targets', 'fold_rows', 'rnn_step', 'rnn_program', 'rnn_data', 'rnn_sampler',
-           'bin_window', 'write_from', 'RNN', 'write_on']
+           'bin_window', 'write_from', 'RNN', 'outcome_first', 'write_on']
 
 # %% ../nbs/05_rnn.ipynb #config
 @dataclass(frozen=True)
 class RNNConfig:
     "The choices that make the network; settled on inner splits of the training rows."
-    units: int = 64                 # size of the state
-    embed: int = 32                 # numbers that stand for an entry when it is read
-    bins: int = 10                  # quantile bins of a continuous column
-    first: int = -1                 # discrete column that is written first (in coding order): the outcome
-    folds: int = 5                  # networks; each is stopped on its own fold, new rows come from all of them
-    batch: int = 32                 # rows a step and network
-    steps: int = 1000               # training steps at most ...
-    passes: int = 30                # ... or so many passes over the table, whichever is more
-    patience: int = 100             # steps without a better fold likelihood after which training ends
-    look: int = 10                  # steps between two looks at the folds
-    dropout: float = 0.5            # share of the state hidden from the answer
-    input_dropout: float = 0.3      # share of each entry's numbers hidden from the reader
-    smoothing: float = 0.7          # sd, in bins, over which a right bin's neighbours count as nearly right
-    label_smoothing: float = 0.02   # share of every answer that is spread over all choices
-    learning_rate: float = 3e-3     # Adam's
+
+    units: int = 64  # size of the state
+    embed: int = 32  # numbers that stand for an entry when it is read
+    bins: int = 10  # quantile bins of a continuous column
+    first: int = -1  # discrete column that is written first (in coding order): the outcome
+    folds: int = 5  # networks; each is stopped on its own fold, new rows come from all of them
+    batch: int = 32  # rows a step and network
+    steps: int = 1000  # training steps at most ...
+    passes: int = 30  # ... or so many passes over the table, whichever is more
+    patience: int = 100  # steps without a better fold likelihood after which training ends
+    look: int = 10  # steps between two looks at the folds
+    dropout: float = 0.5  # share of the state hidden from the answer
+    input_dropout: float = 0.3  # share of each entry's numbers hidden from the reader
+    smoothing: float = 0.7  # sd, in bins, over which a right bin's neighbours count as nearly right
+    label_smoothing: float = 0.02  # share of every answer that is spread over all choices
+    learning_rate: float = 3e-3  # Adam's
 
     def __post_init__(self):
         for name in ("units", "embed", "folds", "batch", "steps", "look"):
@@ -54,16 +70,20 @@ class RNNConfig:
             raise ValueError(f"bins must be at least 2, got {self.bins}")
         for name in ("dropout", "input_dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 0 and below 1, got {getattr(self, name)}")
+                raise ValueError(
+                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
+                )
 
 # %% ../nbs/05_rnn.ipynb #order
 def writing_order(layout: Layout, config: RNNConfig) -> list[int]:
     "Columns (continuous ones first, as coded) in the order of writing: `config.first`, then the others."
     columns = list(range(layout.continuous + len(layout.cardinalities)))
-    lead = layout.continuous + config.first % len(layout.cardinalities) if layout.cardinalities else 0
+    lead = (
+        layout.continuous + config.first % len(layout.cardinalities) if layout.cardinalities else 0
+    )
     return [lead] + [j for j in columns if j != lead]
 
-
+# %% ../nbs/05_rnn.ipynb #choices
 def choices(layout: Layout, config: RNNConfig) -> list[int]:
     "How many values each column can take, in the order of writing."
     sizes = [config.bins] * layout.continuous + list(layout.cardinalities)
@@ -73,6 +93,7 @@ def choices(layout: Layout, config: RNNConfig) -> list[int]:
 def as_codes(low, high, levels, place, layout: Layout, config: RNNConfig) -> tf.Tensor:
     "Coded rows as int32 choices [..., columns] in writing order; `place` (0 to 1) is where in its interval a value lies."
     import tensorflow as tf
+
     bins = tf.cast((low + place * (high - low)) * config.bins, tf.int32)
     whole = tf.concat([tf.clip_by_value(bins, 0, config.bins - 1), levels], axis=-1)
     return tf.gather(whole, writing_order(layout, config), axis=-1)
@@ -81,6 +102,7 @@ def as_codes(low, high, levels, place, layout: Layout, config: RNNConfig) -> tf.
 def gru(read: tf.Tensor, state: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
     "One step of a gated recurrent unit (Cho et al. 2014): read [models, rows, 3 units], state [models, rows, units]."
     import tensorflow as tf
+
     keep_in, look_in, new_in = tf.split(read, 3, axis=-1)
     keep_old, look_old, new_old = tf.split(state @ matrix + bias[:, None], 3, axis=-1)
     keep, look = tf.sigmoid(keep_in + keep_old), tf.sigmoid(look_in + look_old)
@@ -92,12 +114,18 @@ def rnn_shapes(layout: Layout, config: RNNConfig) -> dict[str, tuple[int, ...]]:
     "Shapes of one network's weights: reading, the cell, answering."
     sizes, c = choices(layout, config), config
     columns, most = len(sizes), max(sizes)
-    return {"start": (1, c.embed), "entries": (columns, most, c.embed),
-            "read": (c.embed, 3 * c.units), "read_bias": (3 * c.units,),
-            "state": (c.units, 3 * c.units), "state_bias": (3 * c.units,),
-            "answer": (columns, c.units, most), "answer_bias": (columns, most)}
+    return {
+        "start": (1, c.embed),
+        "entries": (columns, most, c.embed),
+        "read": (c.embed, 3 * c.units),
+        "read_bias": (3 * c.units,),
+        "state": (c.units, 3 * c.units),
+        "state_bias": (3 * c.units,),
+        "answer": (columns, c.units, most),
+        "answer_bias": (columns, most),
+    }
 
-
+# %% ../nbs/05_rnn.ipynb #rnn-weights
 def rnn_weights(layout: Layout, config: RNNConfig, rng: np.random.Generator) -> np.ndarray:
     "Fresh weights of one network as a flat float32 vector: biases zero, the others within 1/sqrt(inputs)."
     parts = []
@@ -106,14 +134,15 @@ def rnn_weights(layout: Layout, config: RNNConfig, rng: np.random.Generator) -> 
         parts.append(rng.uniform(-1, 1, shape) / np.sqrt(inputs))
     return np.concatenate([p.ravel() for p in parts]).astype(np.float32)
 
-
+# %% ../nbs/05_rnn.ipynb #rnn-parts
 def rnn_parts(weights: tf.Tensor, layout: Layout, config: RNNConfig) -> dict[str, tf.Tensor]:
     "Cut weights [models, size] into named arrays [models, ...]."
     import tensorflow as tf
+
     parts, start = {}, 0
     for name, shape in rnn_shapes(layout, config).items():
         size = int(np.prod(shape))
-        parts[name] = tf.reshape(weights[:, start:start + size], [-1, *shape])
+        parts[name] = tf.reshape(weights[:, start : start + size], [-1, *shape])
         start += size
     return parts
 
@@ -123,14 +152,21 @@ def no_choice(layout: Layout, config: RNNConfig) -> np.ndarray:
     sizes = np.array(choices(layout, config))
     return np.where(np.arange(sizes.max()) < sizes[:, None], 0, -1e9).astype(np.float32)
 
-
-def answers(weights: tf.Tensor, hot: tf.Tensor, layout: Layout, config: RNNConfig,
-            read_mask=1.0, state_mask=1.0) -> tf.Tensor:
+# %% ../nbs/05_rnn.ipynb #answers
+def answers(
+    weights: tf.Tensor,
+    hot: tf.Tensor,
+    layout: Layout,
+    config: RNNConfig,
+    read_mask=1.0,
+    state_mask=1.0,
+) -> tf.Tensor:
     """Log probability of every choice of every column, given the entries before it: [models, columns, rows, most].
 
     `hot`: the records, one-hot [models, rows, columns, most]. The masks carry dropout.
     """
     import tensorflow as tf
+
     p, (models, rows, columns, _) = rnn_parts(weights, layout, config), hot.shape
     before = tf.einsum("mrck,mcke->mcre", hot[:, :, :-1], p["entries"][:, :-1])
     start = tf.broadcast_to(p["start"][:, :, None], [models, 1, rows, config.embed])
@@ -139,12 +175,16 @@ def answers(weights: tf.Tensor, hot: tf.Tensor, layout: Layout, config: RNNConfi
     read = tf.transpose(tf.reshape(read, [models, columns, rows, 3 * config.units]), [1, 0, 2, 3])
     state = tf.zeros([models, rows, config.units])
 
-    def step(t, state, states):  # a loop, not `for`: it compiles once, however many columns there are
+    def step(
+        t, state, states
+    ):  # a loop, not `for`: it compiles once, however many columns there are
         state = gru(read[t], state, p["state"], p["state_bias"])
         return t + 1, state, states.write(t, state)
 
     states = tf.TensorArray(tf.float32, columns, element_shape=state.shape)
-    *_, states = tf.while_loop(lambda t, *_: t < columns, step, (0, state, states), maximum_iterations=columns)
+    *_, states = tf.while_loop(
+        lambda t, *_: t < columns, step, (0, state, states), maximum_iterations=columns
+    )
     states = tf.transpose(states.stack(), [1, 0, 2, 3])
     logits = (states * state_mask) @ p["answer"] + p["answer_bias"][:, :, None]
     return tf.nn.log_softmax(logits + no_choice(layout, config)[:, None])
@@ -157,12 +197,16 @@ def answer_targets(layout: Layout, config: RNNConfig) -> np.ndarray:
     for t, (j, k) in enumerate(zip(writing_order(layout, config), sizes)):
         bell = np.eye(k)
         if j < layout.continuous and config.smoothing > 0:
-            bell = np.exp(-((np.arange(k)[:, None] - np.arange(k)) / config.smoothing)**2 / 2)
-        table[t, :k, :k] = (1 - config.label_smoothing) * bell / bell.sum(1, keepdims=True) + config.label_smoothing / k
+            bell = np.exp(-(((np.arange(k)[:, None] - np.arange(k)) / config.smoothing) ** 2) / 2)
+        table[t, :k, :k] = (1 - config.label_smoothing) * bell / bell.sum(
+            1, keepdims=True
+        ) + config.label_smoothing / k
     return table
 
 # %% ../nbs/05_rnn.ipynb #folds
-def fold_rows(rows: int, folds: int, rng: np.random.Generator, most: int = 512) -> tuple[np.ndarray, ...]:
+def fold_rows(
+    rows: int, folds: int, rng: np.random.Generator, most: int = 512
+) -> tuple[np.ndarray, ...]:
     """For each fold: rows to train on [folds, rows], how many of them count, rows to watch, and their weights.
 
     At most `most` rows are watched. With a single row it is both trained on and watched.
@@ -171,10 +215,14 @@ def fold_rows(rows: int, folds: int, rng: np.random.Generator, most: int = 512) 
     fold = rng.permutation(rows) % folds
     mine = fold == np.arange(folds)[:, None] if folds > 1 else np.ones((1, rows), bool)
     others = ~mine if folds > 1 else mine
-    watched = np.argsort(~mine, axis=1, kind="stable")[:, :min(mine.sum(1).max(), most)]
+    watched = np.argsort(~mine, axis=1, kind="stable")[:, : min(mine.sum(1).max(), most)]
     weight = np.take_along_axis(mine, watched, axis=1)
-    return (np.argsort(~others, axis=1, kind="stable").astype(np.int32), others.sum(1).astype(np.float32),
-            watched.astype(np.int32), (weight / weight.sum(1, keepdims=True)).astype(np.float32))
+    return (
+        np.argsort(~others, axis=1, kind="stable").astype(np.int32),
+        others.sum(1).astype(np.float32),
+        watched.astype(np.int32),
+        (weight / weight.sum(1, keepdims=True)).astype(np.float32),
+    )
 
 # %% ../nbs/05_rnn.ipynb #step
 RNN_LOSSES = ("train", "held_out", "held_out_best")
@@ -183,6 +231,7 @@ RNN_LOSSES = ("train", "held_out", "held_out_best")
 def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> tuple[Step, int]:
     "The step of all networks and the number of uniforms it uses. State: weights, Adam's moments, the best so far."
     import tensorflow as tf
+
     c, columns, most = config, len(choices(layout, config)), max(choices(layout, config))
     at_rows = [folds, c.batch]
     noise = folds * c.batch * (1 + layout.continuous + columns * (c.units + c.embed))
@@ -191,18 +240,27 @@ def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> tuple[Step, int]:
         weights, first, second, kept, best, when, last = state
         low, high, levels, teach, count, watch, share, targets, knobs = data
         take = cutter(buffer)
-        pick = tf.minimum(tf.cast(take(*at_rows) * count[:, None], tf.int32), tf.cast(count[:, None], tf.int32) - 1)
+        pick = tf.minimum(
+            tf.cast(take(*at_rows) * count[:, None], tf.int32),
+            tf.cast(count[:, None], tf.int32) - 1,
+        )
         hot = records(data, tf.gather(teach, pick, batch_dims=1), take(*at_rows, layout.continuous))
-        masks = [tf.cast(take(folds, columns, c.batch, size) > rate, tf.float32) / (1 - rate)
-                 for size, rate in ((c.embed, knobs[0]), (c.units, knobs[1]))]
+        masks = [
+            tf.cast(take(folds, columns, c.batch, size) > rate, tf.float32) / (1 - rate)
+            for size, rate in ((c.embed, knobs[0]), (c.units, knobs[1]))
+        ]
         with tf.GradientTape() as tape:
             tape.watch(weights)
             wanted = tf.einsum("mrck,ckj->mcrj", hot, targets)
             cost = -tf.reduce_sum(wanted * answers(weights, hot, layout, c, *masks), axis=[1, 3])
             pays = tf.reduce_sum(tf.reduce_mean(cost, axis=1))
-        weights, first, second = adam(weights, tape.gradient(pays, weights), first, second, turn, knobs[2], 0.9, 0.999)
+        weights, first, second = adam(
+            weights, tape.gradient(pays, weights), first, second, turn, knobs[2], 0.9, 0.999
+        )
         whole = tf.cast(turn, tf.int32)
-        now = tf.cond((whole % c.look == 0) | (whole <= c.look), lambda: held_out(weights, data), lambda: last)
+        now = tf.cond(
+            (whole % c.look == 0) | (whole <= c.look), lambda: held_out(weights, data), lambda: last
+        )
         better = now < best
         kept, when = tf.where(better[:, None], weights, kept), tf.where(better, turn, when)
         best = tf.minimum(best, now)
@@ -215,74 +273,125 @@ def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> tuple[Step, int]:
 
     def held_out(weights, data):
         hot = records(data, data[5], 0.5)
-        return -tf.einsum("mrck,mcrk,mr->m", hot, tf.maximum(answers(weights, hot, layout, c), -1e3), data[6])
+        return -tf.einsum(
+            "mrck,mcrk,mr->m", hot, tf.maximum(answers(weights, hot, layout, c), -1e3), data[6]
+        )
 
     return step, noise
 
 # %% ../nbs/05_rnn.ipynb #sampler
 def rnn_program(layout: Layout, config: RNNConfig, folds: int):
     "The compiled training loop; kept, so that a second fit of the same shape, with whatever brakes, does not compile again."
-    shape = RNNConfig(units=config.units, embed=config.embed, bins=config.bins, first=config.first, batch=config.batch, look=config.look)
+    shape = RNNConfig(
+        units=config.units,
+        embed=config.embed,
+        bins=config.bins,
+        first=config.first,
+        batch=config.batch,
+        look=config.look,
+    )
     return _rnn_program(layout, shape, folds)
 
-
-def rnn_data(coded: Coded, layout: Layout, config: RNNConfig, folds: Sequence[np.ndarray]) -> tuple[np.ndarray, ...]:
+# %% ../nbs/05_rnn.ipynb #rnn-data
+def rnn_data(
+    coded: Coded, layout: Layout, config: RNNConfig, folds: Sequence[np.ndarray]
+) -> tuple[np.ndarray, ...]:
     "What the step reads: intervals, levels, the folds, the answers wanted, and the brakes that are numbers."
     knobs = np.array([config.input_dropout, config.dropout, config.learning_rate], np.float32)
-    return coded.low, coded.high, coded.levels.astype(np.int32), *folds, answer_targets(layout, config), knobs
+    return (
+        coded.low,
+        coded.high,
+        coded.levels.astype(np.int32),
+        *folds,
+        answer_targets(layout, config),
+        knobs,
+    )
 
-
+# %% ../nbs/05_rnn.ipynb #rnn-program
 @functools.lru_cache(maxsize=32)
 def _rnn_program(layout, config, folds):
     return compile_program(*rnn_step(layout, config, folds), len(RNN_LOSSES))
 
-
+# %% ../nbs/05_rnn.ipynb #rnn-sampler
 def rnn_sampler(layout: Layout, config: RNNConfig, folds: int):
     "The compiled writer: (weights, windows, seed, block number) to BLOCK rows of (scores, levels, log weights)."
     c = RNNConfig(units=config.units, embed=config.embed, bins=config.bins, first=config.first)
     return _rnn_sampler(layout, c, folds)
 
-
+# %% ../nbs/05_rnn.ipynb #rnn-sampler-def
 @functools.lru_cache(maxsize=32)
 def _rnn_sampler(layout, config, folds):
     import tensorflow as tf
+
     order, most = writing_order(layout, config), max(choices(layout, config))
-    rows, closed, numbers = -(-BLOCK // folds), tf.constant(no_choice(layout, config)), layout.continuous
+    rows, closed, numbers = (
+        -(-BLOCK // folds),
+        tf.constant(no_choice(layout, config)),
+        layout.continuous,
+    )
 
     @tf.function(jit_compile=True, autograph=False)
     def draw(weights, low, high, seed, block):
-        take = cutter(uniforms(seed, block + SAMPLING, folds * rows * (len(order) * most + numbers)))
+        take = cutter(
+            uniforms(seed, block + SAMPLING, folds * rows * (len(order) * most + numbers))
+        )
         p, noise = rnn_parts(weights, layout, config), gumbels(take(len(order), folds, rows, most))
 
-        def write(t, state, entry, log_weight, written):  # column t; a loop compiles once, however many columns there are
-            state = gru(entry @ p["read"] + p["read_bias"][:, None], state, p["state"], p["state_bias"])
-            free = tf.nn.log_softmax(state @ p["answer"][:, t] + p["answer_bias"][:, t, None] + closed[t])
-            bound = tf.where(high[t] > low[t], free + tf.math.log(tf.maximum(high[t] - low[t], 1e-30)), -1e9)
+        def write(
+            t, state, entry, log_weight, written
+        ):  # column t; a loop compiles once, however many columns there are
+            state = gru(
+                entry @ p["read"] + p["read_bias"][:, None], state, p["state"], p["state_bias"]
+            )
+            free = tf.nn.log_softmax(
+                state @ p["answer"][:, t] + p["answer_bias"][:, t, None] + closed[t]
+            )
+            bound = tf.where(
+                high[t] > low[t], free + tf.math.log(tf.maximum(high[t] - low[t], 1e-30)), -1e9
+            )
             pick = tf.argmax(bound + noise[t], axis=-1, output_type=tf.int32)
-            return (t + 1, state, tf.one_hot(pick, most) @ p["entries"][:, t], log_weight + tf.reduce_logsumexp(bound, axis=-1),
-                    tf.tensor_scatter_nd_update(written, [[t]], pick[None]))
+            return (
+                t + 1,
+                state,
+                tf.one_hot(pick, most) @ p["entries"][:, t],
+                log_weight + tf.reduce_logsumexp(bound, axis=-1),
+                tf.tensor_scatter_nd_update(written, [[t]], pick[None]),
+            )
 
-        start = (0, tf.zeros([folds, rows, config.units]), tf.broadcast_to(p["start"], [folds, rows, config.embed]),
-                 tf.zeros([folds, rows]), tf.zeros([len(order), folds, rows], tf.int32))
-        *_, log_weight, written = tf.while_loop(lambda t, *_: t < len(order), write, start, maximum_iterations=len(order))
+        start = (
+            0,
+            tf.zeros([folds, rows, config.units]),
+            tf.broadcast_to(p["start"], [folds, rows, config.embed]),
+            tf.zeros([folds, rows]),
+            tf.zeros([len(order), folds, rows], tf.int32),
+        )
+        *_, log_weight, written = tf.while_loop(
+            lambda t, *_: t < len(order), write, start, maximum_iterations=len(order)
+        )
 
         def in_turn(a):  # the networks take turns, row by row
             return tf.reshape(tf.transpose(a), [-1])[:BLOCK]
 
         columns = [in_turn(written[order.index(j)]) for j in range(len(order))]
         places = take(folds * rows, numbers)[:BLOCK]
-        scores = [_score(columns[j], low[order.index(j)], high[order.index(j)], places[:, j], config.bins)
-                  for j in range(numbers)]
+        scores = [
+            _score(columns[j], low[order.index(j)], high[order.index(j)], places[:, j], config.bins)
+            for j in range(numbers)
+        ]
         empty = tf.zeros((BLOCK, 0))
-        return (tf.stack(scores, 1) if scores else empty,
-                tf.stack(columns[numbers:], 1) if columns[numbers:] else tf.cast(empty, tf.int32), in_turn(log_weight))
+        return (
+            tf.stack(scores, 1) if scores else empty,
+            tf.stack(columns[numbers:], 1) if columns[numbers:] else tf.cast(empty, tf.int32),
+            in_turn(log_weight),
+        )
 
     return draw
 
-
+# %% ../nbs/05_rnn.ipynb #score
 def _score(bins, low, high, place, count: int):
     "Gaussian scores [rows] of drawn bins, at `place` (0 to 1) in the allowed part of each."
     import tensorflow as tf
+
     start, end = tf.gather(low, bins), tf.gather(high, bins)
     u = (tf.cast(bins, tf.float32) + start + place * (end - start)) / count
     return normals(tf.clip_by_value(u, 1e-6, 1 - 1e-6))
@@ -293,15 +402,22 @@ def bin_window(low: float, high: float, bins: int) -> np.ndarray:
     return np.clip(np.array([low, high]) * bins - np.arange(bins)[:, None], 0, 1)
 
 # %% ../nbs/05_rnn.ipynb #write-from
-def write_from(weights: np.ndarray, u: np.ndarray, layout: Layout, config: RNNConfig) -> tuple[np.ndarray, np.ndarray]:
+def write_from(
+    weights: np.ndarray, u: np.ndarray, layout: Layout, config: RNNConfig
+) -> tuple[np.ndarray, np.ndarray]:
     "What one network [size] writes with uniforms `u` [rows, columns]: choices and places in them, [rows, columns], in writing order."
     import tensorflow as tf
+
     p, sizes = rnn_parts(tf.constant(weights[None]), layout, config), choices(layout, config)
     state, rows = tf.zeros([1, len(u), config.units]), np.arange(len(u))
     entry, written, places = tf.broadcast_to(p["start"], [1, len(u), config.embed]), [], []
     for t, k in enumerate(sizes):
         state = gru(entry @ p["read"] + p["read_bias"][:, None], state, p["state"], p["state_bias"])
-        chance = tf.nn.softmax((state @ p["answer"][:, t] + p["answer_bias"][:, t, None])[0, :, :k]).numpy().astype(np.float64)
+        chance = (
+            tf.nn.softmax((state @ p["answer"][:, t] + p["answer_bias"][:, t, None])[0, :, :k])
+            .numpy()
+            .astype(np.float64)
+        )
         ends = np.cumsum(chance, axis=1)
         pick = (u[:, t, None] >= ends[:, :-1]).sum(1)
         written.append(pick)
@@ -316,12 +432,24 @@ class RNN:
     def __init__(self, config: RNNConfig = RNNConfig()):
         self.config = config
 
-    def fit(self, coded: Coded, cardinalities: Sequence[int], *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence[Callback] = ()) -> RNN:
+    def fit(
+        self,
+        coded: Coded,
+        cardinalities: Sequence[int],
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence[Callback] = (),
+    ) -> RNN:
         "Train on coded rows until the folds are no longer better told, for at most `epochs` passes over the rows."
         c, rows, rng = self.config, len(coded), np.random.default_rng(seed)
         one_pass = -(-rows // c.batch)
-        steps = max(c.steps, c.passes * one_pass) if epochs is None else max(1, -(-epochs * rows // c.batch))
+        steps = (
+            max(c.steps, c.passes * one_pass)
+            if epochs is None
+            else max(1, -(-epochs * rows // c.batch))
+        )
         self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
         folds = fold_rows(rows, c.folds, rng)
         count = len(folds[0])
@@ -329,25 +457,45 @@ class RNN:
         zeros, worst = np.zeros_like(weights), np.full(count, 1e9, np.float32)
         start = (weights, zeros, zeros, weights, worst, np.zeros(count, np.float32), worst)
         state, self.history_ = run_program(
-            rnn_program(self.layout_, c, count), start, rnn_data(coded, self.layout_, c, folds), steps=steps, seed=seed,
-            names=RNN_LOSSES, label="RNN", every=50, progress=progress, callbacks=[*callbacks, _no_better(max(c.patience, one_pass))],
-            sampler=lambda state, n, seed=0: self._draw(state[3], n, seed)[:2])
-        self.weights_, self.fold_losses_, self.fold_steps_ = state[3], state[4], state[5].astype(int)
+            rnn_program(self.layout_, c, count),
+            start,
+            rnn_data(coded, self.layout_, c, folds),
+            steps=steps,
+            seed=seed,
+            names=RNN_LOSSES,
+            label="RNN",
+            every=50,
+            progress=progress,
+            callbacks=[*callbacks, _no_better(max(c.patience, one_pass))],
+            sampler=lambda state, n, seed=0: self._draw(state[3], n, seed)[:2],
+        )
+        self.weights_, self.fold_losses_, self.fold_steps_ = (
+            state[3],
+            state[4],
+            state[5].astype(int),
+        )
         return self
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
         "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
         return self._draw(self.weights_, n, seed, start)[:2]
 
-    def sample_within(self, n: int, windows: Mapping[int, np.ndarray], seed: int = 0,
-                      start: int = 0) -> tuple[np.ndarray, ...]:
+    def sample_within(
+        self, n: int, windows: Mapping[int, np.ndarray], seed: int = 0, start: int = 0
+    ) -> tuple[np.ndarray, ...]:
         """`n` rows inside `windows` as (scores, levels, log weights [n]).
 
         windows: {column, as coded (continuous ones first): array [choices, 2]}, the allowed part of each choice from
         low to high in 0 to 1; (0, 0) forbids it; or a mask of the levels; or, for a continuous column, (low, high) ranks.
         Rows drawn in proportion to exp(log weight) are rows of the condition.
         """
-        return self._draw(self.weights_, n, seed, start, {j: self._window(window) for j, window in windows.items()})
+        return self._draw(
+            self.weights_,
+            n,
+            seed,
+            start,
+            {j: self._window(window) for j, window in windows.items()},
+        )
 
     def _window(self, window) -> np.ndarray:
         "A window in any of its forms as an array [choices, 2]."
@@ -365,16 +513,26 @@ class RNN:
         "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
         networks, numbers = len(self.weights_), self.layout_.continuous
         mine = np.minimum((u[:, 0] * networks).astype(int), networks - 1)
-        written, places = np.zeros((len(u), self.chance_ - 1), np.int32), np.zeros((len(u), self.chance_ - 1))
+        written, places = (
+            np.zeros((len(u), self.chance_ - 1), np.int32),
+            np.zeros((len(u), self.chance_ - 1)),
+        )
         for k in np.unique(mine):
-            written[mine == k], places[mine == k] = write_from(self.weights_[k], u[mine == k, 1:], self.layout_, self.config)
-        back = np.argsort(writing_order(self.layout_, self.config))  # from writing order to the order of coding
+            written[mine == k], places[mine == k] = write_from(
+                self.weights_[k], u[mine == k, 1:], self.layout_, self.config
+            )
+        back = np.argsort(
+            writing_order(self.layout_, self.config)
+        )  # from writing order to the order of coding
         written, places = written[:, back], places[:, back]
-        score = ndtri(np.clip((written[:, :numbers] + places[:, :numbers]) / self.config.bins, 1e-6, 1 - 1e-6))
+        score = ndtri(
+            np.clip((written[:, :numbers] + places[:, :numbers]) / self.config.bins, 1e-6, 1 - 1e-6)
+        )
         return score.astype(np.float32), written[:, numbers:]
 
     def _draw(self, weights, n, seed, start=0, windows=None):
         import tensorflow as tf
+
         windows = windows or {}
         order, sizes = writing_order(self.layout_, self.config), choices(self.layout_, self.config)
         allowed = np.zeros((2, len(sizes), max(sizes)), np.float32)
@@ -386,7 +544,10 @@ class RNN:
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "Arrays and plain settings, enough to sample again."
-        layout = {"continuous": self.layout_.continuous, "cardinalities": list(self.layout_.cardinalities)}
+        layout = {
+            "continuous": self.layout_.continuous,
+            "cardinalities": list(self.layout_.cardinalities),
+        }
         return {"weights": self.weights_}, {"rnn": asdict(self.config), **layout}
 
     @classmethod
@@ -397,9 +558,27 @@ class RNN:
         model.weights_ = np.asarray(arrays["weights"], np.float32)
         return model
 
+# %% ../nbs/05_rnn.ipynb #outcome-first
+def outcome_first(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
+    "The outcome is written first, where it is discrete."
+    names = codec.discrete_names_
+    return {"first": names.index(schema.target)} if schema.target in names else {}
 
+# %% ../nbs/05_rnn.ipynb #record
+MODELS.add(
+    ModelRecord(
+        "rnn",
+        "recurrent networks that write a patient column by column",
+        RNN,
+        RNNConfig,
+        options=outcome_first,
+    )
+)
+
+# %% ../nbs/05_rnn.ipynb #no-better
 def _no_better(patience: int) -> Callback:
     "Stop when no network has improved on its fold for `patience` steps."
+
     def stop(look: Progress) -> bool:
         return look.step - float(np.max(look.state[5])) >= patience
 
@@ -409,10 +588,15 @@ def _no_better(patience: int) -> Callback:
 def write_on(model: RNN, codes: np.ndarray) -> np.ndarray:
     "Probability of every choice given the entries before it, [rows, columns, most], from codes in writing order."
     import tensorflow as tf
+
     layout, c, models = model.layout_, model.config, len(model.weights_)
     hot = tf.one_hot(np.stack([codes] * models), max(choices(layout, c)))
-    logp = answers(tf.constant(model.weights_), hot, layout, c).numpy()           # [models, columns, rows, most]
-    wrote = np.take_along_axis(logp, codes.T[None, :, :, None], axis=-1)[..., 0]  # of what is really written
-    trust = np.cumsum(wrote, axis=1) - wrote                                      # who foresaw the record so far is believed more
+    logp = answers(
+        tf.constant(model.weights_), hot, layout, c
+    ).numpy()  # [models, columns, rows, most]
+    wrote = np.take_along_axis(logp, codes.T[None, :, :, None], axis=-1)[
+        ..., 0
+    ]  # of what is really written
+    trust = np.cumsum(wrote, axis=1) - wrote  # who foresaw the record so far is believed more
     trust = np.exp(trust - trust.max(0))
     return np.einsum("mcr,mcrk->rck", trust / trust.sum(0), np.exp(logp))

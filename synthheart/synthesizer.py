@@ -26,38 +26,24 @@ from sklearn.utils.validation import check_is_fitted
 from tqdm import tqdm
 
 from . import __version__
-from .baselines import GaussianCopula, IndependentColumns
-from .conditions import (Rule, check_where, code_windows, gap, guided_search, parse_rule, satisfying,
-                                   weighted_pick)
-from .data import Schema, infer_schema, validate
+from synthheart.conditions import (
+    check_where,
+    code_windows,
+    gap,
+    guided_search,
+    satisfying,
+    weighted_pick,
+)
 from .dp import DP_OPTIONS, check_budget, private_rows, public_schema
-from .gan import BLOCK, GANConfig, NaiveGAN
-from .preprocessing import MissingImputer, NaiveScaler, RankGaussEncoder
-from .rnn import RNN, RNNConfig
-from .training import GAN
-from .vae import VAE, VAEConfig
+from .engine import BLOCK
+from .inference import infer_schema
+from .models import MODELS
+from .preprocessing import MissingImputer
+from .relations import Rule, parse_rule
+from .tables import Schema, validate
 
 # %% auto #0
-__all__ = ['MODELS', 'CONFIGS', 'FORMAT', 'NaiveTable', 'Synthesizer', 'check_schema', 'write_archive', 'read_archive']
-
-# %% ../nbs/07_synthesizer.ipynb #naive-table
-class NaiveTable(NaiveScaler):
-    "The original's code of a table (standardised numbers, levels among them), in the shape of the encoder."
-
-    cardinalities_ = ()  # levels are just numbers here
-
-    def code(self, df: pd.DataFrame) -> np.ndarray:
-        "Standardised matrix [n, columns]."
-        return self.transform(df)
-
-    def decode(self, matrix: np.ndarray) -> pd.DataFrame:
-        "Back to the table's columns and dtypes; values may lie outside the domain."
-        return self.inverse_transform(matrix)
-
-# %% ../nbs/07_synthesizer.ipynb #models
-MODELS: dict[str, Any] = {"gan": GAN, "vae": VAE, "rnn": RNN, "copula": GaussianCopula, "independent": IndependentColumns,
-                          "naive-gan": NaiveGAN}
-CONFIGS: dict[str, Any] = {"gan": GANConfig, "vae": VAEConfig, "rnn": RNNConfig}  # whose fields `options` may set
+__all__ = ['FORMAT', 'Synthesizer', 'check_schema', 'write_archive', 'read_archive']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -74,15 +60,42 @@ class Synthesizer(BaseEstimator):
     random_state: scikit-learn's name for `seed`; taken where it is given.
     """
 
-    def __init__(self, model: str = "gan", epochs: int | None = None, seed: int = 0, epsilon: float | None = None,
-                 delta: float = 1e-3, missing: str = "model", rules: Sequence[str] = (),
-                 options: dict[str, Any] | None = None, random_state: int | None = None):
-        self.model, self.epochs, self.seed, self.epsilon, self.delta = model, epochs, seed, epsilon, delta
-        self.missing, self.rules, self.options, self.random_state = missing, rules, options, random_state
+    def __init__(
+        self,
+        model: str = "gan",
+        epochs: int | None = None,
+        seed: int = 0,
+        epsilon: float | None = None,
+        delta: float = 1e-3,
+        missing: str = "model",
+        rules: Sequence[str] = (),
+        options: dict[str, Any] | None = None,
+        random_state: int | None = None,
+    ):
+        self.model, self.epochs, self.seed, self.epsilon, self.delta = (
+            model,
+            epochs,
+            seed,
+            epsilon,
+            delta,
+        )
+        self.missing, self.rules, self.options, self.random_state = (
+            missing,
+            rules,
+            options,
+            random_state,
+        )
 
-    def fit(self, train: Any, schema: Schema | None = None, target: str | None = None, progress: bool = True,
-            callbacks: Sequence = (), public_ranges: Mapping[str, Sequence] | None = None,
-            noise_seed: int | None = None) -> Synthesizer:
+    def fit(
+        self,
+        train: Any,
+        schema: Schema | None = None,
+        target: str | None = None,
+        progress: bool = True,
+        callbacks: Sequence = (),
+        public_ranges: Mapping[str, Sequence] | None = None,
+        noise_seed: int | None = None,
+    ) -> Synthesizer:
         """Learn from `train`; the schema is inferred where none is given. Raises ValueError that names column and value.
 
         With epsilon, the schema must be public: the heart table's dictionary is found by itself, any other table needs
@@ -92,7 +105,9 @@ class Synthesizer(BaseEstimator):
         self._check_params()
         train = _as_table(train)
         if len(train) < 2:
-            raise ValueError(f"the table has {len(train)} row{'s' * (len(train) != 1)}; at least 2 are needed to learn from")
+            raise ValueError(
+                f"the table has {len(train)} row{'s' * (len(train) != 1)}; at least 2 are needed to learn from"
+            )
         if self.epsilon is not None:
             schema = public_schema(train, schema, target, public_ranges)
         schema = check_schema(train, schema, target)
@@ -100,27 +115,43 @@ class Synthesizer(BaseEstimator):
         if self.epsilon is not None:  # from here on, no patient is looked at
             train, tables = private_rows(train, schema, self.epsilon, self.delta, seed, noise_seed)
             self.epsilon_, self.delta_, rows = tables.epsilon_, tables.delta_, tables.rows_
-        rules = self._read_rules(schema, train)  # a slip is told before the training; with epsilon, of noisy rows
+        rules = self._read_rules(
+            schema, train
+        )  # a slip is told before the training; with epsilon, of noisy rows
         if self.missing == "impute":
             train = MissingImputer(schema).fit(train).transform(train)
-            schema = Schema(tuple(replace(column, missing=False) for column in schema), schema.target)
-        codec = (NaiveTable if self.model == "naive-gan" else RankGaussEncoder)(schema).fit(train)
-        model = self._new_model(codec, schema).fit(codec.code(train), codec.cardinalities_, epochs=self.epochs, seed=seed,
-                                      progress=progress, callbacks=callbacks)
+            schema = Schema(
+                tuple(replace(column, missing=False) for column in schema), schema.target
+            )
+        codec = MODELS.find(self.model).codec(schema).fit(train)
+        model = self._new_model(codec, schema).fit(
+            codec.code(train),
+            codec.cardinalities_,
+            epochs=self.epochs,
+            seed=seed,
+            progress=progress,
+            callbacks=callbacks,
+        )
         self.schema_, self.codec_, self.model_, self.rows_ = schema, codec, model, rows
         self.rules_, self.history_, self.corrections_ = rules, model.history_, {}
         return self
 
     def _check_params(self) -> None:
-        if self.model not in MODELS:
-            raise ValueError(f"model must be one of {', '.join(MODELS)}; got {self.model!r}")
-        if self.epochs is not None and (not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1):
-            raise ValueError(f"epochs must be a whole number of at least 1, or None; got {self.epochs!r}")
+        record = MODELS.find(self.model)
+        if self.epochs is not None and (
+            not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1
+        ):
+            raise ValueError(
+                f"epochs must be a whole number of at least 1, or None; got {self.epochs!r}"
+            )
         if self.missing not in ("model", "impute"):
             raise ValueError(f"missing must be 'model' or 'impute', got {self.missing!r}")
         if self.epsilon is not None:
-            if self.model != "gan":
-                raise ValueError(f"epsilon: only model 'gan' can be trained with differential privacy, got {self.model!r}")
+            if not record.private:
+                able = " or ".join(repr(name) for name, other in MODELS.items() if other.private)
+                raise ValueError(
+                    f"epsilon: only model {able} can be trained with differential privacy, got {self.model!r}"
+                )
             check_budget(self.epsilon, self.delta)
 
     def _read_rules(self, schema: Schema, train: pd.DataFrame | None = None) -> list[Rule]:
@@ -128,22 +159,20 @@ class Synthesizer(BaseEstimator):
         for rule in rules if train is not None else ():
             broken = int((~rule.kept(train)).sum())
             if broken:
-                warnings.warn(f"{broken} of {len(train)} training rows break the rule {rule.text!r}", stacklevel=3)
+                warnings.warn(
+                    f"{broken} of {len(train)} training rows break the rule {rule.text!r}",
+                    stacklevel=3,
+                )
         return rules
 
     def _new_model(self, codec: Any, schema: Schema):
-        options = (DP_OPTIONS if self.epsilon is not None else {}) | dict(self.options or {})
-        if self.model == "rnn" and schema.target in codec.discrete_names_:  # the outcome is written first
-            options.setdefault("first", codec.discrete_names_.index(schema.target))
-        if self.model == "gan" and schema.target in codec.names_:  # its relations are believed as they are
-            options.setdefault("outcome", codec.names_.index(schema.target))
-        model = MODELS[self.model]
-        try:
-            return model(CONFIGS[self.model](**options)) if self.model in CONFIGS else model(**options)
-        except TypeError as e:  # a name that the configuration does not know
-            raise ValueError(f"options: {' '.join(str(e).split()).rpartition('() ')[2]} (model {self.model!r})") from None
+        record = MODELS.find(self.model)
+        found = record.options(codec, schema) | (DP_OPTIONS if self.epsilon is not None else {})
+        return record.build(found | dict(self.options or {}))
 
-    def sample(self, n: int, seed: int = 0, where: dict[str, Any] | None = None, chunk: int | None = None):
+    def sample(
+        self, n: int, seed: int = 0, where: dict[str, Any] | None = None, chunk: int | None = None
+    ):
         """`n` synthetic rows with train's columns, order, dtypes and domain; with `chunk`, an iterator of such tables.
 
         where: {column: value, [values] or (low, high)}; exactly `n` rows that meet all. A row that breaks a rule is drawn
@@ -152,13 +181,21 @@ class Synthesizer(BaseEstimator):
         """
         check_is_fitted(self, "model_")
         for name, value in (("n", n), ("chunk", chunk)):
-            if value is not None and (isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1):
+            if value is not None and (
+                isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1
+            ):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        self.corrections_ = counts = dict.fromkeys(self.rules, 0)  # an iterator keeps counting in its own
+        self.corrections_ = counts = dict.fromkeys(
+            self.rules, 0
+        )  # an iterator keeps counting in its own
         n, seed = int(n), int(seed)
         if where:
             rows = self._sample_where(n, seed, check_where(where, self.schema_), counts)
-            return rows if chunk is None else (rows[i:i + chunk].reset_index(drop=True) for i in range(0, n, chunk))
+            return (
+                rows
+                if chunk is None
+                else (rows[i : i + chunk].reset_index(drop=True) for i in range(0, n, chunk))
+            )
         if chunk is not None:
             return self._chunks(n, seed, int(chunk), counts)
         return next(iter(self._chunks(n, seed, n, counts)))
@@ -166,7 +203,9 @@ class Synthesizer(BaseEstimator):
     def _rows(self, n: int, seed: int, start: int = 0) -> pd.DataFrame:
         return self.codec_.decode(*self.model_.sample(n, seed, start))
 
-    def _chunks(self, n: int, seed: int, chunk: int, counts: dict[str, int]) -> Iterator[pd.DataFrame]:
+    def _chunks(
+        self, n: int, seed: int, chunk: int, counts: dict[str, int]
+    ) -> Iterator[pd.DataFrame]:
         "The first `n` rows of the stream that keep every rule, `chunk` at a time."
         start, given, spare = 0, 0, None
         with tqdm(total=n, desc="sampling", unit="row", delay=2, disable=n <= 4 * BLOCK) as bar:
@@ -180,7 +219,9 @@ class Synthesizer(BaseEstimator):
                     spare, want, given = spare.iloc[used:], want - len(kept), given + len(kept)
                     parts.append(kept)
                     if self.rules_ and start > 100 * BLOCK and given < start / 1000:
-                        raise ValueError(f"rules: fewer than one row in a thousand keeps {', '.join(map(repr, self.rules))}")
+                        raise ValueError(
+                            f"rules: fewer than one row in a thousand keeps {', '.join(map(repr, self.rules))}"
+                        )
                 yield pd.concat(parts, ignore_index=True)
                 bar.update(given - bar.n)
 
@@ -189,7 +230,9 @@ class Synthesizer(BaseEstimator):
         kept = np.array([rule.kept(rows) for rule in self.rules_] + [np.zeros(len(rows), bool)])
         return (~kept).argmax(axis=0)
 
-    def _keep_rules(self, rows: pd.DataFrame, want: int, counts: dict[str, int]) -> tuple[pd.DataFrame, int]:
+    def _keep_rules(
+        self, rows: pd.DataFrame, want: int, counts: dict[str, int]
+    ) -> tuple[pd.DataFrame, int]:
         "The first `want` rows that keep every rule, and how many were looked at for them; counts the broken ones among those."
         broken = self._first_broken(rows)
         good = np.flatnonzero(broken == len(self.rules_))[:want]
@@ -201,27 +244,42 @@ class Synthesizer(BaseEstimator):
         for i, rule in enumerate(self.rules_):
             counts[rule.text] += int((broken == i).sum())
 
-    def _sample_where(self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]) -> pd.DataFrame:
+    def _sample_where(
+        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]
+    ) -> pd.DataFrame:
         "Write inside the conditions where the model can; else draw and keep where feasible; else search."
-        rows, share = self._within(n, seed, checked, counts) or self._drawn(n, seed, checked, counts) or self._guided(
-            n, seed, checked, counts)
+        rows, share = (
+            self._within(n, seed, checked, counts)
+            or self._drawn(n, seed, checked, counts)
+            or self._guided(n, seed, checked, counts)
+        )
         if share * self.rows_ < 5:
-            warnings.warn(f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely to be like that; "
-                          "the sample cannot know more of them than the table did", stacklevel=3)
+            warnings.warn(
+                f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely to be like that; "
+                "the sample cannot know more of them than the table did",
+                stacklevel=3,
+            )
         return rows
 
-    def _within(self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int],
-                most: int = 64) -> tuple[pd.DataFrame, float] | None:
+    def _within(
+        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int], most: int = 64
+    ) -> tuple[pd.DataFrame, float] | None:
         "Rows written inside the conditions and kept by weight, and the conditions' share; None where that gives too few."
-        windows = code_windows(checked, self.codec_) if hasattr(self.model_, "sample_within") else None
+        windows = (
+            code_windows(checked, self.codec_) if hasattr(self.model_, "sample_within") else None
+        )
         if windows is None:
             return None
         rng, pool, none = np.random.default_rng([seed, 2]), [], len(self.rules_)
         weight, u, broken = np.zeros(0), np.zeros(0), np.zeros(0, int)
         for block in tqdm(range(most), desc="writing", unit="block", delay=2, leave=False):
-            scores, levels, log_weight = self.model_.sample_within(BLOCK, windows, seed, block * BLOCK)
+            scores, levels, log_weight = self.model_.sample_within(
+                BLOCK, windows, seed, block * BLOCK
+            )
             rows = self.codec_.decode(scores, levels)
-            meets = satisfying(rows, checked)  # all but those that 32 bits put on the wrong side of a range's end
+            meets = satisfying(
+                rows, checked
+            )  # all but those that 32 bits put on the wrong side of a range's end
             pool.append(rows[meets])
             weight, u = np.append(weight, log_weight[meets]), np.append(u, rng.random(BLOCK)[meets])
             broken = np.append(broken, self._first_broken(pool[-1]))
@@ -231,14 +289,24 @@ class Synthesizer(BaseEstimator):
         if (broken == none).sum() < n:
             return None
         stay = weight - np.log(u) >= weight[broken == none].max()
-        self._count(broken[:at[-1] + 1][stay[:at[-1] + 1]], counts)
+        self._count(broken[: at[-1] + 1][stay[: at[-1] + 1]], counts)
         if not exact:
-            warnings.warn(f"where: {_spell(checked)} is seldom met by what the model writes before; the rows are taken by weight",
-                          stacklevel=4)
-        return pd.concat(pool, ignore_index=True).iloc[at].reset_index(drop=True), float(np.exp(weight).sum() / (block + 1) / BLOCK)
+            warnings.warn(
+                f"where: {_spell(checked)} is seldom met by what the model writes before; the rows are taken by weight",
+                stacklevel=4,
+            )
+        return pd.concat(pool, ignore_index=True).iloc[at].reset_index(drop=True), float(
+            np.exp(weight).sum() / (block + 1) / BLOCK
+        )
 
-    def _drawn(self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int],
-               most: int = 2_000_000) -> tuple[pd.DataFrame, float] | None:
+    def _drawn(
+        self,
+        n: int,
+        seed: int,
+        checked: dict[str, tuple],
+        counts: dict[str, int],
+        most: int = 2_000_000,
+    ) -> tuple[pd.DataFrame, float] | None:
         "Rows drawn freely, those kept that meet the conditions, and the conditions' share; None where `most` draws would not do."
         found, have, met, start, size = [], 0, 0, 0, max(BLOCK, 2 * n)
         with tqdm(total=n, desc="drawing", unit="row", delay=2, leave=False) as bar:
@@ -248,14 +316,23 @@ class Synthesizer(BaseEstimator):
                 rows = self._rows(size, seed, start)
                 rows = rows[satisfying(rows, checked)]
                 found.append(self._keep_rules(rows, n - have, counts)[0])
-                have, met, start, size = have + len(found[-1]), met + len(rows), start + size, min(32 * BLOCK, 2 * size)
+                have, met, start, size = (
+                    have + len(found[-1]),
+                    met + len(rows),
+                    start + size,
+                    min(32 * BLOCK, 2 * size),
+                )
                 bar.update(len(found[-1]))
         return pd.concat(found, ignore_index=True), met / start
 
-    def _guided(self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]) -> tuple[pd.DataFrame, float]:
+    def _guided(
+        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]
+    ) -> tuple[pd.DataFrame, float]:
         "Rows found by moving the numbers that rows are made from, and the estimated share of such rows."
         if not hasattr(self.model_, "from_uniforms"):
-            raise ValueError(f"where: {_spell(checked)} is too rare for model {self.model!r}: loosen the condition")
+            raise ValueError(
+                f"where: {_spell(checked)} is too rare for model {self.model!r}: loosen the condition"
+            )
 
         def rows(z: np.ndarray) -> pd.DataFrame:
             return self.codec_.decode(*self.model_.from_uniforms(ndtr(z)))
@@ -270,11 +347,15 @@ class Synthesizer(BaseEstimator):
         with tqdm(desc="searching", unit="row", delay=2, leave=False) as bar:
             z, share = guided_search(far, self.model_.chance_, n, np.random.default_rng([seed, 1]))
         if not len(z):
-            raise ValueError(f"where: no row meets {_spell(checked)}; the achievable share is below {max(share, 1e-12):.0e}: "
-                             "loosen the condition")
+            raise ValueError(
+                f"where: no row meets {_spell(checked)}; the achievable share is below {max(share, 1e-12):.0e}: "
+                "loosen the condition"
+            )
         made = rows(z)
         good = satisfying(made, checked) & (self._first_broken(made) == len(self.rules_))
-        return made.iloc[np.resize(np.flatnonzero(good), n)].reset_index(drop=True), share  # all, but for the last bit of a sum
+        return made.iloc[np.resize(np.flatnonzero(good), n)].reset_index(
+            drop=True
+        ), share  # all, but for the last bit of a sum
 
     def save(self, path: str | os.PathLike) -> Path:
         "Write the model to one file (a zip of JSON and NumPy arrays, no pickle); an old file is replaced only when done."
@@ -283,8 +364,14 @@ class Synthesizer(BaseEstimator):
 
     def _state(self) -> dict[str, Any]:
         (table, table_config), (net, net_config) = self.codec_.to_state(), self.model_.to_state()
-        about = {"format": FORMAT, "synthheart": __version__, "parameters": self.get_params(), "rows": self.rows_,
-                 "table": table_config, "model": net_config}
+        about = {
+            "format": FORMAT,
+            "synthheart": __version__,
+            "parameters": self.get_params(),
+            "rows": self.rows_,
+            "table": table_config,
+            "model": net_config,
+        }
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
         return {"about": about, "table": table, "model": net, "history": self.history_}
@@ -302,11 +389,17 @@ class Synthesizer(BaseEstimator):
         state = read_archive(path)
         try:
             about = state["about"]
-            self = cls(**about["parameters"] | {"rules": tuple(about["parameters"]["rules"])})  # JSON has no tuples
-            codec = NaiveTable if self.model == "naive-gan" else RankGaussEncoder
-            self.codec_ = codec.from_state(state["table"], about["table"])
-            self.model_ = MODELS[self.model].from_state(state["model"], about["model"])
-            self.schema_, self.rows_, self.history_ = self.codec_.schema_, about["rows"], state["history"]
+            self = cls(
+                **about["parameters"] | {"rules": tuple(about["parameters"]["rules"])}
+            )  # JSON has no tuples
+            record = MODELS.find(self.model)
+            self.codec_ = record.codec.from_state(state["table"], about["table"])
+            self.model_ = record.restore(state["model"], about["model"])
+            self.schema_, self.rows_, self.history_ = (
+                self.codec_.schema_,
+                about["rows"],
+                state["history"],
+            )
             self.rules_, self.corrections_ = self._read_rules(self.schema_), {}
             if self.epsilon is not None:
                 self.epsilon_, self.delta_ = about["spent"]
@@ -317,8 +410,10 @@ class Synthesizer(BaseEstimator):
 # %% ../nbs/07_synthesizer.ipynb #spell
 def _spell(checked: dict[str, tuple]) -> str:
     "Conditions in words, for a message."
-    return " and ".join(f"{name} {' to '.join(f'{w:g}' for w in wish) if kind == 'range' else 'in ' + str(list(wish[0]))}"
-                        for name, (kind, *wish) in checked.items())
+    return " and ".join(
+        f"{name} {' to '.join(f'{w:g}' for w in wish) if kind == 'range' else 'in ' + str(list(wish[0]))}"
+        for name, (kind, *wish) in checked.items()
+    )
 
 # %% ../nbs/07_synthesizer.ipynb #sparkline
 def _sparkline(values: np.ndarray, width: int = 120, height: int = 22) -> str:
@@ -328,30 +423,61 @@ def _sparkline(values: np.ndarray, width: int = 120, height: int = 22) -> str:
     x = np.linspace(2, width - 2, len(values))
     y = height - 3 - (values - low) / (high - low or 1) * (height - 6)
     points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
-    return (f'<svg width="{width}" height="{height}" role="img" aria-label="from {values[0]:.3g} to {values[-1]:.3g}">'
-            f'<polyline points="{points}" fill="none" stroke="#0072B2" stroke-width="1.5"/></svg>')
+    return (
+        f'<svg width="{width}" height="{height}" role="img" aria-label="from {values[0]:.3g} to {values[-1]:.3g}">'
+        f'<polyline points="{points}" fill="none" stroke="#0072B2" stroke-width="1.5"/></svg>'
+    )
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer-html
 def _synthesizer_html(model: Synthesizer) -> str:
     "A synthesizer as an HTML table; every text in it is escaped."
-    changed = {k: v for k, v in model.get_params().items() if k != "model" and v != Synthesizer().get_params()[k]}
-    lines = [("model", html.escape(str(model.model))),
-             ("settings", html.escape(", ".join(f"{k}={v!r}" for k, v in changed.items()) or "the defaults"))]
+    changed = {
+        k: v
+        for k, v in model.get_params().items()
+        if k != "model" and v != Synthesizer().get_params()[k]
+    }
+    lines = [
+        ("model", html.escape(str(model.model))),
+        (
+            "settings",
+            html.escape(", ".join(f"{k}={v!r}" for k, v in changed.items()) or "the defaults"),
+        ),
+    ]
     if not hasattr(model, "model_"):
         lines.append(("state", "not fitted yet"))
     else:
-        names = [f"{c.name} (outcome)" if c.name == model.schema_.target else c.name for c in model.schema_]
-        lines.append(("learned from", f"{model.rows_:,} rows{' (a noisy count)' * (model.epsilon is not None)}, {len(names)} columns: "
-                                      + html.escape(", ".join(names))))
+        names = [
+            f"{c.name} (outcome)" if c.name == model.schema_.target else c.name
+            for c in model.schema_
+        ]
+        lines.append(
+            (
+                "learned from",
+                f"{model.rows_:,} rows{' (a noisy count)' * (model.epsilon is not None)}, {len(names)} columns: "
+                + html.escape(", ".join(names)),
+            )
+        )
         if model.epsilon is not None:
-            lines.append(("privacy spent", f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}"))
-        for name in (c for c in model.history_ if c != "step" and model.history_[c].notna().sum() > 1):
+            lines.append(
+                ("privacy spent", f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}")
+            )
+        for name in (
+            c for c in model.history_ if c != "step" and model.history_[c].notna().sum() > 1
+        ):
             values = model.history_[name].to_numpy(float)
-            lines.append((f"loss: {html.escape(str(name))}", f"{_sparkline(values)} {values[-1]:.3g}"))
+            lines.append(
+                (f"loss: {html.escape(str(name))}", f"{_sparkline(values)} {values[-1]:.3g}")
+            )
         for rule, count in model.corrections_.items():
-            lines.append((f"rule: {html.escape(rule)}", f"{count:,} rows drawn again in the last sample"))
+            lines.append(
+                (f"rule: {html.escape(rule)}", f"{count:,} rows drawn again in the last sample")
+            )
     cell = '<td style="text-align:left">'
-    return "<table>" + "".join(f"<tr>{cell}{name}</td>{cell}{value}</td></tr>" for name, value in lines) + "</table>"
+    return (
+        "<table>"
+        + "".join(f"<tr>{cell}{name}</td>{cell}{value}</td></tr>" for name, value in lines)
+        + "</table>"
+    )
 
 # %% ../nbs/07_synthesizer.ipynb #as-table
 def _as_table(table: Any) -> pd.DataFrame:
@@ -365,17 +491,21 @@ def _as_table(table: Any) -> pd.DataFrame:
         return pd.api.interchange.from_dataframe(table)
     raise ValueError(f"a table is needed (pandas, polars or pyarrow), got {type(table).__name__}")
 
-
+# %% ../nbs/07_synthesizer.ipynb #check-schema
 def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None) -> Schema:
     "The schema to use: inferred, or the given one once `train` is found to keep it. ValueError names the first breach."
     if schema is None:
         return infer_schema(train, target)
     absent = [name for name in schema.names if name not in train.columns]
     if absent:
-        raise ValueError(f"{absent[0]}: in the schema, but not in the table; the table has {', '.join(map(str, train.columns))}")
+        raise ValueError(
+            f"{absent[0]}: in the schema, but not in the table; the table has {', '.join(map(str, train.columns))}"
+        )
     broken = validate(train[schema.names], schema)
     if len(broken):
-        row, column, value, problem = (broken.iloc[0][k] for k in ("row", "column", "value", "problem"))
+        row, column, value, problem = (
+            broken.iloc[0][k] for k in ("row", "column", "value", "problem")
+        )
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         value = value.item() if hasattr(value, "item") else value
         raise ValueError(f"{column}: {value!r} in row {row} {problem}{more}")
@@ -395,8 +525,12 @@ def write_archive(path: str | os.PathLike, state: dict[str, Any]) -> Path:
     path, when = Path(path), (1980, 1, 1, 0, 0, 0)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        about = state["about"] | {"arrays": [f"{part}/{name}" for part in ("table", "model") for name in state[part]]}
-        archive.writestr(zipfile.ZipInfo("about.json", when), json.dumps(about, indent=1, default=_plain))
+        about = state["about"] | {
+            "arrays": [f"{part}/{name}" for part in ("table", "model") for name in state[part]]
+        }
+        archive.writestr(
+            zipfile.ZipInfo("about.json", when), json.dumps(about, indent=1, default=_plain)
+        )
         archive.writestr(zipfile.ZipInfo("history.csv", when), state["history"].to_csv(index=False))
         for part in ("table", "model"):
             for name, array in state[part].items():
@@ -419,19 +553,39 @@ def read_archive(path: str | os.PathLike) -> dict[str, Any]:
         with zipfile.ZipFile(path) as archive:
             about = json.loads(archive.read("about.json"))
             if about["format"] > FORMAT:
-                raise ValueError(f"written by a newer synthheart ({about['synthheart']}, format {about['format']}); update")
+                raise ValueError(
+                    f"written by a newer synthheart ({about['synthheart']}, format {about['format']}); update"
+                )
             state = {"about": about, "table": {}, "model": {}}
             state["history"] = pd.read_csv(archive.open("history.csv"))
             for entry in archive.namelist():
                 part, _, name = entry.partition("/")
                 if name:
                     raw = io.BytesIO(archive.read(entry))
-                    state[part][name.removesuffix(".npy")] = np.lib.format.read_array(raw, allow_pickle=False)
-            lost = [name for name in about.get("arrays", ()) if f"{name}.npy" not in archive.namelist()]
+                    state[part][name.removesuffix(".npy")] = np.lib.format.read_array(
+                        raw, allow_pickle=False
+                    )
+            lost = [
+                name for name in about.get("arrays", ()) if f"{name}.npy" not in archive.namelist()
+            ]
             if lost:  # a zip does not notice when its directory loses one
                 raise ValueError(f"{lost[0]} is missing")
-    except (zipfile.BadZipFile, zlib.error, LookupError, TypeError, EOFError, OSError, ValueError, AttributeError,
-            RuntimeError, MemoryError) as e:  # what zipfile, json, NumPy and pandas say of odd bytes
-        reason = str(e) if "newer synthheart" in str(e) else f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        LookupError,
+        TypeError,
+        EOFError,
+        OSError,
+        ValueError,
+        AttributeError,
+        RuntimeError,
+        MemoryError,
+    ) as e:  # what zipfile, json, NumPy and pandas say of odd bytes
+        reason = (
+            str(e)
+            if "newer synthheart" in str(e)
+            else f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
+        )
         raise ValueError(f"{path}: {reason}") from None
     return state

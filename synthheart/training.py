@@ -6,170 +6,54 @@
 from __future__ import annotations
 
 import functools
-import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from scipy.linalg import eigh
-from tqdm import tqdm
 
-from .gan import (BLOCK, GANConfig, Layout, critic_loss, critic_shapes, draw_rows, expected_rows, generate,
-                            generator_loss, generator_shapes, initial_weights, soft_levels, soft_rows, unflatten)
-from .preprocessing import Coded, one_hot
+from synthheart.engine import (
+    BLOCK,
+    Callback,
+    Layout,
+    SAMPLING,
+    Step,
+    adam,
+    compile_program,
+    cutter,
+    draw_rows,
+    gumbels,
+    hard_levels,
+    initial_weights,
+    normals,
+    real_rows,
+    run_program,
+    unflatten,
+    uniforms,
+)
+from synthheart.gan import (
+    GANConfig,
+    critic_loss,
+    critic_shapes,
+    expected_rows,
+    generate,
+    generator_loss,
+    generator_shapes,
+    soft_levels,
+    soft_rows,
+)
+from .models import MODELS, ModelRecord
+from .preprocessing import Coded, RankGaussEncoder, one_hot
+from .tables import Schema
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['Step', 'Callback', 'GAN_LOSSES', 'SAMPLING', 'CALIBRATION', 'uniforms', 'cutter', 'normals', 'gumbels', 'adam',
-           'compile_program', 'Progress', 'run_program', 'EarlyStopping', 'outcome_covariance', 'factor_covariance',
-           'guessed_covariance', 'believed_covariance', 'train_moments', 'real_rows', 'gan_step', 'gan_data',
-           'gan_program', 'gan_sampler', 'hard_levels', 'calibrate', 'GAN']
-
-# %% ../nbs/03_training.ipynb #random
-def uniforms(seed: tf.Tensor, counter: tf.Tensor, size: int) -> tf.Tensor:
-    "`size` float32 uniforms in (0, 1), a function of `seed` and `counter` alone. Works in compiled code only."
-    import tensorflow as tf
-    key = tf.stack([tf.cast(seed, tf.int64), tf.cast(counter, tf.int64)])
-    return tf.random.stateless_uniform([size], key, minval=1e-6, maxval=1 - 1e-6, alg="threefry")
-
-
-def cutter(buffer: tf.Tensor) -> Callable[..., tf.Tensor]:
-    "A function that cuts the next array of a shape off a flat buffer."
-    import tensorflow as tf
-    start = 0
-
-    def take(*shape: int) -> tf.Tensor:
-        nonlocal start
-        size = int(np.prod(shape))
-        start += size
-        return tf.reshape(buffer[start - size:start], shape)
-
-    return take
-
-
-def normals(u: tf.Tensor) -> tf.Tensor:
-    "Standard normals from uniforms."
-    import tensorflow as tf
-    return tf.math.ndtri(u)
-
-
-def gumbels(u: tf.Tensor) -> tf.Tensor:
-    "Standard Gumbel noise from uniforms."
-    import tensorflow as tf
-    return -tf.math.log(-tf.math.log(u))
-
-# %% ../nbs/03_training.ipynb #adam
-def adam(weights, slope, first, second, turn, rate: float, beta1: float, beta2: float, eps: float = 1e-8):
-    "One Adam step (Kingma and Ba 2015) at turn 1, 2, ...: returns (weights, first moment, second moment)."
-    first = beta1 * first + (1 - beta1) * slope
-    second = beta2 * second + (1 - beta2) * slope**2
-    step = first / (1 - beta1**turn) / ((second / (1 - beta2**turn))**0.5 + eps)
-    return weights - rate * step, first, second
-
-# %% ../nbs/03_training.ipynb #program
-Step = Callable[[tuple, tuple, Any, Any], tuple[tuple, Any]]  # (state, data, uniforms, turn) -> (state, losses)
-
-
-def compile_program(step: Step, noise: int, losses: int):
-    "Compile `count` turns of `step` from turn `start` as one program; returns (state, mean losses)."
-    import tensorflow as tf
-
-    @tf.function(jit_compile=True, autograph=False)
-    def program(state, data, seed, start, count):
-        def body(turn, state, total):
-            state, now = step(state, data, uniforms(seed, turn, noise), tf.cast(turn + 1, tf.float32))
-            return turn + 1, state, total + now
-
-        loop = [start, state, tf.zeros(losses)]
-        _, state, total = tf.while_loop(lambda turn, *_: turn < start + count, body, loop)
-        return state, total / tf.cast(count, tf.float32)
-
-    return program
-
-# %% ../nbs/03_training.ipynb #progress
-class Progress(NamedTuple):
-    "What a callback is told: where training stands, the losses since the last look, and a way to sample."
-    step: int
-    total: int
-    losses: dict[str, float]
-    state: tuple
-    sample: Callable[..., tuple[np.ndarray, np.ndarray]] | None = None  # (n, seed) -> (scores, levels)
-
-
-Callback = Callable[[Progress], bool | None]  # True stops training
-
-# %% ../nbs/03_training.ipynb #looks
-def _looks(program, state: tuple, data: tuple, steps: int, seed: int, every: int):
-    "Trains as it is read: (steps done, state, mean losses) every `every` steps, on one thread."
-    import tensorflow as tf
-    starts = tf.range(0, steps, every)
-
-    def train(state, start):
-        count = tf.minimum(every, steps - start)
-        state, means = program(state, data, tf.constant(seed, tf.int64), start, count)
-        return state, (start + count, state, means)
-
-    options = tf.data.Options()
-    options.threading.max_intra_op_parallelism = 1
-    return tf.data.Dataset.from_tensor_slices(starts).scan(state, train).with_options(options)
-
-# %% ../nbs/03_training.ipynb #run
-def run_program(program, state: tuple, data: tuple, *, steps: int, seed: int, names: Sequence[str], label: str = "training",
-                every: int = 100, progress: bool = True, callbacks: Sequence[Callback] = (),
-                sampler: Callable | None = None) -> tuple[tuple, pd.DataFrame]:
-    """Run `steps` turns, looking every `every`: returns (state, history with a row a look).
-
-    Raises FloatingPointError where a loss is no longer a number. An interrupt keeps what was reached, with a warning.
-    """
-    import tensorflow as tf
-    state, history = tuple(tf.constant(a) for a in state), []
-    looks = _looks(program, state, tuple(tf.constant(a) for a in data), steps, seed, every)
-    done = 0
-    with tqdm(total=steps, desc=label, disable=not progress, unit="step") as bar:
-        try:
-            for done, state, means in looks:
-                done, losses = int(done), dict(zip(names, means.numpy().tolist()))
-                _check_finite(losses, done)
-                history.append({"step": done, **losses})
-                bar.update(done - bar.n)
-                bar.set_postfix({k: f"{v:.3g}" for k, v in losses.items()}, refresh=False)
-                look = Progress(done, steps, losses, state, sampler and functools.partial(sampler, state))
-                if any([callback(look) for callback in callbacks]):
-                    break
-        except KeyboardInterrupt:
-            warnings.warn(f"{label} interrupted at step {done} of {steps}; the model is usable as it is", stacklevel=3)
-    return tuple(a.numpy() for a in state), pd.DataFrame(history, columns=["step", *names])
-
-
-def _check_finite(losses: dict[str, float], step: int) -> None:
-    for name, value in losses.items():
-        if not np.isfinite(value):
-            raise FloatingPointError(f"training diverged: loss {name!r} is {value} at step {step}; lower learning_rate")
-
-# %% ../nbs/03_training.ipynb #stopping
-class EarlyStopping:
-    """Stop when a measurement has not improved by `least` for `patience` looks.
-
-    `measure(look: Progress) -> float`, lower is better. A GAN's losses do not tell quality: give it a measurement of
-    the sampled rows, taken on training rows or an inner split of them, never on the holdout.
-    """
-
-    def __init__(self, measure: Callable[[Progress], float], patience: int = 5, least: float = 0.0):
-        self.measure, self.patience, self.least = measure, patience, least
-        self.best, self.best_step, self.values = np.inf, 0, []
-
-    def __call__(self, look: Progress) -> bool:
-        value = float(self.measure(look))
-        self.values.append(value)
-        if value < self.best - self.least:
-            self.best, self.best_step, self.waited = value, look.step, 0
-        else:
-            self.waited += 1
-        return self.waited >= self.patience
+__all__ = ['GAN_LOSSES', 'CALIBRATION', 'outcome_covariance', 'factor_covariance', 'guessed_covariance', 'believed_covariance',
+           'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'calibrate', 'GAN',
+           'believed_outcome']
 
 # %% ../nbs/03_training.ipynb #outcome-guess
 def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int) -> np.ndarray:
@@ -179,10 +63,16 @@ def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int)
     a continuous one: what linear regression explains; of none (-1): zeros.
     """
     own = column == outcome
-    return covariance[:, own] @ np.linalg.pinv(covariance[np.ix_(own, own)], rcond=1e-6, hermitian=True) @ covariance[own]
+    return (
+        covariance[:, own]
+        @ np.linalg.pinv(covariance[np.ix_(own, own)], rcond=1e-6, hermitian=True)
+        @ covariance[own]
+    )
 
 # %% ../nbs/03_training.ipynb #factor-guess
-def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50) -> np.ndarray:
+def factor_covariance(
+    covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50
+) -> np.ndarray:
     """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
 
     column: [width] the column each coordinate belongs to; covariances within one are not looked at. Iterated principal
@@ -199,7 +89,9 @@ def factor_covariance(covariance: np.ndarray, column: np.ndarray, factors: int, 
     return guess * np.outer(scale, scale)
 
 # %% ../nbs/03_training.ipynb #guess
-def guessed_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int = -1, factors: int = 1) -> np.ndarray:
+def guessed_covariance(
+    covariance: np.ndarray, column: np.ndarray, outcome: int = -1, factors: int = 1
+) -> np.ndarray:
     """The covariances [width, width] between columns that column `outcome` and `factors` hidden patterns explain.
 
     The patterns are looked for in what the outcome leaves; without an outcome (-1), in everything.
@@ -210,8 +102,14 @@ def guessed_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int 
     return explained
 
 # %% ../nbs/03_training.ipynb #believe
-def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.ndarray, outcome: int = -1,
-                        factors: int = 1, shrink: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def believed_covariance(
+    covariance: np.ndarray,
+    chance: np.ndarray,
+    column: np.ndarray,
+    outcome: int = -1,
+    factors: int = 1,
+    shrink: float = 1.0,
+) -> tuple[np.ndarray, np.ndarray]:
     """Covariances pulled towards `guessed_covariance`, and the share of each pair's own evidence kept [columns, columns].
 
     chance: variance of each covariance from sample to sample [width, width]; `shrink` times it counts as chance.
@@ -221,7 +119,9 @@ def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.n
     block = (column[:, None] == np.arange(column.max() + 1)).astype(float)
     spread = np.maximum(np.diag(covariance), 1e-6)
     weight = 1 / np.outer(spread, spread)  # as correlations: a unit must not decide
-    distance, by_chance = (block.T @ (part * weight) @ block for part in ((covariance - guess)**2, chance))
+    distance, by_chance = (
+        block.T @ (part * weight) @ block for part in ((covariance - guess) ** 2, chance)
+    )
     keep = np.clip(1 - shrink * by_chance / np.maximum(distance, 1e-12), 0, 1)
     if outcome >= 0:
         keep[outcome] = keep[:, outcome] = 1.0
@@ -229,36 +129,32 @@ def believed_covariance(covariance: np.ndarray, chance: np.ndarray, column: np.n
     return np.where(column[:, None] == column, covariance, pulled), keep
 
 # %% ../nbs/03_training.ipynb #target
-def train_moments(coded: Coded, layout: Layout, config: GANConfig, seed: int, draws: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def train_moments(
+    coded: Coded, layout: Layout, config: GANConfig, seed: int, draws: int = 20
+) -> tuple[np.ndarray, np.ndarray]:
     "Mean [width] and believed covariance [width, width] of the encoded table; see `believed_covariance`."
     rng, hot = np.random.default_rng(seed), one_hot(coded.levels, layout.cardinalities)
     rows = rng.permutation(len(coded))[:20_000]  # more rows would not change a moment that matters
-    tables = [np.hstack([coded.take(rows).scores(rng), hot[rows]]) for _ in range(draws if len(rows) < 5000 else 2)]
+    tables = [
+        np.hstack([coded.take(rows).scores(rng), hot[rows]])
+        for _ in range(draws if len(rows) < 5000 else 2)
+    ]
     mean = np.mean([t.mean(0) for t in tables], axis=0)
     covariance = np.mean([(t - t.mean(0)).T @ (t - t.mean(0)) / len(t) for t in tables], axis=0)
     if config.shrink:
-        squares = np.mean([((t - t.mean(0))**2).T @ (t - t.mean(0))**2 / len(t) for t in tables], axis=0)
+        squares = np.mean(
+            [((t - t.mean(0)) ** 2).T @ (t - t.mean(0)) ** 2 / len(t) for t in tables], axis=0
+        )
         chance = np.maximum(squares - covariance**2, 0) / len(rows)
-        covariance, _ = believed_covariance(covariance.astype(float), chance, layout.column_of, config.outcome, config.factors,
-                                            config.shrink)
+        covariance, _ = believed_covariance(
+            covariance.astype(float),
+            chance,
+            layout.column_of,
+            config.outcome,
+            config.factors,
+            config.shrink,
+        )
     return mean.astype(np.float32), covariance.astype(np.float32)
-
-# %% ../nbs/03_training.ipynb #real-rows
-def real_rows(take, data: tuple, layout: Layout, batch: int) -> tf.Tensor:
-    "A batch of encoded real rows: patients with replacement, continuous values anywhere in their interval."
-    import tensorflow as tf
-    low, high, levels = data
-    rows = tf.shape(levels)[0]
-    pick = tf.minimum(tf.cast(take(batch) * tf.cast(rows, tf.float32), tf.int32), rows - 1)
-    parts = []
-    if layout.continuous:
-        floor = tf.gather(low, pick)
-        place = floor + take(batch, layout.continuous) * (tf.gather(high, pick) - floor)
-        parts.append(normals(tf.clip_by_value(place, 1e-6, 1 - 1e-6)))
-    if layout.cardinalities:
-        mine = tf.gather(tf.gather(levels, pick), layout.block_of, axis=1)
-        parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
-    return tf.concat(parts, axis=1)
 
 # %% ../nbs/03_training.ipynb #gan-step
 GAN_LOSSES = ("critic", "generator", "slope", "moments")
@@ -267,6 +163,7 @@ GAN_LOSSES = ("critic", "generator", "slope", "moments")
 def gan_step(layout: Layout, config: GANConfig) -> tuple[Step, int]:
     "The step of the game and the number of uniforms it uses. State: weights and Adam moments of both, the average."
     import tensorflow as tf
+
     batch, c = config.batch, config
     noise = batch * (1 + layout.continuous + 2 * config.latent + 2 * layout.one_hot)
 
@@ -276,27 +173,44 @@ def gan_step(layout: Layout, config: GANConfig) -> tuple[Step, int]:
         rate = c.learning_rate * tf.maximum(1 - (turn - 1) / total, 0.02)
         take = cutter(buffer)
         real = real_rows(take, rows, layout, batch)
-        draws = [(normals(take(batch, c.latent)), gumbels(take(batch, layout.one_hot))) for _ in range(2)]
+        draws = [
+            (normals(take(batch, c.latent)), gumbels(take(batch, layout.one_hot))) for _ in range(2)
+        ]
         (noise, gumbel), (noise2, gumbel2) = draws
         fake = soft_rows(generate(gen, noise, layout, config), gumbel, layout, config)
         with tf.GradientTape() as tape:
             tape.watch(critic)
             pays, critic_game, steepness = critic_loss(critic, real, fake, layout, config)
-        critic, critic1, critic2 = adam(critic, tape.gradient(pays, critic), critic1, critic2, turn, rate, c.beta1, c.beta2)
+        critic, critic1, critic2 = adam(
+            critic, tape.gradient(pays, critic), critic1, critic2, turn, rate, c.beta1, c.beta2
+        )
         with tf.GradientTape() as tape:
             tape.watch(gen)
             raw = generate(gen, noise2, layout, config)
-            pays, gen_game, gap = generator_loss(critic, real, soft_rows(raw, gumbel2, layout, config), layout, config,
-                                                 (mean, covariance), expected_rows(raw, layout))
-        gen, gen1, gen2 = adam(gen, tape.gradient(pays, gen), gen1, gen2, turn, rate, c.beta1, c.beta2)
+            pays, gen_game, gap = generator_loss(
+                critic,
+                real,
+                soft_rows(raw, gumbel2, layout, config),
+                layout,
+                config,
+                (mean, covariance),
+                expected_rows(raw, layout),
+            )
+        gen, gen1, gen2 = adam(
+            gen, tape.gradient(pays, gen), gen1, gen2, turn, rate, c.beta1, c.beta2
+        )
         keep = tf.minimum(c.average, turn / (turn + 10.0))  # a young average forgets faster
         average = keep * average + (1 - keep) * gen
-        return (gen, critic, gen1, gen2, critic1, critic2, average), tf.stack([critic_game, gen_game, steepness, gap])
+        return (gen, critic, gen1, gen2, critic1, critic2, average), tf.stack(
+            [critic_game, gen_game, steepness, gap]
+        )
 
     return step, noise
 
-
-def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: int = 0) -> tuple[np.ndarray, ...]:
+# %% ../nbs/03_training.ipynb #gan-data
+def gan_data(
+    coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: int = 0
+) -> tuple[np.ndarray, ...]:
     "What the step reads: intervals, levels, the moments to meet, and the number of steps (for the learning rate)."
     moments = train_moments(coded, layout, config, seed)
     return coded.low, coded.high, coded.levels.astype(np.int32), *moments, np.float32(steps)
@@ -305,47 +219,45 @@ def gan_data(coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: 
 def gan_program(layout: Layout, config: GANConfig):
     "The compiled game; kept, so that a second fit of the same shape does not compile again."
     # how long to train and which moments to meet are no part of the program
-    return _gan_program(layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False))
+    return _gan_program(
+        layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False)
+    )
 
-
+# %% ../nbs/03_training.ipynb #gan-program
 @functools.lru_cache(maxsize=32)
 def _gan_program(layout, config):
     return compile_program(*gan_step(layout, config), len(GAN_LOSSES))
 
-
+# %% ../nbs/03_training.ipynb #gan-sampler
 def gan_sampler(layout: Layout, config: GANConfig):
     "Two compiled functions, kept too: (weights, seed, block) and (weights, uniforms) to BLOCK rows of (scores, levels)."
     return _gan_sampler(layout, GANConfig(latent=config.latent, generator=config.generator))
 
-
+# %% ../nbs/03_training.ipynb #gan-sampler-def
 @functools.lru_cache(maxsize=32)
 def _gan_sampler(layout, config):
     import tensorflow as tf
+
     width = config.latent + layout.one_hot
 
     def rows(weights, u):
-        raw = generate(weights, normals(u[:, :config.latent]), layout, config)
-        return raw[:, :layout.continuous], hard_levels(raw[:, layout.continuous:] + gumbels(u[:, config.latent:]), layout)
+        raw = generate(weights, normals(u[:, : config.latent]), layout, config)
+        return raw[:, : layout.continuous], hard_levels(
+            raw[:, layout.continuous :] + gumbels(u[:, config.latent :]), layout
+        )
 
     def stream(weights, seed, block):
-        return rows(weights, tf.reshape(uniforms(seed, block + SAMPLING, BLOCK * width), (BLOCK, width)))
+        return rows(
+            weights, tf.reshape(uniforms(seed, block + SAMPLING, BLOCK * width), (BLOCK, width))
+        )
 
     weights = tf.TensorSpec([sum(int(np.prod(s)) for s in generator_shapes(layout, config))])
     number, given = tf.TensorSpec([], tf.int64), tf.TensorSpec([BLOCK, width])
     # Concrete functions: a call need not compare its arguments with those of earlier calls.
-    return tuple(tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*kinds)
-                 for f, kinds in ((stream, (weights, number, number)), (rows, (weights, given))))
-
-
-SAMPLING = 1 << 40  # counters of sampling start here, far from those of training
-
-# %% ../nbs/03_training.ipynb #hard
-def hard_levels(logits: tf.Tensor, layout: Layout) -> tf.Tensor:
-    "The winning level of each one-hot block, int32 [rows, discrete columns]."
-    import tensorflow as tf
-    starts = np.cumsum([0, *layout.cardinalities])
-    picks = [tf.argmax(logits[:, a:b], axis=1, output_type=tf.int32) for a, b in zip(starts, starts[1:])]
-    return tf.stack(picks, axis=1) if picks else tf.zeros((tf.shape(logits)[0], 0), tf.int32)
+    return tuple(
+        tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*kinds)
+        for f, kinds in ((stream, (weights, number, number)), (rows, (weights, given)))
+    )
 
 # %% ../nbs/03_training.ipynb #calibrate
 CALIBRATION = 1 << 41  # the counter of the noise it uses
@@ -355,11 +267,15 @@ CALIBRATION = 1 << 41  # the counter of the noise it uses
 def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int = 10):
     "A compiled function: (weights, seed, means, spreads of the scores) to weights; see `calibrate`."
     import tensorflow as tf
+
     shapes, c = generator_shapes(layout, config), layout.continuous
 
     def run(weights, seed, mean, spread):
         matrix, bias = unflatten(weights, shapes)[-2:]
-        noise = tf.reshape(uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent), (rows, config.latent))
+        noise = tf.reshape(
+            uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent),
+            (rows, config.latent),
+        )
         raw = generate(weights, normals(noise), layout, config)
         made, wide = tf.reduce_mean(raw[:, :c], axis=0), tf.math.reduce_std(raw[:, :c], axis=0)
         stretch = tf.clip_by_value(spread / tf.maximum(wide, 1e-6), 0.5, 2.0)
@@ -367,23 +283,34 @@ def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int
         if layout.cardinalities:
             wanted, moved = tf.maximum(mean[c:], 1e-6), tf.zeros(layout.one_hot)
             for _ in range(rounds):
-                share = tf.reduce_mean(soft_levels(raw[:, c:] + moved, tf.constant(0.0), layout, 1.0), axis=0)
+                share = tf.reduce_mean(
+                    soft_levels(raw[:, c:] + moved, tf.constant(0.0), layout, 1.0), axis=0
+                )
                 moved += tf.math.log(wanted / tf.maximum(share, 1e-6))
             parts.append(bias[c:] + moved)
         matrix = tf.concat([matrix[:, :c] * stretch, matrix[:, c:]], axis=1)
-        inner = weights[:tf.size(weights) - tf.size(matrix) - tf.size(bias)]
+        inner = weights[: tf.size(weights) - tf.size(matrix) - tf.size(bias)]
         return tf.concat([inner, tf.reshape(matrix, [-1]), *parts], axis=0)
 
     return tf.function(run, jit_compile=True, autograph=False)
 
-
-def calibrate(weights: np.ndarray, layout: Layout, config: GANConfig, mean: np.ndarray, covariance: np.ndarray,
-              seed: int = 0) -> np.ndarray:
+# %% ../nbs/03_training.ipynb #calibrate-def
+def calibrate(
+    weights: np.ndarray,
+    layout: Layout,
+    config: GANConfig,
+    mean: np.ndarray,
+    covariance: np.ndarray,
+    seed: int = 0,
+) -> np.ndarray:
     "Generator weights whose scores have train's means and spreads, and whose levels have train's shares."
     import tensorflow as tf
+
     run = _calibrator(layout, GANConfig(latent=config.latent, generator=config.generator))
-    spread = np.sqrt(np.diag(covariance))[:layout.continuous].astype(np.float32)
-    return run(tf.constant(weights), tf.constant(seed, tf.int64), tf.constant(mean), tf.constant(spread)).numpy()
+    spread = np.sqrt(np.diag(covariance))[: layout.continuous].astype(np.float32)
+    return run(
+        tf.constant(weights), tf.constant(seed, tf.int64), tf.constant(mean), tf.constant(spread)
+    ).numpy()
 
 # %% ../nbs/03_training.ipynb #model
 class GAN:
@@ -392,25 +319,53 @@ class GAN:
     def __init__(self, config: GANConfig = GANConfig()):
         self.config = config
 
-    def fit(self, coded: Coded, cardinalities: Sequence[int], *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence[Callback] = ()) -> GAN:
+    def fit(
+        self,
+        coded: Coded,
+        cardinalities: Sequence[int],
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence[Callback] = (),
+    ) -> GAN:
         """Train on coded rows: `epochs` passes, or the configuration's steps (more of them above 1,000 rows, by the root)."""
         rows, config = len(coded), self.config
-        steps = -(-epochs * rows // config.batch) if epochs else round(config.steps * max(1, rows / 1000)**0.5)
+        steps = (
+            -(-epochs * rows // config.batch)
+            if epochs
+            else round(config.steps * max(1, rows / 1000) ** 0.5)
+        )
         self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
         rng = np.random.default_rng(seed)
-        gen, critic = (initial_weights(shapes(self.layout_, config), rng) for shapes in (generator_shapes, critic_shapes))
+        gen, critic = (
+            initial_weights(shapes(self.layout_, config), rng)
+            for shapes in (generator_shapes, critic_shapes)
+        )
         zeros = np.zeros_like
         state = (gen, critic, zeros(gen), zeros(gen), zeros(critic), zeros(critic), gen)
         data = gan_data(coded, self.layout_, config, steps, seed)
         *_, mean, covariance, _ = data
 
         def finished(weights: np.ndarray) -> np.ndarray:
-            return calibrate(weights, self.layout_, config, mean, covariance, seed) if config.calibrate else weights
+            return (
+                calibrate(weights, self.layout_, config, mean, covariance, seed)
+                if config.calibrate
+                else weights
+            )
 
         state, self.history_ = run_program(
-            gan_program(self.layout_, config), state, data, steps=steps, seed=seed, names=GAN_LOSSES, label="GAN",
-            progress=progress, callbacks=callbacks, sampler=lambda state, n, seed=0: self._draw(finished(state[-1]), n, seed))
+            gan_program(self.layout_, config),
+            state,
+            data,
+            steps=steps,
+            seed=seed,
+            names=GAN_LOSSES,
+            label="GAN",
+            progress=progress,
+            callbacks=callbacks,
+            sampler=lambda state, n, seed=0: self._draw(finished(state[-1]), n, seed),
+        )
         self.weights_ = finished(state[-1])
         return self
 
@@ -420,8 +375,15 @@ class GAN:
 
     def _draw(self, weights, n, seed, start=0):
         import tensorflow as tf
-        weights, seed, (stream, _) = tf.constant(weights), tf.constant(seed, tf.int64), gan_sampler(self.layout_, self.config)
-        return draw_rows(lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start)
+
+        weights, seed, (stream, _) = (
+            tf.constant(weights),
+            tf.constant(seed, tf.int64),
+            gan_sampler(self.layout_, self.config),
+        )
+        return draw_rows(
+            lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start
+        )
 
     @property
     def chance_(self) -> int:
@@ -431,15 +393,22 @@ class GAN:
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
         import tensorflow as tf
+
         padded = np.full((-(-len(u) // BLOCK) * BLOCK, u.shape[1]), 0.5, np.float32)
-        padded[:len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
+        padded[: len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
         _, rows = gan_sampler(self.layout_, self.config)
         weights = tf.constant(self.weights_)
-        return draw_rows(lambda block: rows(weights, tf.constant(padded[block * BLOCK:(block + 1) * BLOCK])), len(u))
+        return draw_rows(
+            lambda block: rows(weights, tf.constant(padded[block * BLOCK : (block + 1) * BLOCK])),
+            len(u),
+        )
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "Arrays and plain settings, enough to sample again. The critic is not kept: it has seen real rows."
-        layout = {"continuous": self.layout_.continuous, "cardinalities": list(self.layout_.cardinalities)}
+        layout = {
+            "continuous": self.layout_.continuous,
+            "cardinalities": list(self.layout_.cardinalities),
+        }
         return {"weights": self.weights_}, {"gan": asdict(self.config), **layout}
 
     @classmethod
@@ -449,3 +418,20 @@ class GAN:
         model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
         model.weights_ = np.asarray(arrays["weights"], np.float32)
         return model
+
+# %% ../nbs/03_training.ipynb #believed-outcome
+def believed_outcome(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
+    "The outcome's position: its relations are believed as they are."
+    return {"outcome": codec.names_.index(schema.target)} if schema.target in codec.names_ else {}
+
+# %% ../nbs/03_training.ipynb #record
+MODELS.add(
+    ModelRecord(
+        "gan",
+        "a generator and a critic that learn from each other",
+        GAN,
+        GANConfig,
+        options=believed_outcome,
+        private=True,
+    )
+)

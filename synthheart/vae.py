@@ -8,17 +8,34 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any, TYPE_CHECKING
 
 import numpy as np
 from scipy.special import ndtri
 
-from .gan import BLOCK, Layout, draw_rows, initial_weights, unflatten
+from synthheart.engine import (
+    BLOCK,
+    Callback,
+    Layout,
+    SAMPLING,
+    Step,
+    adam,
+    compile_program,
+    cutter,
+    draw_rows,
+    gumbels,
+    hard_levels,
+    initial_weights,
+    normals,
+    real_rows,
+    run_program,
+    unflatten,
+    uniforms,
+)
+from .models import MODELS, ModelRecord
 from .preprocessing import Coded, one_hot
-from .training import (SAMPLING, Callback, Step, adam, compile_program, cutter, gumbels, hard_levels, normals,
-                                 real_rows, run_program, uniforms)
 
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
@@ -29,16 +46,20 @@ __all__ = ['VAE_LOSSES', 'VAEConfig', 'encoder_shapes', 'decoder_shapes', 'encod
 @dataclass(frozen=True)
 class VAEConfig:
     "The choices that make a VAE; settled on inner splits of the training rows."
-    latent: int = 8                     # directions of the latent space; what is not needed stays unused
-    hidden: tuple[int, ...] = (64, 64)  # widths of the encoder's hidden layers; the decoder's in reverse
-    batch: int = 100                    # rows a step
-    steps: int = 500                    # training steps where `epochs` is not given ...
-    passes: int = 30                    # ... but at least so many passes over the table
-    warmup: int = 200                   # steps until the KL term has its full weight
-    kl: float = 1.0                     # that weight; 1 is the likelihood bound
-    dropout: float = 0.3                # share of the encoder's inputs that are hidden from it in training
-    learning_rate: float = 1e-3         # Adam's
-    average: float = 0.99               # memory of the averaged weights
+
+    latent: int = 8  # directions of the latent space; what is not needed stays unused
+    hidden: tuple[int, ...] = (
+        64,
+        64,
+    )  # widths of the encoder's hidden layers; the decoder's in reverse
+    batch: int = 100  # rows a step
+    steps: int = 500  # training steps where `epochs` is not given ...
+    passes: int = 30  # ... but at least so many passes over the table
+    warmup: int = 200  # steps until the KL term has its full weight
+    kl: float = 1.0  # that weight; 1 is the likelihood bound
+    dropout: float = 0.3  # share of the encoder's inputs that are hidden from it in training
+    learning_rate: float = 1e-3  # Adam's
+    average: float = 0.99  # memory of the averaged weights
 
     def __post_init__(self):
         object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON has lists only
@@ -57,7 +78,7 @@ def encoder_shapes(layout: Layout, config: VAEConfig) -> list[tuple[int, ...]]:
         width = hidden
     return shapes + [(width, 2 * config.latent), (2 * config.latent,)]
 
-
+# %% ../nbs/04_vae.ipynb #decoder-shapes
 def decoder_shapes(layout: Layout, config: VAEConfig) -> list[tuple[int, ...]]:
     "Shapes of the decoder's weights; each layer also passes its input on. Last: log sd of each continuous column."
     shapes, width = [], config.latent
@@ -67,20 +88,26 @@ def decoder_shapes(layout: Layout, config: VAEConfig) -> list[tuple[int, ...]]:
     return shapes + [(width, layout.width), (layout.width,), (layout.continuous,)]
 
 # %% ../nbs/04_vae.ipynb #encode
-def encode(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: VAEConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def encode(
+    weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: VAEConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     "Encoded rows [rows, width] to the mean and log variance, each [rows, latent], of their latent clouds."
     import tensorflow as tf
+
     *hidden_parts, matrix, bias = unflatten(weights, encoder_shapes(layout, config))
     hidden = rows
     for w, b in zip(hidden_parts[::2], hidden_parts[1::2]):
         hidden = tf.nn.silu(hidden @ w + b)
     out = hidden @ matrix + bias
-    return out[:, :config.latent], tf.clip_by_value(out[:, config.latent:], -8.0, 8.0)
+    return out[:, : config.latent], tf.clip_by_value(out[:, config.latent :], -8.0, 8.0)
 
 # %% ../nbs/04_vae.ipynb #decode
-def decode(weights: tf.Tensor, latent: tf.Tensor, layout: Layout, config: VAEConfig) -> tuple[tf.Tensor, tf.Tensor]:
+def decode(
+    weights: tf.Tensor, latent: tf.Tensor, layout: Layout, config: VAEConfig
+) -> tuple[tf.Tensor, tf.Tensor]:
     "Latent points [rows, latent] to (centres, then logits of the levels [rows, width]; log sd [continuous])."
     import tensorflow as tf
+
     *hidden_parts, matrix, bias, log_sd = unflatten(weights, decoder_shapes(layout, config))
     hidden = latent
     for w, b in zip(hidden_parts[::2], hidden_parts[1::2]):
@@ -88,9 +115,12 @@ def decode(weights: tf.Tensor, latent: tf.Tensor, layout: Layout, config: VAECon
     return hidden @ matrix + bias, log_sd
 
 # %% ../nbs/04_vae.ipynb #surprise
-def surprise(out: tf.Tensor, log_sd: tf.Tensor, rows: tf.Tensor, layout: Layout) -> tuple[tf.Tensor, tf.Tensor]:
+def surprise(
+    out: tf.Tensor, log_sd: tf.Tensor, rows: tf.Tensor, layout: Layout
+) -> tuple[tf.Tensor, tf.Tensor]:
     "Negative log likelihood of encoded rows, in nats: of the scores [rows] and of the levels [rows]."
     import tensorflow as tf
+
     at = layout.continuous
     away = (rows[:, :at] - out[:, :at]) / tf.exp(log_sd)
     numbers = tf.reduce_sum(away**2 / 2 + log_sd + 0.5 * np.log(2 * np.pi), axis=1)
@@ -104,6 +134,7 @@ def surprise(out: tf.Tensor, log_sd: tf.Tensor, rows: tf.Tensor, layout: Layout)
 def latent_cost(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
     "KL divergence of each cloud from the standard normal, by direction: [rows, latent], in nats."
     import tensorflow as tf
+
     return (mean**2 + tf.exp(log_variance) - 1 - log_variance) / 2
 
 # %% ../nbs/04_vae.ipynb #step
@@ -113,6 +144,7 @@ VAE_LOSSES = ("numbers", "levels", "kl")
 def vae_step(layout: Layout, config: VAEConfig) -> tuple[Step, int]:
     "The training step and the number of uniforms it uses. State: weights, Adam's moments, the average."
     import tensorflow as tf
+
     batch, c = config.batch, config
     noise = batch * (1 + layout.continuous + c.latent + layout.width)
     cut = _size(encoder_shapes(layout, config))
@@ -131,41 +163,48 @@ def vae_step(layout: Layout, config: VAEConfig) -> tuple[Step, int]:
             kl = tf.reduce_mean(tf.reduce_sum(latent_cost(mean, log_variance), axis=1))
             pays = numbers + levels + c.kl * tf.minimum(1.0, turn / c.warmup) * kl
         slope = tape.gradient(pays, weights)
-        weights, first, second = adam(weights, slope, first, second, turn, c.learning_rate, 0.9, 0.999)
+        weights, first, second = adam(
+            weights, slope, first, second, turn, c.learning_rate, 0.9, 0.999
+        )
         keep = tf.minimum(c.average, turn / (turn + 10.0))
-        return (weights, first, second, keep * average + (1 - keep) * weights), tf.stack([numbers, levels, kl])
+        return (weights, first, second, keep * average + (1 - keep) * weights), tf.stack(
+            [numbers, levels, kl]
+        )
 
     return step, noise
 
-
+# %% ../nbs/04_vae.ipynb #size
 def _size(shapes: list[tuple[int, ...]]) -> int:
     return sum(int(np.prod(shape)) for shape in shapes)
 
 # %% ../nbs/04_vae.ipynb #program
 def vae_program(layout: Layout, config: VAEConfig):
     "The compiled training loop; kept, so that a second fit of the same shape does not compile again."
-    return _vae_program(layout, replace(config, steps=1, passes=1))  # how long to train is no part of the program
+    return _vae_program(
+        layout, replace(config, steps=1, passes=1)
+    )  # how long to train is no part of the program
 
-
+# %% ../nbs/04_vae.ipynb #vae-program
 @functools.lru_cache(maxsize=32)
 def _vae_program(layout, config):
     return compile_program(*vae_step(layout, config), len(VAE_LOSSES))
 
-
+# %% ../nbs/04_vae.ipynb #vae-sampler
 def vae_sampler(layout: Layout, config: VAEConfig):
     "Two compiled functions, kept too: (decoder's weights, seed, block) and (weights, uniforms) to BLOCK rows of (scores, levels)."
     return _vae_sampler(layout, VAEConfig(latent=config.latent, hidden=config.hidden))
 
-
+# %% ../nbs/04_vae.ipynb #vae-sampler-def
 @functools.lru_cache(maxsize=32)
 def _vae_sampler(layout, config):
     import tensorflow as tf
+
     widths = (config.latent, layout.continuous, layout.one_hot)
 
     def rows(weights, point, numbers, levels):
         out, log_sd = decode(weights, normals(point), layout, config)
-        scores = out[:, :layout.continuous] + tf.exp(log_sd) * normals(numbers)
-        return scores, hard_levels(out[:, layout.continuous:] + gumbels(levels), layout)
+        scores = out[:, : layout.continuous] + tf.exp(log_sd) * normals(numbers)
+        return scores, hard_levels(out[:, layout.continuous :] + gumbels(levels), layout)
 
     def stream(weights, seed, block):
         take = cutter(uniforms(seed, block + SAMPLING, BLOCK * sum(widths)))
@@ -183,19 +222,42 @@ class VAE:
     def __init__(self, config: VAEConfig = VAEConfig()):
         self.config = config
 
-    def fit(self, coded: Coded, cardinalities: Sequence[int], *, epochs: int | None = None, seed: int = 0,
-            progress: bool = True, callbacks: Sequence[Callback] = ()) -> VAE:
+    def fit(
+        self,
+        coded: Coded,
+        cardinalities: Sequence[int],
+        *,
+        epochs: int | None = None,
+        seed: int = 0,
+        progress: bool = True,
+        callbacks: Sequence[Callback] = (),
+    ) -> VAE:
         "Train on coded rows; `epochs` passes over them, or the configuration's steps."
         c, rows = self.config, len(coded)
-        steps = max(c.steps, -(-c.passes * rows // c.batch)) if epochs is None else max(1, -(-epochs * rows // c.batch))
+        steps = (
+            max(c.steps, -(-c.passes * rows // c.batch))
+            if epochs is None
+            else max(1, -(-epochs * rows // c.batch))
+        )
         self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
         shapes = encoder_shapes(self.layout_, c) + decoder_shapes(self.layout_, c)
-        cut, weights = _size(encoder_shapes(self.layout_, c)), initial_weights(shapes, np.random.default_rng(seed))
+        cut, weights = (
+            _size(encoder_shapes(self.layout_, c)),
+            initial_weights(shapes, np.random.default_rng(seed)),
+        )
         zeros = np.zeros_like(weights)
         state, self.history_ = run_program(
-            vae_program(self.layout_, c), (weights, zeros, zeros, weights), (coded.low, coded.high, coded.levels.astype(np.int32)),
-            steps=steps, seed=seed, names=VAE_LOSSES, label="VAE", progress=progress, callbacks=callbacks,
-            sampler=lambda state, n, seed=0: self._draw(state[-1][cut:], n, seed))
+            vae_program(self.layout_, c),
+            (weights, zeros, zeros, weights),
+            (coded.low, coded.high, coded.levels.astype(np.int32)),
+            steps=steps,
+            seed=seed,
+            names=VAE_LOSSES,
+            label="VAE",
+            progress=progress,
+            callbacks=callbacks,
+            sampler=lambda state, n, seed=0: self._draw(state[-1][cut:], n, seed),
+        )
         self.encoder_, self.weights_ = state[-1][:cut], state[-1][cut:]
         return self
 
@@ -205,8 +267,15 @@ class VAE:
 
     def _draw(self, weights, n, seed, start=0):
         import tensorflow as tf
-        weights, seed, (stream, _) = tf.constant(weights), tf.constant(seed, tf.int64), vae_sampler(self.layout_, self.config)
-        return draw_rows(lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start)
+
+        weights, seed, (stream, _) = (
+            tf.constant(weights),
+            tf.constant(seed, tf.int64),
+            vae_sampler(self.layout_, self.config),
+        )
+        return draw_rows(
+            lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start
+        )
 
     @property
     def chance_(self) -> int:
@@ -216,22 +285,32 @@ class VAE:
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
         import tensorflow as tf
+
         padded = np.full((-(-len(u) // BLOCK) * BLOCK, self.chance_), 0.5, np.float32)
-        padded[:len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
+        padded[: len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
         weights, (_, given) = tf.constant(self.weights_), vae_sampler(self.layout_, self.config)
-        return draw_rows(lambda block: given(weights, tf.constant(padded[block * BLOCK:(block + 1) * BLOCK])), len(u))
+        return draw_rows(
+            lambda block: given(weights, tf.constant(padded[block * BLOCK : (block + 1) * BLOCK])),
+            len(u),
+        )
 
     def locate(self, coded: Coded) -> tuple[np.ndarray, np.ndarray]:
         "Where patients lie on the map: mean and sd of their clouds, each [n, latent]. Not after `from_state`."
         import tensorflow as tf
+
         middle = ndtri(np.clip((coded.low + coded.high) / 2, 1e-6, 1 - 1e-6)).astype(np.float32)
         rows = np.concatenate([middle, one_hot(coded.levels, self.layout_.cardinalities)], axis=1)
-        mean, log_variance = encode(tf.constant(self.encoder_), tf.constant(rows, tf.float32), self.layout_, self.config)
+        mean, log_variance = encode(
+            tf.constant(self.encoder_), tf.constant(rows, tf.float32), self.layout_, self.config
+        )
         return mean.numpy(), np.exp(log_variance.numpy() / 2)
 
     def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         "Arrays and plain settings, enough to sample again. The encoder is not kept: sampling needs only the decoder."
-        layout = {"continuous": self.layout_.continuous, "cardinalities": list(self.layout_.cardinalities)}
+        layout = {
+            "continuous": self.layout_.continuous,
+            "cardinalities": list(self.layout_.cardinalities),
+        }
         return {"weights": self.weights_}, {"vae": asdict(self.config), **layout}
 
     @classmethod
@@ -241,3 +320,6 @@ class VAE:
         model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
         model.weights_ = np.asarray(arrays["weights"], np.float32)
         return model
+
+# %% ../nbs/04_vae.ipynb #record
+MODELS.add(ModelRecord("vae", "a map of the patients on which new ones are placed", VAE, VAEConfig))

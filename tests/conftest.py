@@ -33,7 +33,11 @@ def tiny(tmp_path: Path) -> Callable[..., Path]:
     def write(name: str, *cells: str, parameters: str = "seed: int = 0\nrun_dir: str = ''") -> Path:
         first = nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})
         notebook = nbformat.v4.new_notebook(cells=[first, *map(nbformat.v4.new_code_cell, cells)])
-        notebook.metadata.kernelspec = {"name": "python3", "display_name": "python3", "language": "python"}
+        notebook.metadata.kernelspec = {
+            "name": "python3",
+            "display_name": "python3",
+            "language": "python",
+        }
         path = tmp_path / "nbs" / f"{name}.ipynb"
         path.parent.mkdir(exist_ok=True)
         nbformat.write(notebook, path)

@@ -14,12 +14,18 @@ def readme(root: Path = ROOT) -> str:
     from nbconvert import MarkdownExporter
 
     notebook = nbformat.read(root / "nbs" / "index.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": root / "nbs"}}).execute()
+    NotebookClient(
+        notebook, timeout=60, kernel_name="python3", resources={"metadata": {"path": root / "nbs"}}
+    ).execute()
     exporter = MarkdownExporter(exclude_input=True, exclude_output_prompt=True)
     text, _ = exporter.from_notebook_node(notebook)
     text = re.sub(r"\]\(\.\./", "](", text)  # links of a file in nbs/, seen from the root
     text = re.sub(r"\]\((\w+\.ipynb)\)", r"](nbs/\1)", text)
-    return "<!-- made from nbs/index.ipynb by `make readme` -->\n" + re.sub(r"\n{3,}", "\n\n", text).strip() + "\n"
+    return (
+        "<!-- made from nbs/index.ipynb by `make readme` -->\n"
+        + re.sub(r"\n{3,}", "\n\n", text).strip()
+        + "\n"
+    )
 
 
 if __name__ == "__main__":

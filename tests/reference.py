@@ -12,12 +12,21 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PATIENTS = 1000
 MOST_BYTES = 8_000_000
-COPIED = ("report.pdf", "poster.pdf", "metrics.json", "manifest.json", "disclosure.md", "synthetic_heart_disease.csv",
-          "synthetic_heart_disease.csv-metadata.json")
+COPIED = (
+    "report.pdf",
+    "poster.pdf",
+    "metrics.json",
+    "manifest.json",
+    "disclosure.md",
+    "synthetic_heart_disease.csv",
+    "synthetic_heart_disease.csv-metadata.json",
+)
 EARLIER = ("10_columns.png",)  # what older versions of this script left
 
 
-def write(latest: Path = ROOT / "reports" / "latest", reference: Path = ROOT / "reports" / "reference") -> int:
+def write(
+    latest: Path = ROOT / "reports" / "latest", reference: Path = ROOT / "reports" / "reference"
+) -> int:
     """Make `reference` from the report in `latest`; the files' bytes together. Raises ValueError, and nothing has changed then."""
     from synthheart.paper import gather_facts, set_pages
     from synthheart.report import read_run, render_page
@@ -25,9 +34,14 @@ def write(latest: Path = ROOT / "reports" / "latest", reference: Path = ROOT / "
     for name in COPIED:
         if not (latest / name).exists():
             raise ValueError(f"{latest / name}: missing; run make report first")
-    run, metrics = read_run(latest), json.loads((latest / "metrics.json").read_text(encoding="utf-8"))
+    run, metrics = (
+        read_run(latest),
+        json.loads((latest / "metrics.json").read_text(encoding="utf-8")),
+    )
     if len(run.synthetic) != PATIENTS:
-        raise ValueError(f"{latest}: has {len(run.synthetic)} synthetic patients, the reference holds {PATIENTS}; leave out -p rows")
+        raise ValueError(
+            f"{latest}: has {len(run.synthetic)} synthetic patients, the reference holds {PATIENTS}; leave out -p rows"
+        )
     reference.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reference.", dir=reference.parent) as scratch:
         made = Path(scratch)
@@ -38,10 +52,14 @@ def write(latest: Path = ROOT / "reports" / "latest", reference: Path = ROOT / "
             shutil.copyfile(path, made / "figures" / path.name)
         page = render_page(run, metrics, latest, executed=(), files=COPIED)
         (made / "report.html").write_text(page, encoding="utf-8")
-        (made / "poster.png").write_bytes(set_pages(gather_facts(latest), "poster", latest / "figures", "png", ppi=36)[0])
+        (made / "poster.png").write_bytes(
+            set_pages(gather_facts(latest), "poster", latest / "figures", "png", ppi=36)[0]
+        )
         total = sum(p.stat().st_size for p in made.rglob("*") if p.is_file())
         if total > MOST_BYTES:
-            raise ValueError(f"{reference}: would hold {total:,} bytes, more than {MOST_BYTES:,}; nothing was written")
+            raise ValueError(
+                f"{reference}: would hold {total:,} bytes, more than {MOST_BYTES:,}; nothing was written"
+            )
         shutil.rmtree(reference / "figures", ignore_errors=True)
         for name in EARLIER:
             (reference / name).unlink(missing_ok=True)
@@ -59,9 +77,13 @@ def stale(manifest: dict, root: Path = ROOT) -> list[str]:
     from synthheart.pipeline import code_sha256, find_notebooks, sha256
 
     notebooks = {p.stem: code_sha256(p) for p in find_notebooks(root / "nbs") if p.stem < "10"}
-    data = {f"synthheart/datasets/{p.name}": sha256(p) for p in sorted((root / "synthheart" / "datasets").iterdir())}
+    data = {
+        f"synthheart/datasets/{p.name}": sha256(p)
+        for p in sorted((root / "synthheart" / "datasets").iterdir())
+    }
     then = {k: v for k, v in manifest["code"].items() if k < "10"} | {
-        k: v for k, v in manifest["inputs"].items() if k.startswith("synthheart/datasets/")}
+        k: v for k, v in manifest["inputs"].items() if k.startswith("synthheart/datasets/")
+    }
     now = notebooks | data
     return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
 
@@ -74,5 +96,9 @@ if __name__ == "__main__":
             sys.exit(f"reference: {error}")
         print(f"reports/reference: {size / 1e6:.1f} MB")
     else:
-        found = stale(json.loads((ROOT / "reports" / "reference" / "manifest.json").read_text(encoding="utf-8")))
+        found = stale(
+            json.loads(
+                (ROOT / "reports" / "reference" / "manifest.json").read_text(encoding="utf-8")
+            )
+        )
         print("\n".join(found) or "as new as the code")

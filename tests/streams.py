@@ -8,7 +8,7 @@ def check_endless(model) -> None:
     whole = model.sample(9000, seed=2)
     for start, n in ((0, 10), (4090, 20), (8192, 1)):
         for a, b in zip(model.sample(n, seed=2, start=start), whole, strict=True):
-            np.testing.assert_array_equal(a, b[start:start + n])
+            np.testing.assert_array_equal(a, b[start : start + n])
 
 
 def check_from_uniforms(model) -> None:

@@ -21,7 +21,9 @@ from synthheart.pipeline import find_notebooks, notebook_parameters
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "nbs").glob("*.ipynb"))
 NUMBERED = [p for p in NOTEBOOKS if p.stem[0].isdigit()]
-MODULES = {p.stem: p for p in sorted((ROOT / "synthheart").glob("*.py")) if not p.stem.startswith("_")}
+MODULES = {
+    p.stem: p for p in sorted((ROOT / "synthheart").glob("*.py")) if not p.stem.startswith("_")
+}
 
 
 def cells(path: Path) -> list[dict]:
@@ -30,7 +32,11 @@ def cells(path: Path) -> list[dict]:
 
 def default_exp(path: Path) -> list[str]:
     sources = ("".join(c["source"]) for c in cells(path))
-    return [name for source in sources for name in re.findall(r"^#\|\s*default_exp\s+(\S+)", source, re.MULTILINE)]
+    return [
+        name
+        for source in sources
+        for name in re.findall(r"^#\|\s*default_exp\s+(\S+)", source, re.MULTILINE)
+    ]
 
 
 ORDER = {default_exp(p)[0]: i for i, p in enumerate(NUMBERED)}
@@ -41,7 +47,9 @@ def test_one_notebook_one_module():
     assert all(len(names) == 1 for names in exported), exported
     names = [names[0] for names in exported]
     assert sorted(names) == sorted(MODULES), "a module without a notebook, or the reverse"
-    assert len(set(names)) == len(names), "two notebooks export to one module: the last would win silently"
+    assert len(set(names)) == len(names), (
+        "two notebooks export to one module: the last would win silently"
+    )
     assert [p.stem.split("_", 1)[1] for p in NUMBERED] == names
     assert not default_exp(ROOT / "nbs" / "index.ipynb")
 
@@ -51,11 +59,17 @@ def test_clean_and_export_change_nothing(tmp_path):
     for name in ("settings.ini", "pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, tmp_path)
     for folder in ("nbs", "synthheart"):
-        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"))
+        shutil.copytree(
+            ROOT / folder,
+            tmp_path / folder,
+            ignore=shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints"),
+        )
     bin_ = Path(sys.executable).parent
     environment = {k: v for k, v in os.environ.items() if k != "IN_TEST"}
     for command in ("nbdev_clean", "nbdev_export"):
-        subprocess.run([bin_ / command], cwd=tmp_path, check=True, env=environment, capture_output=True)
+        subprocess.run(
+            [bin_ / command], cwd=tmp_path, check=True, env=environment, capture_output=True
+        )
     changed = [
         str(path.relative_to(tmp_path))
         for folder, pattern in (("nbs", "*.ipynb"), ("synthheart", "*.py"))
@@ -69,12 +83,18 @@ def test_clean_and_export_change_nothing(tmp_path):
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_no_outputs_and_stable_ids(path):
     found = cells(path)
-    assert all(not c.get("outputs") and c.get("execution_count") is None for c in found if c["cell_type"] == "code")
+    assert all(
+        not c.get("outputs") and c.get("execution_count") is None
+        for c in found
+        if c["cell_type"] == "code"
+    )
     ids = [c["id"] for c in found]
     assert len(set(ids)) == len(ids)
 
 
-@pytest.mark.parametrize("path", [p for p in NUMBERED if p in find_notebooks(ROOT / "nbs")], ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", [p for p in NUMBERED if p in find_notebooks(ROOT / "nbs")], ids=lambda p: p.stem
+)
 def test_one_parameters_cell_annotated_and_commented(path):
     tagged = [c for c in cells(path) if "parameters" in c["metadata"].get("tags", [])]
     assert len(tagged) == 1
@@ -103,16 +123,24 @@ def imported(tree: ast.AST) -> set[str]:
 
 @pytest.mark.parametrize("name", MODULES)
 def test_imports_run_only_to_lower_numbers(name):
-    later = {m for m in imported(ast.parse(MODULES[name].read_text(encoding="utf-8"))) if ORDER[m] >= ORDER[name]}
+    later = {
+        m
+        for m in imported(ast.parse(MODULES[name].read_text(encoding="utf-8")))
+        if ORDER[m] >= ORDER[name]
+    }
     assert not later, f"{name} imports {later}"
 
 
-@pytest.mark.parametrize("code", ["import synthheart", "from synthheart.pipeline import main; main(['--help'])"])
+@pytest.mark.parametrize(
+    "code", ["import synthheart", "from synthheart.pipeline import main; main(['--help'])"]
+)
 def test_starts_without_what_is_slow_to_import(code):
     """Under 1.5 s is the promise; `make bench` times it, this says what would break it."""
     slow = ("tensorflow", "keras", "sklearn", "matplotlib", "scipy", "pandas", "papermill")
     script = f"import sys, atexit; atexit.register(lambda: print(*(m for m in {slow} if m in sys.modules), file=sys.stderr)); {code}"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
     assert done.stderr.split() == []
 
 
@@ -135,15 +163,23 @@ def test_one_version():
 
 def test_every_dependency_is_locked():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + [r for extra in project["optional-dependencies"].values() for r in extra]
+    asked = project["dependencies"] + [
+        r for extra in project["optional-dependencies"].values() for r in extra
+    ]
     names = {re.split(r"[\[<>=]", r)[0].lower() for r in asked} - {"synthheart"}
-    lock = {line.split("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines() if "==" in line}
+    lock = {
+        line.split("==")[0].lower()
+        for line in (ROOT / "constraints.txt").read_text().splitlines()
+        if "==" in line
+    }
     assert names <= lock, names - lock
 
 
 def third_party(code: str) -> set[str]:
     "Top-level names of the packages that Python code imports, wherever it does."
-    lines = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in code.splitlines())
+    lines = "\n".join(
+        "pass" if line.lstrip().startswith(("%", "!")) else line for line in code.splitlines()
+    )
     names = set()
     for node in ast.walk(ast.parse(lines)):
         if isinstance(node, ast.Import):
@@ -159,12 +195,29 @@ def test_the_report_extra_brings_all_that_its_notebooks_import():
     wanted, waiting = list(project["dependencies"]), ["report"]
     for extra in waiting:
         wanted += project["optional-dependencies"][extra]
-        waiting += [name for need in wanted for name in re.findall(r"^synthheart\[(\w+)\]", need) if name not in waiting]
+        waiting += [
+            name
+            for need in wanted
+            for name in re.findall(r"^synthheart\[(\w+)\]", need)
+            if name not in waiting
+        ]
     declared = {re.split(r"[<>=\[ ]", need)[0].lower() for need in wanted}
-    code = [(path.stem, "".join(c["source"])) for path in find_notebooks(ROOT / "nbs") for c in cells(path) if c["cell_type"] == "code"]
+    code = [
+        (path.stem, "".join(c["source"]))
+        for path in find_notebooks(ROOT / "nbs")
+        for c in cells(path)
+        if c["cell_type"] == "code"
+    ]
     packages = importlib.metadata.packages_distributions()
     assert any("dp_accounting" in third_party(source) for _, source in code)
-    brought = {"keras", "IPython", "mistune", "pygments"}    # by tensorflow, ipykernel and (two) nbconvert
+    brought = {
+        "keras",
+        "IPython",
+        "mistune",
+        "pygments",
+    }  # by tensorflow, ipykernel and (two) nbconvert
     for notebook, source in code:
         for name in third_party(source) - brought:
-            assert {d.lower() for d in packages.get(name, [name])} & declared, f"{notebook} imports {name}"
+            assert {d.lower() for d in packages.get(name, [name])} & declared, (
+                f"{notebook} imports {name}"
+            )

@@ -1,4 +1,5 @@
 """Whatever is wrong with what a user brings: one line that names it, exit 2 from the shell, and nothing written."""
+
 import io
 import json
 import zipfile
@@ -10,7 +11,9 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from synthheart.data import infer_schema, load_heart, train_holdout_split, validate
+from synthheart.cohorts import load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import train_holdout_split, validate
 from synthheart.pipeline import main
 from synthheart.synthesizer import Synthesizer
 
@@ -49,16 +52,43 @@ CASES = {
     "more cells than the header": ({"in.csv": "age,sex\n50,1,7\n60,0,8\n"}, FIT, "in.csv"),
     "an unknown ending": ({"in.xlsx": "age\n1\n2\n"}, "fit in.xlsx -o out.synth", "in.xlsx"),
     "an unknown ending of the model": ({"in.csv": csv()}, "fit in.csv -o out.pkl", "out.pkl"),
-    "a word in a numeric column": ({"in.csv": cell("chol", 7, "high")}, FIT, "chol: 'high' in row 7"),
+    "a word in a numeric column": (
+        {"in.csv": cell("chol", 7, "high")},
+        FIT,
+        "chol: 'high' in row 7",
+    ),
     "infinity": ({"in.csv": cell("oldpeak", 3, "inf")}, FIT, "oldpeak"),
-    "a number of 401 digits": ({"in.csv": cell("chol", 7, "1" + "0" * 400)}, FIT, "chol: 10000000000000000000... in row 7 is too large"),
-    "a range of 401 digits": ({"in.csv": csv(), "s.json": SCHEMA.replace('"maximum": 77', '"maximum": 1' + "0" * 400)},
-                              FIT + " --schema s.json", "age: maximum must be a finite number, got 1000"),
+    "a number of 401 digits": (
+        {"in.csv": cell("chol", 7, "1" + "0" * 400)},
+        FIT,
+        "chol: 10000000000000000000... in row 7 is too large",
+    ),
+    "a range of 401 digits": (
+        {"in.csv": csv(), "s.json": SCHEMA.replace('"maximum": 77', '"maximum": 1' + "0" * 400)},
+        FIT + " --schema s.json",
+        "age: maximum must be a finite number, got 1000",
+    ),
     "an all-missing column": ({"in.csv": csv(chol=np.nan)}, FIT, "chol: all 303 cells are missing"),
-    "record numbers": ({"in.csv": csv(record=range(1000, 1303))}, FIT, "record: looks like an identifier"),
-    "names": ({"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])}, FIT, "who: looks like an identifier"),
-    "free text": ({"in.csv": csv(note=[f"seen on day {i % 150} with pain in the chest" for i in range(303)])}, FIT, "note"),
-    "more categories than rows support": ({"in.csv": csv(clinic=[f"c{i % 120}" for i in range(303)])}, FIT, "clinic"),
+    "record numbers": (
+        {"in.csv": csv(record=range(1000, 1303))},
+        FIT,
+        "record: looks like an identifier",
+    ),
+    "names": (
+        {"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])},
+        FIT,
+        "who: looks like an identifier",
+    ),
+    "free text": (
+        {"in.csv": csv(note=[f"seen on day {i % 150} with pain in the chest" for i in range(303)])},
+        FIT,
+        "note",
+    ),
+    "more categories than rows support": (
+        {"in.csv": csv(clinic=[f"c{i % 120}" for i in range(303)])},
+        FIT,
+        "clinic",
+    ),
     "numbers as text": ({"in.csv": csv(chol=[f"1,{i}00" for i in range(303)])}, FIT, "chol"),
     "an unknown outcome": ({"in.csv": csv()}, FIT + " --target outcome", "outcome"),
     "an unknown model": ({"in.csv": csv()}, "fit in.csv -o out.synth --model gam", "'gam'"),
@@ -66,51 +96,141 @@ CASES = {
     "epochs in words": ({"in.csv": csv()}, FIT + " --epochs many", "'many'"),
     "epsilon for a copula": ({"in.csv": csv()}, FIT + " --epsilon 1", "epsilon"),
     "epsilon of nothing": ({"in.csv": csv()}, "fit in.csv -o out.synth --epsilon 0", "epsilon"),
-    "a rule that is none": ({"in.csv": csv()}, [*FIT.split(), "--rule", "trestbps over 60"], "'trestbps over 60' is not a comparison"),
-    "a rule on no column": ({"in.csv": csv()}, ["fit", "in.csv", "-o", "out.synth", "--rule", "pressure > 60"], "no column 'pressure'"),
+    "a rule that is none": (
+        {"in.csv": csv()},
+        [*FIT.split(), "--rule", "trestbps over 60"],
+        "'trestbps over 60' is not a comparison",
+    ),
+    "a rule on no column": (
+        {"in.csv": csv()},
+        ["fit", "in.csv", "-o", "out.synth", "--rule", "pressure > 60"],
+        "no column 'pressure'",
+    ),
     "missing cells dropped": ({"in.csv": csv()}, FIT + " --missing drop", "'drop'"),
-    "a schema of names": ({"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])}, "schema in.csv -o s.json", "who: looks like an"),
+    "a schema of names": (
+        {"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])},
+        "schema in.csv -o s.json",
+        "who: looks like an",
+    ),
     "a schema of no table": ({}, "schema in.csv", "in.csv: no such file"),
-    "an unknown ending of the schema": ({"in.csv": csv()}, "schema in.csv -o s.yaml", "s.yaml: unknown suffix"),
-    "a schema for a column that is none": ({"in.csv": csv()}, "schema in.csv -o s.json --target outcome", "outcome"),
-    "a day that is none": ({"in.csv": csv(seen=["2021-02-30"] * 9 + [f"2021-01-{d % 28 + 1:02d}" for d in range(294)])}, FIT,
-                           "seen: holds dates stored as text"),
-    "a condition on a date in words": ({"m.synth": ...}, "sample m.synth -n 5 -o out.csv --where seen=soon", "seen needs a date"),
+    "an unknown ending of the schema": (
+        {"in.csv": csv()},
+        "schema in.csv -o s.yaml",
+        "s.yaml: unknown suffix",
+    ),
+    "a schema for a column that is none": (
+        {"in.csv": csv()},
+        "schema in.csv -o s.json --target outcome",
+        "outcome",
+    ),
+    "a day that is none": (
+        {
+            "in.csv": csv(
+                seen=["2021-02-30"] * 9 + [f"2021-01-{d % 28 + 1:02d}" for d in range(294)]
+            )
+        },
+        FIT,
+        "seen: holds dates stored as text",
+    ),
+    "a condition on a date in words": (
+        {"m.synth": ...},
+        "sample m.synth -n 5 -o out.csv --where seen=soon",
+        "seen needs a date",
+    ),
     "no such schema": ({"in.csv": csv()}, FIT + " --schema s.json", "s.json: no such file"),
-    "a schema that is no JSON": ({"in.csv": csv(), "s.json": "age: number"}, FIT + " --schema s.json", "s.json: not a schema"),
+    "a schema that is no JSON": (
+        {"in.csv": csv(), "s.json": "age: number"},
+        FIT + " --schema s.json",
+        "s.json: not a schema",
+    ),
     "a schema with an unknown word": (
-        {"in.csv": csv(), "s.json": schema(lambda s: s["fields"][0].update(colour="red"))}, FIT + " --schema s.json", "colour"),
-    "a value outside the schema": ({"in.csv": cell("age", 4, 140), "s.json": SCHEMA}, FIT + " --schema s.json", "age: 140"),
-    "a level outside the schema": ({"in.csv": cell("cp", 4, 9), "s.json": SCHEMA}, FIT + " --schema s.json", "cp: 9"),
+        {"in.csv": csv(), "s.json": schema(lambda s: s["fields"][0].update(colour="red"))},
+        FIT + " --schema s.json",
+        "colour",
+    ),
+    "a value outside the schema": (
+        {"in.csv": cell("age", 4, 140), "s.json": SCHEMA},
+        FIT + " --schema s.json",
+        "age: 140",
+    ),
+    "a level outside the schema": (
+        {"in.csv": cell("cp", 4, 9), "s.json": SCHEMA},
+        FIT + " --schema s.json",
+        "cp: 9",
+    ),
     "a column the table lacks": (
-        {"in.csv": HEART.drop(columns="thal").to_csv(index=False), "s.json": SCHEMA}, FIT + " --schema s.json", "thal"),
+        {"in.csv": HEART.drop(columns="thal").to_csv(index=False), "s.json": SCHEMA},
+        FIT + " --schema s.json",
+        "thal",
+    ),
     "no such model": ({}, "sample nowhere.synth -n 5 -o out.csv", "nowhere.synth: no such file"),
     "a table for a model": ({"m.synth": csv()}, "sample m.synth -n 5 -o out.csv", "m.synth"),
     "no rows asked for": ({"m.synth": None}, "sample m.synth -n 0 -o out.csv", "0"),
     "half a row": ({"m.synth": None}, "sample m.synth -n 1.5 -o out.csv", "1.5"),
-    "an unknown ending of the sample": ({"m.synth": None}, "sample m.synth -n 5 -o out.doc", "out.doc"),
-    "a condition on no column": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sxe=1", "sxe"),
-    "a condition without a value": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sex", "sex"),
-    "a level that is none": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where sex=3", "sex"),
-    "an empty range": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where age=60:50", "age"),
-    "a range outside": ({"m.synth": None}, "sample m.synth -n 5 -o out.csv --where age=150:160", "age"),
-    "train as holdout": ({"t.csv": TRAIN, "f.csv": HOLDOUT},
-                         "evaluate --train t.csv --holdout t.csv --synthetic f.csv -o out.csv", "holdout"),
+    "an unknown ending of the sample": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.doc",
+        "out.doc",
+    ),
+    "a condition on no column": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.csv --where sxe=1",
+        "sxe",
+    ),
+    "a condition without a value": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.csv --where sex",
+        "sex",
+    ),
+    "a level that is none": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.csv --where sex=3",
+        "sex",
+    ),
+    "an empty range": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.csv --where age=60:50",
+        "age",
+    ),
+    "a range outside": (
+        {"m.synth": None},
+        "sample m.synth -n 5 -o out.csv --where age=150:160",
+        "age",
+    ),
+    "train as holdout": (
+        {"t.csv": TRAIN, "f.csv": HOLDOUT},
+        "evaluate --train t.csv --holdout t.csv --synthetic f.csv -o out.csv",
+        "holdout",
+    ),
     "a synthetic table that lacks a column": (
         {"t.csv": TRAIN, "h.csv": HOLDOUT, "f.csv": HOLDOUT.drop(columns="ca")},
-        "evaluate --train t.csv --holdout h.csv --synthetic f.csv -o out.csv", "'ca'"),
+        "evaluate --train t.csv --holdout h.csv --synthetic f.csv -o out.csv",
+        "'ca'",
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory) -> bytes:
-    return Synthesizer("copula").fit(HEART).save(tmp_path_factory.mktemp("model") / "m.synth").read_bytes()
+    return (
+        Synthesizer("copula")
+        .fit(HEART)
+        .save(tmp_path_factory.mktemp("model") / "m.synth")
+        .read_bytes()
+    )
 
 
 @pytest.fixture(scope="module")
 def dated(tmp_path_factory) -> bytes:
-    table = pd.DataFrame({"seen": pd.date_range("2021-01-01", periods=28), "x": [d % 3 for d in range(28)]})
-    return Synthesizer("copula").fit(table).save(tmp_path_factory.mktemp("model") / "m.synth").read_bytes()
+    table = pd.DataFrame(
+        {"seen": pd.date_range("2021-01-01", periods=28), "x": [d % 3 for d in range(28)]}
+    )
+    return (
+        Synthesizer("copula")
+        .fit(table)
+        .save(tmp_path_factory.mktemp("model") / "m.synth")
+        .read_bytes()
+    )
 
 
 def test_there_are_at_least_thirty_cases():
@@ -135,8 +255,15 @@ def test_one_line_exit_2_nothing_written(case, model, dated, tmp_path, monkeypat
 
 
 tables = st.dictionaries(
-    st.text(min_size=1, max_size=8), st.lists(st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=6), st.booleans()),
-                                              min_size=6, max_size=6), min_size=1, max_size=3)
+    st.text(min_size=1, max_size=8),
+    st.lists(
+        st.one_of(st.none(), st.integers(), st.floats(), st.text(max_size=6), st.booleans()),
+        min_size=6,
+        max_size=6,
+    ),
+    min_size=1,
+    max_size=3,
+)
 
 
 @settings(max_examples=60, deadline=None)
@@ -146,7 +273,9 @@ def test_any_table_is_described_or_refused_in_one_line(table):
     try:
         found = infer_schema(frame)
     except ValueError as e:
-        assert "\n" not in str(e).replace(repr("\n"), "") or any("\n" in str(c) for c in frame.columns)
+        assert "\n" not in str(e).replace(repr("\n"), "") or any(
+            "\n" in str(c) for c in frame.columns
+        )
         return
     assert found.names == list(frame.columns)
 
@@ -162,15 +291,21 @@ def fitted_or_refused(table: dict, model: str, **kwargs) -> None:
     assert validate(fake, model.schema_).empty, validate(fake, model.schema_)
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))  # each form of a table compiles anew
+@settings(
+    max_examples=3, deadline=None, suppress_health_check=list(HealthCheck)
+)  # each form of a table compiles anew
 @given(tables)
 def test_any_table_is_fitted_or_refused_by_a_network(table):
-    fitted_or_refused(table, "gan", epochs=1, options={"latent": 2, "generator": [4], "critic": [4], "batch": 8})
+    fitted_or_refused(
+        table, "gan", epochs=1, options={"latent": 2, "generator": [4], "critic": [4], "batch": 8}
+    )
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 @given(tables, st.sampled_from(["copula", "independent"]))
-@example({"0": [None, None, None, 0, 1.8446744073709552e+19, 0.5]}, "copula")  # 2 to the 64th, one too many for int64
+@example(
+    {"0": [None, None, None, 0, 1.8446744073709552e19, 0.5]}, "copula"
+)  # 2 to the 64th, one too many for int64
 @example({"0": [None, 0, 10**400, 0.5]}, "copula")
 @example({"0": [0, 10**20, 0.5, 1e300]}, "independent")
 def test_any_table_is_fitted_or_refused(table, model):
@@ -178,7 +313,9 @@ def test_any_table_is_fitted_or_refused(table, model):
 
 
 def test_a_number_beyond_64_bits_is_fitted():
-    fitted_or_refused({"a": [None, None, None, 0, 2.0**64, 0.5], "b": [None, None, None, None, None, 0]}, "copula")
+    fitted_or_refused(
+        {"a": [None, None, None, 0, 2.0**64, 0.5], "b": [None, None, None, None, None, 0]}, "copula"
+    )
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -186,6 +323,7 @@ def test_a_number_beyond_64_bits_is_fitted():
 def test_any_file_is_loaded_or_refused(junk, place, flip):
     import tempfile
     from pathlib import Path
+
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.synth"
         path.write_bytes(junk)
@@ -208,8 +346,14 @@ def _written(folder, content: bytes):
 def _small_model() -> bytes:
     import tempfile
     from pathlib import Path
+
     with tempfile.TemporaryDirectory() as folder:
-        return Synthesizer("independent").fit(HEART[["age", "sex"]]).save(Path(folder) / "m.synth").read_bytes()
+        return (
+            Synthesizer("independent")
+            .fit(HEART[["age", "sex"]])
+            .save(Path(folder) / "m.synth")
+            .read_bytes()
+        )
 
 
 GOOD = _small_model()
@@ -221,24 +365,38 @@ def test_the_file_that_is_fuzzed_is_good():
 
 def test_a_bit_turned_in_the_directory_of_the_zip_is_noticed_or_harmless(tmp_path):
     "The directory has no checksum: it may ask for what no reader can, or lose an array without a word."
-    good, path, found = Synthesizer.load(_written(tmp_path, GOOD)).sample(3), tmp_path / "m.synth", []
+    good, path, found = (
+        Synthesizer.load(_written(tmp_path, GOOD)).sample(3),
+        tmp_path / "m.synth",
+        [],
+    )
     for place in range(GOOD.rindex(b"PK\5\6") - GOOD.count(b"PK\1\2") * 64, len(GOOD)):
-        path.write_bytes(GOOD[:place] + bytes([GOOD[place] ^ 64]) + GOOD[place + 1:])
+        path.write_bytes(GOOD[:place] + bytes([GOOD[place] ^ 64]) + GOOD[place + 1 :])
         try:
             assert Synthesizer.load(path).sample(3).equals(good)
         except ValueError as e:
             found.append(str(e))
     assert all(text.startswith(f"{path}: ") and "\n" not in text for text in found)
-    assert any("NotImplementedError" in text for text in found) and any("is missing" in text for text in found)
+    assert any("NotImplementedError" in text for text in found) and any(
+        "is missing" in text for text in found
+    )
 
 
 def test_a_table_never_seen_goes_through_the_shell(tmp_path, monkeypatch):
     "CSV with dates, words, empty cells: described, learned, sampled under conditions; every step in one line or two."
     monkeypatch.chdir(tmp_path)
     rng = np.random.default_rng(0)
-    visits = pd.DataFrame({"bmi": rng.normal(27, 4, 90).round(1), "ward": rng.choice(["ICU", "surgery"], 90),
-                           "admitted": pd.Timestamp("2023-01-01") + pd.to_timedelta(rng.integers(0, 360, 90), unit="D"),
-                           "creatinine": np.where(rng.random(90) < 0.2, np.nan, rng.lognormal(0, 0.4, 90).round(2))})
+    visits = pd.DataFrame(
+        {
+            "bmi": rng.normal(27, 4, 90).round(1),
+            "ward": rng.choice(["ICU", "surgery"], 90),
+            "admitted": pd.Timestamp("2023-01-01")
+            + pd.to_timedelta(rng.integers(0, 360, 90), unit="D"),
+            "creatinine": np.where(
+                rng.random(90) < 0.2, np.nan, rng.lognormal(0, 0.4, 90).round(2)
+            ),
+        }
+    )
     visits.to_csv("visits.csv", index=False)
 
     def shell(words, **kwargs):
@@ -248,11 +406,43 @@ def test_a_table_never_seen_goes_through_the_shell(tmp_path, monkeypatch):
 
     shell(["schema", "visits.csv", "-o", "s.json"])
     table = (tmp_path / "visits.csv").read_text()
-    fitted = shell(["fit", "-", "-o", "v.synth", "--model", "copula", "--schema", "s.json", "--rule", "bmi > 25"], input=table)
+    fitted = shell(
+        [
+            "fit",
+            "-",
+            "-o",
+            "v.synth",
+            "--model",
+            "copula",
+            "--schema",
+            "s.json",
+            "--rule",
+            "bmi > 25",
+        ],
+        input=table,
+    )
     assert "v.synth: copula fitted to 90 rows and 4 columns" in fitted.stdout
-    drawn = shell(["sample", "v.synth", "-n", "60", "-o", "-", "--where", "ward=ICU", "--where", "admitted=2023-03-01:2023-06-30"])
+    drawn = shell(
+        [
+            "sample",
+            "v.synth",
+            "-n",
+            "60",
+            "-o",
+            "-",
+            "--where",
+            "ward=ICU",
+            "--where",
+            "admitted=2023-03-01:2023-06-30",
+        ]
+    )
     fake = pd.read_csv(io.StringIO(drawn.stdout), parse_dates=["admitted"])
-    assert len(fake) == 60 and (fake.bmi > 25).all() and set(fake.ward) == {"ICU"} and fake.creatinine.isna().any()
+    assert (
+        len(fake) == 60
+        and (fake.bmi > 25).all()
+        and set(fake.ward) == {"ICU"}
+        and fake.creatinine.isna().any()
+    )
     assert fake.admitted.between("2023-03-01", "2023-06-30").all()
     count = int(drawn.stderr.split("rule 'bmi > 25': ")[1].split()[0])
     assert count > 0 and "-: 60 synthetic rows, 4 columns" in drawn.stderr

@@ -11,10 +11,11 @@ from readme import readme
 
 from synthheart import benchmarks
 from synthheart.comparison import compare
-from synthheart.data import load_heart, train_holdout_split
+from synthheart.cohorts import load_heart
+from synthheart.tables import train_holdout_split
 
 ROOT = Path(__file__).resolve().parent.parent
-STAND_IN = '''
+STAND_IN = """
 import numpy as np
 
 
@@ -36,7 +37,7 @@ class CTGAN:
         others = [c for c in rows if c not in self.discrete]
         rows[others] = rows[others] + 0.004
         return rows
-'''
+"""
 
 
 @pytest.fixture
@@ -80,16 +81,38 @@ def checkout(tmp_path):
 
 
 def test_the_readme_shows_quality_and_speed_beside_the_peer(checkout):
-    judged = [{"model": m, "c2st_auc": a, "tstr_auc": 0.9, "attack_auc": None, "shortfall": 0.1}
-              for m, a in (("real rows (floor)", 0.5123), ("synthheart's gan", 0.6123), ("CTGAN, its defaults", 0.9123))]
-    speed = {"fit_ours": 7.04, "fit_ctgan_default": 16.2, "fit_ctgan_long": 118.4, "rows_per_second_ours": 100_234.0,
-             "rows_per_second_ctgan": 35_111.0, "rounds": 5}
-    numbers = {"machine": {"system": "Linux", "processor": "x86_64", "python": "3.11.2"}, "peer": speed, "quality": judged,
-               "quality_splits": 3}
+    judged = [
+        {"model": m, "c2st_auc": a, "tstr_auc": 0.9, "attack_auc": None, "shortfall": 0.1}
+        for m, a in (
+            ("real rows (floor)", 0.5123),
+            ("synthheart's gan", 0.6123),
+            ("CTGAN, its defaults", 0.9123),
+        )
+    ]
+    speed = {
+        "fit_ours": 7.04,
+        "fit_ctgan_default": 16.2,
+        "fit_ctgan_long": 118.4,
+        "rows_per_second_ours": 100_234.0,
+        "rows_per_second_ctgan": 35_111.0,
+        "rounds": 5,
+    }
+    numbers = {
+        "machine": {"system": "Linux", "processor": "x86_64", "python": "3.11.2"},
+        "peer": speed,
+        "quality": judged,
+        "quality_splits": 3,
+    }
     (checkout / "reports" / "reference" / "benchmarks.json").write_text(json.dumps(numbers))
     part = readme(checkout).split("### Against a peer")[1].split("## The notebooks")[0]
     assert "means over 3 train/holdout splits" in part and "make bench" in part
-    assert "| synthheart's gan | 0.612 | 0.900 | – | 0.100 |" in part and "| CTGAN, its defaults | 0.912 |" in part
-    assert "| seconds to fit the Cleveland table | 7.0 | 16.2 | 118 |" in part and "| 100,234 | 35,111 | – |" in part
+    assert (
+        "| synthheart's gan | 0.612 | 0.900 | – | 0.100 |" in part
+        and "| CTGAN, its defaults | 0.912 |" in part
+    )
+    assert (
+        "| seconds to fit the Cleveland table | 7.0 | 16.2 | 118 |" in part
+        and "| 100,234 | 35,111 | – |" in part
+    )
     for table in re.findall(r"(?:^\|.*\|$\n?)+", part, re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1

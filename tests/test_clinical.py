@@ -1,4 +1,5 @@
 """Clinical value against second sources: scikit-learn, scipy and formulas by hand; and what must stay in the tables."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -6,11 +7,19 @@ from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import brier_score_loss, confusion_matrix, f1_score, precision_score, recall_score, roc_auc_score
+from sklearn.metrics import (
+    brier_score_loss,
+    confusion_matrix,
+    f1_score,
+    precision_score,
+    recall_score,
+    roc_auc_score,
+)
 
 from synthheart import clinical as cl
 from synthheart import evaluation as ev
-from synthheart.data import heart_schema, load_heart, train_holdout_split
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.tables import train_holdout_split
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +32,13 @@ def tables():
 @pytest.fixture(scope="module")
 def utility(tables):
     _, train, holdout, _ = tables
-    return cl.utility_table(train, holdout, train.sample(150, random_state=0), learners=ev.CLASSIFIERS[:2])
+    return cl.utility_table(
+        train, holdout, train.sample(150, random_state=0), learners=ev.CLASSIFIERS[:2]
+    )
 
 
 # ---------------------------------------------------------------------------------------------- predictions
+
 
 def test_utility_table_equals_scikit_learn(tables, utility):
     holdout, (table, found) = tables[2], utility
@@ -35,11 +47,17 @@ def test_utility_table_equals_scikit_learn(tables, utility):
         p = found[design].proba["random forest"][:, 1]
         assert row.auc == pytest.approx(roc_auc_score(holdout.target, p))
         assert row.brier == pytest.approx(brier_score_loss(holdout.target, p))
-        for name, score in (("f1", f1_score), ("precision", precision_score), ("recall", recall_score)):
+        for name, score in (
+            ("f1", f1_score),
+            ("precision", precision_score),
+            ("recall", recall_score),
+        ):
             assert row[name] == pytest.approx(score(holdout.target, p > 0.5))
         assert row.too_high == pytest.approx(p.mean() - holdout.target.mean())
         p = np.clip(p, 0.01, 0.99)
-        line = LogisticRegression(C=1e9, tol=1e-10, max_iter=1000).fit(np.log(p / (1 - p))[:, None], holdout.target)
+        line = LogisticRegression(C=1e9, tol=1e-10, max_iter=1000).fit(
+            np.log(p / (1 - p))[:, None], holdout.target
+        )
         assert row.slope == pytest.approx(line.coef_[0, 0], rel=1e-3)
     assert list(dict.fromkeys(table.design)) == ["TSTR", "TRTR", "augmented", "TRTS"]
     assert table.query("design == 'TRTS'").trained_on.eq("real").all()
@@ -49,10 +67,15 @@ def test_calibration_groups(tables, utility):
     holdout, found = tables[2], utility[1]
     table = cl.calibration_table(found, groups=4).query("design == 'TRTR'")
     p = np.mean(list(found["TRTR"].proba.values()), axis=0)[:, 1]
-    assert table.rows.sum() == len(holdout) and (table.rows * table.observed).sum() == pytest.approx(holdout.target.sum())
-    assert (table.rows * table.predicted).sum() == pytest.approx(p.sum()) and table.predicted.is_monotonic_increasing
-    low, high = stats.binomtest(round(table.rows.iloc[1] * table.observed.iloc[1]), int(table.rows.iloc[1])).proportion_ci(
-        method="wilson")
+    assert table.rows.sum() == len(holdout) and (
+        table.rows * table.observed
+    ).sum() == pytest.approx(holdout.target.sum())
+    assert (table.rows * table.predicted).sum() == pytest.approx(
+        p.sum()
+    ) and table.predicted.is_monotonic_increasing
+    low, high = stats.binomtest(
+        round(table.rows.iloc[1] * table.observed.iloc[1]), int(table.rows.iloc[1])
+    ).proportion_ci(method="wilson")
     assert (table.ci_low.iloc[1], table.ci_high.iloc[1]) == pytest.approx((low, high), abs=1e-4)
 
 
@@ -64,7 +87,9 @@ def test_net_benefit_by_hand(tables, utility, threshold):
     tn, fp, fn, tp = confusion_matrix(holdout.target, p >= threshold).ravel()
     odds, n = threshold / (1 - threshold), len(holdout)
     assert table["TSTR"] == pytest.approx(tp / n - fp / n * odds)
-    assert table["treat all"] == pytest.approx(holdout.target.mean() - (1 - holdout.target.mean()) * odds)
+    assert table["treat all"] == pytest.approx(
+        holdout.target.mean() - (1 - holdout.target.mean()) * odds
+    )
     assert table["treat none"] == 0
 
 
@@ -86,13 +111,25 @@ def test_thresholds_are_checked(utility):
 def test_importance_equals_scikit_learns():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(600, 3))
-    df = pd.DataFrame(x, columns=["a", "b", "c"]).assign(target=(x[:, 0] + 0.5 * x[:, 1] + rng.normal(size=600) > 0) * 1)
+    df = pd.DataFrame(x, columns=["a", "b", "c"]).assign(
+        target=(x[:, 0] + 0.5 * x[:, 1] + rng.normal(size=600) > 0) * 1
+    )
     train, holdout = df[:300], df[300:].reset_index(drop=True)
     table = cl.importance_agreement(train, holdout, train, repeats=40).set_index("column")
-    model = RandomForestClassifier(100, min_samples_leaf=2, random_state=0).fit(train[["a", "b", "c"]], train.target)
-    other = permutation_importance(model, holdout[["a", "b", "c"]], holdout.target, scoring="roc_auc", n_repeats=40,
-                                   random_state=1)
-    np.testing.assert_allclose(table.loc[["a", "b", "c"], "real"], other.importances_mean, atol=0.02)
+    model = RandomForestClassifier(100, min_samples_leaf=2, random_state=0).fit(
+        train[["a", "b", "c"]], train.target
+    )
+    other = permutation_importance(
+        model,
+        holdout[["a", "b", "c"]],
+        holdout.target,
+        scoring="roc_auc",
+        n_repeats=40,
+        random_state=1,
+    )
+    np.testing.assert_allclose(
+        table.loc[["a", "b", "c"], "real"], other.importances_mean, atol=0.02
+    )
     np.testing.assert_allclose(table.real, table.synthetic)
     assert table.attrs["agreement"] == pytest.approx(1) and list(table.index) == ["a", "b", "c"]
 
@@ -107,6 +144,7 @@ def test_importance_needs_two_outcomes(tables):
 
 # ---------------------------------------------------------------------------------------------- odds ratios, relations
 
+
 def test_odds_ratios_equal_scikit_learn(tables):
     real, _, _, fake = tables
     table = cl.odds_ratios(real, fake, schema=heart_schema())
@@ -116,17 +154,28 @@ def test_odds_ratios_equal_scikit_learn(tables):
     np.testing.assert_allclose(np.log(table.real), model.coef_[0], atol=1e-3)
     assert names[1:] == table.term.tolist() and len(table) == 20
     known = table.set_index("term")
-    assert known.loc["sex: male", "real_low"] > 1 and known.loc["thal: reversible defect", "real_low"] > 1
+    assert (
+        known.loc["sex: male", "real_low"] > 1
+        and known.loc["thal: reversible defect", "real_low"] > 1
+    )
     same = cl.odds_ratios(real, real, schema=heart_schema())
     assert (same.overlap > 0.999).all() and same.same_sign.all()
-    low, high, low2, high2 = np.log(known.loc["sex: male", ["real_low", "real_high", "synthetic_low", "synthetic_high"]].astype(float))
-    shared = max(0, min(high, high2) - max(low, low2))                  # Karr et al. 2006
-    assert known.overlap["sex: male"] == pytest.approx((shared / (high - low) + shared / (high2 - low2)) / 2)
+    low, high, low2, high2 = np.log(
+        known.loc["sex: male", ["real_low", "real_high", "synthetic_low", "synthetic_high"]].astype(
+            float
+        )
+    )
+    shared = max(0, min(high, high2) - max(low, low2))  # Karr et al. 2006
+    assert known.overlap["sex: male"] == pytest.approx(
+        (shared / (high - low) + shared / (high2 - low2)) / 2
+    )
     clear = (known.real_low > 1) | (known.real_high < 1)
     kept = clear & ((known.real > 1) == (known.synthetic > 1))
     still = kept & ((known.synthetic_low > 1) | (known.synthetic_high < 1))
     title = cl.plot_odds_ratios(table).get_suptitle().replace("\n", " ")
-    assert title.startswith(f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and {still.sum()} stay clear")
+    assert title.startswith(
+        f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and {still.sum()} stay clear"
+    )
     with pytest.raises(ValueError, match="only one outcome in the synthetic table"):
         cl.odds_ratios(real, fake.assign(target=1))
 
@@ -135,19 +184,33 @@ def test_relations_are_the_data_sheets_and_scipys(tables):
     real, _, _, fake = tables
     table = cl.known_relations(real, fake, schema=heart_schema()).set_index("relation")
     r = stats.spearmanr(real.age, real.thalach).statistic
-    assert table.real["maximum heart rate falls with age"] == pytest.approx(r) and round(r, 2) == -0.39
-    for name, column, rounded in (("angina on exercise raises the odds of disease", "exang", 7.4), ("men have more disease", "sex", 3.6)):
-        found = stats.contingency.odds_ratio(pd.crosstab(real[column], real.target).to_numpy(), kind="sample")
+    assert (
+        table.real["maximum heart rate falls with age"] == pytest.approx(r) and round(r, 2) == -0.39
+    )
+    for name, column, rounded in (
+        ("angina on exercise raises the odds of disease", "exang", 7.4),
+        ("men have more disease", "sex", 3.6),
+    ):
+        found = stats.contingency.odds_ratio(
+            pd.crosstab(real[column], real.target).to_numpy(), kind="sample"
+        )
         interval = found.confidence_interval(0.95)
         row = table.loc[name]
         assert row.real == pytest.approx(found.statistic) and round(row.real, 1) == rounded
-        assert (row.real_low, row.real_high) == pytest.approx((interval.low, interval.high), rel=1e-3)
+        assert (row.real_low, row.real_high) == pytest.approx(
+            (interval.low, interval.high), rel=1e-3
+        )
     row = table.loc["more ST depression with disease"]
     a, b = real.oldpeak[real.target == 1], real.oldpeak[real.target == 0]
     welch = stats.ttest_ind(a, b, equal_var=False)
-    assert row.real == pytest.approx(a.mean() - b.mean()) and row.measure == "difference of means (mm)"
+    assert (
+        row.real == pytest.approx(a.mean() - b.mean()) and row.measure == "difference of means (mm)"
+    )
     assert (row.real - row.real_low) / 1.96 == pytest.approx(row.real / welch.statistic)
-    assert table.real_holds.eq("clearly").all() and table.loc["more coloured vessels, more disease", "real_rows"] == 299
+    assert (
+        table.real_holds.eq("clearly").all()
+        and table.loc["more coloured vessels, more disease", "real_rows"] == 299
+    )
 
 
 def test_independent_columns_break_the_relations(tables):
@@ -164,7 +227,10 @@ def test_a_relation_that_cannot_be_measured_stays_and_says_why(tables):
     assert len(table) == len(cl.RELATIONS)
     assert table.synthetic_holds["more coloured vessels, more disease"] == "no column ca"
     assert table.synthetic_holds["men have more disease"] == "sex does not vary"
-    assert table.synthetic_holds["more ST depression with disease"] == "too small: 9 rows, at least 20 are needed"
+    assert (
+        table.synthetic_holds["more ST depression with disease"]
+        == "too small: 9 rows, at least 20 are needed"
+    )
     lost = table[table.synthetic.isna()]
     assert len(lost) == 3 and lost.agree.isna().all()
     cl.plot_relations(table.reset_index())
@@ -173,14 +239,19 @@ def test_a_relation_that_cannot_be_measured_stays_and_says_why(tables):
 def test_relations_by_group(tables):
     real, _, _, fake = tables
     table = cl.known_relations(real, fake, by=("sex", "age"))
-    assert not ((table.group.str.startswith("sex")) & (table.relation == "men have more disease")).any()
+    assert not (
+        (table.group.str.startswith("sex")) & (table.relation == "men have more disease")
+    ).any()
     women = table[(table.group == "sex=0") & table.relation.str.startswith("angina")]
     part = real[real.sex == 0]
-    expected = stats.contingency.odds_ratio(pd.crosstab(part.exang, part.target).to_numpy(), kind="sample").statistic
+    expected = stats.contingency.odds_ratio(
+        pd.crosstab(part.exang, part.target).to_numpy(), kind="sample"
+    ).statistic
     assert women.real.iloc[0] == pytest.approx(expected)
 
 
 # ---------------------------------------------------------------------------------------------- groups and other hospitals
+
 
 def test_group_means_equal_pandas(tables):
     real, _, _, fake = tables
@@ -189,37 +260,64 @@ def test_group_means_equal_pandas(tables):
         row = table.loc[(f"sex={sex}", "chol", "")]
         assert row.real == pytest.approx(real.chol[real.sex == sex].mean()) and row.unit == "mg/dl"
         assert row.synthetic == pytest.approx(fake.chol[fake.sex == sex].mean())
-        assert (row.real_rows, row.synthetic_rows) == ((real.sex == sex).sum(), (fake.sex == sex).sum())
+        assert (row.real_rows, row.synthetic_rows) == (
+            (real.sex == sex).sum(),
+            (fake.sex == sex).sum(),
+        )
         assert row.ci_low < row.difference < row.ci_high
     vessels = table.loc[("all", "ca", "none")]
-    assert vessels.real == pytest.approx(100 * (real.ca.dropna() == 0).mean()) and vessels.real_rows == 299
+    assert (
+        vessels.real == pytest.approx(100 * (real.ca.dropna() == 0).mean())
+        and vessels.real_rows == 299
+    )
 
 
 def test_a_group_that_is_too_small_says_so(tables):
     real, _, _, fake = tables
     table = cl.group_means(real, fake[fake.age < 65], heart_schema())
     old = table[table.group == "age=65+"]
-    assert old.real.isna().all() and (old.note == "too small: 0 synthetic rows, at least 20 are needed").any()
+    assert (
+        old.real.isna().all()
+        and (old.note == "too small: 0 synthetic rows, at least 20 are needed").any()
+    )
     cl.plot_group_means(table)
 
 
 def test_what_is_missing_abroad(tables):
     table = cl.missing_abroad([c for c in tables[0] if c != "target"])
-    assert table.loc["chol", "switzerland"] == 1 and table.loc["ca", "hungarian"] == pytest.approx(291 / 294)
-    assert table.index[table.shared].tolist() == ["age", "sex", "cp", "trestbps", "restecg", "thalach", "exang", "oldpeak"]
+    assert table.loc["chol", "switzerland"] == 1 and table.loc["ca", "hungarian"] == pytest.approx(
+        291 / 294
+    )
+    assert table.index[table.shared].tolist() == [
+        "age",
+        "sex",
+        "cp",
+        "trestbps",
+        "restecg",
+        "thalach",
+        "exang",
+        "oldpeak",
+    ]
     assert table.why[~table.shared].str.len().min() > 20
 
 
 def test_external_validation_equals_scikit_learn(tables):
     _, train, _, fake = tables
-    table = cl.external_validation(train, train.sample(frac=1, random_state=0), schema=heart_schema(), sites=("hungarian",))
+    table = cl.external_validation(
+        train, train.sample(frac=1, random_state=0), schema=heart_schema(), sites=("hungarian",)
+    )
     names, abroad = table.attrs["columns"], load_heart(site="hungarian")
     space = ev.fit_space(train[[*names, "target"]], None, abroad[[*names, "target"]])
     found = ev.predict_outcome(train, abroad, "target", space)
     aucs = [roc_auc_score(abroad.target, p[:, 1]) for p in found.proba.values()]
     real = table.set_index("trained_on").loc["real"]
-    assert real.auc == pytest.approx(np.mean(aucs), abs=0.005) and (real.ill, real.healthy) == (106, 188)
-    assert abs(real.difference) < 0.02 and real.difference_low < real.difference < real.difference_high
+    assert real.auc == pytest.approx(np.mean(aucs), abs=0.005) and (real.ill, real.healthy) == (
+        106,
+        188,
+    )
+    assert (
+        abs(real.difference) < 0.02 and real.difference_low < real.difference < real.difference_high
+    )
     assert "Budapest" in cl.plot_external(table).get_label()
     useless = cl.external_validation(train, fake, sites=("hungarian",)).difference.iloc[0]
     assert useless < -0.15
@@ -235,11 +333,15 @@ def test_a_site_that_cannot_be_tested_stays(tables):
 def test_figures_have_findings_and_alt_text(tables, utility):
     real, train, holdout, fake = tables
     schema = heart_schema()
-    figures = [cl.plot_roc(utility[1]), cl.plot_calibration(utility[1]), cl.plot_decisions(cl.decision_curve(utility[1])),
-               cl.plot_importance(cl.importance_agreement(train, holdout, fake, repeats=2)),
-               cl.plot_odds_ratios(cl.odds_ratios(real, fake, schema=schema)),
-               cl.plot_relations(cl.known_relations(real, fake, schema=schema)),
-               cl.plot_group_means(cl.group_means(real, fake, schema))]
+    figures = [
+        cl.plot_roc(utility[1]),
+        cl.plot_calibration(utility[1]),
+        cl.plot_decisions(cl.decision_curve(utility[1])),
+        cl.plot_importance(cl.importance_agreement(train, holdout, fake, repeats=2)),
+        cl.plot_odds_ratios(cl.odds_ratios(real, fake, schema=schema)),
+        cl.plot_relations(cl.known_relations(real, fake, schema=schema)),
+        cl.plot_group_means(cl.group_means(real, fake, schema)),
+    ]
     for figure in figures:
         title = figure.get_suptitle().replace("\n", " ")
         assert any(c.isdigit() for c in title) and figure.get_label().startswith(title)

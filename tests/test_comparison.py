@@ -1,4 +1,5 @@
 """The comparison: what it counts against scipy and by hand, and that no run disappears."""
+
 import json
 
 import numpy as np
@@ -8,7 +9,9 @@ from scipy import stats
 
 from synthheart import comparison as cm
 from synthheart import evaluation as ev
-from synthheart.data import infer_schema, load_heart, train_holdout_split
+from synthheart.cohorts import load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import train_holdout_split
 from synthheart.privacy import membership
 from synthheart.synthesizer import Synthesizer
 
@@ -31,8 +34,15 @@ def sick(train, n, seed):
 
 @pytest.fixture(scope="module")
 def result():
-    return cm.compare({"halves": halves, "copula": "copula", "broken": broken, "sick": sick}, splits=2, seeds=2, rows=300,
-                      draws=1, n_jobs=1, progress=False)
+    return cm.compare(
+        {"halves": halves, "copula": "copula", "broken": broken, "sick": sick},
+        splits=2,
+        seeds=2,
+        rows=300,
+        draws=1,
+        n_jobs=1,
+        progress=False,
+    )
 
 
 def test_corrected_t_test():
@@ -57,8 +67,9 @@ def test_every_run_is_there(result):
     names = {"halves", "copula", "broken", "sick", cm.INDEPENDENT_NAME, cm.FLOOR_NAME, cm.COPY_NAME}
     assert set(result.runs.model) == names
     counts = result.runs[result.runs.metric == "c2st_auc"].groupby("model").size()
-    assert (counts[["halves", "copula", "broken", "sick"]] == 4).all() and (counts.drop(
-        ["halves", "copula", "broken", "sick"]) == 2).all()
+    assert (counts[["halves", "copula", "broken", "sick"]] == 4).all() and (
+        counts.drop(["halves", "copula", "broken", "sick"]) == 2
+    ).all()
     assert not result.runs.duplicated(["model", "split", "seed", "metric"]).any()
     assert set(result.runs.metric) == {*ev.METRICS, *cm.ATTACKS}
 
@@ -66,8 +77,14 @@ def test_every_run_is_there(result):
 def test_a_run_is_what_its_parts_say(result):
     train, held = (t.reset_index(drop=True) for t in train_holdout_split(load_heart(), seed=1))
     schema, fake = infer_schema(load_heart()), halves(train, 300, 1001)
-    own = result.runs.query("model == 'halves' and split == 1 and seed == 1").set_index("metric").value
-    expected = ev.scores(train, held, fake, schema=schema, seed=1, draws=1) | membership(train, held, fake, schema, seed=1)
+    own = (
+        result.runs.query("model == 'halves' and split == 1 and seed == 1")
+        .set_index("metric")
+        .value
+    )
+    expected = ev.scores(train, held, fake, schema=schema, seed=1, draws=1) | membership(
+        train, held, fake, schema, seed=1
+    )
     for name, value in expected.items():
         assert own[name] == pytest.approx(value), name
 
@@ -76,17 +93,37 @@ def test_means_and_intervals_over_splits(result):
     own = result.runs.query("model == 'copula' and metric == 'column_pairs'")
     by_split = own.groupby("split").value.mean()
     row = result.table.set_index(["model", "metric"]).loc[("copula", "column_pairs")]
-    assert row.value == pytest.approx(by_split.mean()) and row.note == "2 splits x 2 seeds" and row.goal == 1
+    assert (
+        row.value == pytest.approx(by_split.mean())
+        and row.note == "2 splits x 2 seeds"
+        and row.goal == 1
+    )
     half = stats.t.ppf(0.975, 1) * np.sqrt((1 / 2 + 91 / 212) * by_split.var())
-    assert (row.ci_low, row.ci_high) == pytest.approx((max(0, row.value - half), min(1, row.value + half)))
-    pair = result.pairs.query("metric == 'column_pairs' and first == 'halves' and second == 'copula'").iloc[0]
-    other = result.runs.query("model == 'halves' and metric == 'column_pairs'").groupby("split").value.mean()
-    assert pair.difference == pytest.approx((other - by_split).mean()) and pair.splits == 2 and pair.p_holm >= pair.p
+    assert (row.ci_low, row.ci_high) == pytest.approx(
+        (max(0, row.value - half), min(1, row.value + half))
+    )
+    pair = result.pairs.query(
+        "metric == 'column_pairs' and first == 'halves' and second == 'copula'"
+    ).iloc[0]
+    other = (
+        result.runs.query("model == 'halves' and metric == 'column_pairs'")
+        .groupby("split")
+        .value.mean()
+    )
+    assert (
+        pair.difference == pytest.approx((other - by_split).mean())
+        and pair.splits == 2
+        and pair.p_holm >= pair.p
+    )
 
 
 def test_what_failed_stays_and_says_why(result):
     lost = result.table[result.table.model == "broken"]
-    assert len(lost) == len(ev.METRICS) + 3 and lost.value.isna().all() and (lost.note == "RuntimeError: no luck").all()
+    assert (
+        len(lost) == len(ev.METRICS) + 3
+        and lost.value.isna().all()
+        and (lost.note == "RuntimeError: no luck").all()
+    )
     assert result.runs.seconds[result.runs.model == "broken"].isna().all()
     assert result.runs.seconds[result.runs.model.isin(["halves", "copula"])].between(0, 60).all()
     last = result.ranking.iloc[-1]
@@ -102,50 +139,96 @@ def test_ranking_is_the_distance_from_the_floor(result):
     ranking = result.ranking.set_index("model")
     assert ranking.shortfall[cm.FLOOR_NAME] == 0 and ranking["rank"].dropna().tolist() == [1, 2, 3]
     for row in ranking.drop(index="broken").itertuples():
-        assert row.shortfall == pytest.approx(np.sqrt(row.told_apart**2 + row.utility_lost**2 + row.exposed**2))
+        assert row.shortfall == pytest.approx(
+            np.sqrt(row.told_apart**2 + row.utility_lost**2 + row.exposed**2)
+        )
     assert ranking.exposed[cm.COPY_NAME] > 0.4 and ranking.told_apart[cm.COPY_NAME] == 0
     assert ranking.utility_lost["sick"] == pytest.approx(
-        result.table.set_index(["model", "metric"]).floor[("sick", "tstr_auc")] - 0.5)
+        result.table.set_index(["model", "metric"]).floor[("sick", "tstr_auc")] - 0.5
+    )
     assert ranking.loc["copula", "shortfall"] < ranking.loc[cm.INDEPENDENT_NAME, "shortfall"]
 
 
 def test_processes_change_nothing():
-    a, b = (cm.compare({"halves": halves, "copula": Synthesizer("copula")}, splits=1, rows=200, draws=1, n_jobs=jobs,
-                       progress=False) for jobs in (1, 2))
-    pd.testing.assert_frame_equal(a.runs.drop(columns="seconds"), b.runs.drop(columns="seconds"), check_exact=True)
+    a, b = (
+        cm.compare(
+            {"halves": halves, "copula": Synthesizer("copula")},
+            splits=1,
+            rows=200,
+            draws=1,
+            n_jobs=jobs,
+            progress=False,
+        )
+        for jobs in (1, 2)
+    )
+    pd.testing.assert_frame_equal(
+        a.runs.drop(columns="seconds"), b.runs.drop(columns="seconds"), check_exact=True
+    )
     pd.testing.assert_frame_equal(a.table, b.table, check_exact=True)
 
 
 def test_files_are_equal_bytes(result, tmp_path):
     first, second = result.write(tmp_path / "a"), result.write(tmp_path / "b")
-    assert {p.name for p in first} >= {"comparison.csv", "comparison.json", "comparison_pairs.csv", "09a_comparison.svg"}
+    assert {p.name for p in first} >= {
+        "comparison.csv",
+        "comparison.json",
+        "comparison_pairs.csv",
+        "09a_comparison.svg",
+    }
     for a, b in zip(first, second, strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
     records = json.loads((tmp_path / "a" / "comparison.json").read_text(encoding="utf-8"))
-    assert {"model", "metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note"} == set(records[0])
+    assert {
+        "model",
+        "metric",
+        "group",
+        "value",
+        "ci_low",
+        "ci_high",
+        "floor",
+        "goal",
+        "note",
+    } == set(records[0])
     assert "copula" in result.plot().get_label() or "halves" in result.plot().get_label()
 
 
 def test_a_model_is_trained_afresh_with_its_own_seed():
     train = load_heart().head(100)
     estimator = Synthesizer("copula", seed=9)
-    a, b, c = (cm.make_release(m, train, 20, s) for m, s in ((estimator, 1), ("copula", 1), (estimator, 2)))
+    a, b, c = (
+        cm.make_release(m, train, 20, s) for m, s in ((estimator, 1), ("copula", 1), (estimator, 2))
+    )
     pd.testing.assert_frame_equal(a, b)
     assert not a.equals(c) and estimator.seed == 9 and not hasattr(estimator, "model_")
 
 
 def test_the_originals_gan_takes_part():
-    result = cm.compare({"original": Synthesizer("naive-gan", epochs=2), "copula": "copula"}, splits=1, rows=200, draws=1,
-                        n_jobs=1, progress=False)
+    result = cm.compare(
+        {"original": Synthesizer("naive-gan", epochs=2), "copula": "copula"},
+        splits=1,
+        rows=200,
+        draws=1,
+        n_jobs=1,
+        progress=False,
+    )
     ranking = result.ranking.set_index("model")
     assert ranking["rank"].dropna().tolist() == [1, 2] and ranking.told_apart["original"] > 0.35
-    assert result.table.ci_low.isna().all() and result.table.note.str.contains("no interval from one split").any()
+    assert (
+        result.table.ci_low.isna().all()
+        and result.table.note.str.contains("no interval from one split").any()
+    )
     result.plot()
 
 
-@pytest.mark.parametrize("models, problem", [
-    ({}, "at least one"), (["magic"], "magic must be one of"), ({"copy of train": "copula"}, "name of a reference"),
-    ({"x": 3}, "must be a name, an estimator or a function, got int")])
+@pytest.mark.parametrize(
+    "models, problem",
+    [
+        ({}, "at least one"),
+        (["magic"], "magic must be one of"),
+        ({"copy of train": "copula"}, "name of a reference"),
+        ({"x": 3}, "must be a name, an estimator or a function, got int"),
+    ],
+)
 def test_refusals(models, problem):
     with pytest.raises(ValueError, match=problem):
         cm.compare(models, progress=False)

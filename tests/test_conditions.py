@@ -1,4 +1,5 @@
 """Conditions and rules: checked before, met exactly, never run as code; rare rows found with an honest share."""
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,12 +12,13 @@ from synthheart.conditions import (
     code_windows,
     gap,
     guided_search,
-    parse_rule,
     rank_range,
     satisfying,
     weighted_pick,
 )
-from synthheart.data import infer_schema, load_heart
+from synthheart.relations import parse_rule
+from synthheart.cohorts import load_heart
+from synthheart.inference import infer_schema
 from synthheart.preprocessing import RankGaussEncoder
 from synthheart.synthesizer import Synthesizer
 
@@ -25,7 +27,11 @@ SCHEMA = infer_schema(HEART)
 CODER = RankGaussEncoder().fit(HEART)
 
 
-@given(low=st.integers(29, 77), width=st.integers(0, 30), sexes=st.lists(st.sampled_from([0, 1]), min_size=1, max_size=2))
+@given(
+    low=st.integers(29, 77),
+    width=st.integers(0, 30),
+    sexes=st.lists(st.sampled_from([0, 1]), min_size=1, max_size=2),
+)
 def test_gap_is_zero_exactly_where_the_conditions_hold(low, width, sexes):
     checked = check_where({"age": (low, low + width), "sex": sexes}, SCHEMA)
     np.testing.assert_array_equal(gap(HEART, checked, SCHEMA) == 0, satisfying(HEART, checked))
@@ -39,7 +45,9 @@ def test_a_missing_cell_meets_no_condition():
 
 
 def test_dates_take_dates():
-    visits = pd.DataFrame({"seen": pd.date_range("2020-01-01", periods=60), "x": [i % 3 for i in range(60)]})
+    visits = pd.DataFrame(
+        {"seen": pd.date_range("2020-01-01", periods=60), "x": [i % 3 for i in range(60)]}
+    )
     model = Synthesizer("independent").fit(visits)
     rows = model.sample(25, where={"seen": ("2020-01-10", "2020-01-20")})
     assert rows.seen.between("2020-01-10", "2020-01-20").all()
@@ -48,24 +56,40 @@ def test_dates_take_dates():
 
 
 @settings(deadline=None)
-@given(st.sampled_from(["age", "chol", "oldpeak"]), st.sampled_from(["<", "<=", ">", ">=", "=", "!="]), st.integers(0, 400))
+@given(
+    st.sampled_from(["age", "chol", "oldpeak"]),
+    st.sampled_from(["<", "<=", ">", ">=", "=", "!="]),
+    st.integers(0, 400),
+)
 def test_rules_agree_with_pandas(name, sign, value):
     kept = parse_rule(f"{name} {sign} {value}", SCHEMA).kept(HEART)
-    np.testing.assert_array_equal(kept, HEART.eval(f"{name} {'==' if sign == '=' else sign} {value}"))
+    np.testing.assert_array_equal(
+        kept, HEART.eval(f"{name} {'==' if sign == '=' else sign} {value}")
+    )
 
 
 def test_implication_and_columns_on_both_sides():
     rule = parse_rule("sex = 1 and age > 60 implies trestbps > age", SCHEMA)
     expected = ~((HEART.sex == 1) & (HEART.age > 60)) | (HEART.trestbps > HEART.age)
     np.testing.assert_array_equal(rule.kept(HEART), expected)
-    assert parse_rule("ca missing implies target = 1", SCHEMA).kept(HEART).sum() == 303 - (HEART.ca.isna() & (HEART.target == 0)).sum()
+    assert (
+        parse_rule("ca missing implies target = 1", SCHEMA).kept(HEART).sum()
+        == 303 - (HEART.ca.isna() & (HEART.target == 0)).sum()
+    )
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("trestbps", "is not a comparison"), ("pressure > 60", "no column 'pressure'"), ("age > old", "'old' is neither a number"),
-    ("age > 1 implies sex = 1 implies cp = 2", "may stand once"), ("", "is not a comparison"),
-    ("__import__('os').system('true') > 1", "no column"), ("age > __import__('os')", "neither a number"),
-])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("trestbps", "is not a comparison"),
+        ("pressure > 60", "no column 'pressure'"),
+        ("age > old", "'old' is neither a number"),
+        ("age > 1 implies sex = 1 implies cp = 2", "may stand once"),
+        ("", "is not a comparison"),
+        ("__import__('os').system('true') > 1", "no column"),
+        ("age > __import__('os')", "neither a number"),
+    ],
+)
 def test_a_rule_that_is_not_understood_is_refused_in_one_line(text, words):
     with pytest.raises(ValueError, match=words) as refusal:
         parse_rule(text, SCHEMA)
@@ -85,7 +109,9 @@ def test_guided_search_finds_rare_rows_and_knows_how_rare(far):
     truth = norm.sf(far / np.sqrt(5))
     shares = []
     for seed in range(3):
-        z, share = guided_search(lambda z: np.maximum(far - z.sum(1), 0), 5, 200, np.random.default_rng(seed))
+        z, share = guided_search(
+            lambda z: np.maximum(far - z.sum(1), 0), 5, 200, np.random.default_rng(seed)
+        )
         assert len(z) == 200
         assert (z.sum(1) >= far).all()
         shares.append(share)
@@ -100,7 +126,15 @@ def test_guided_search_gives_up_on_the_impossible():
 
 def test_rare_patients_from_the_synthesizer():
     model = Synthesizer("copula").fit(HEART)
-    wish = {"age": (74, 77), "sex": 0, "chol": (350, 564), "cp": 1, "target": 1, "fbs": 1, "exang": 1}
+    wish = {
+        "age": (74, 77),
+        "sex": 0,
+        "chol": (350, 564),
+        "cp": 1,
+        "target": 1,
+        "fbs": 1,
+        "exang": 1,
+    }
     with pytest.warns(UserWarning, match="cannot know more"):
         rows = model.sample(30, where=wish)
     assert len(rows) == 30
@@ -135,7 +169,9 @@ def test_ranks_are_those_whose_values_lie_in_the_range(name, low, width):
     within = code.invert(np.linspace(*ranks, 200).astype(np.float32))  # models count in 32 bits
     assert (within >= low).all() and (within <= low + width).all()
     if len(inside):
-        assert ranks[0] == pytest.approx(inside[0], abs=3e-4) and ranks[1] == pytest.approx(inside[-1], abs=3e-4)
+        assert ranks[0] == pytest.approx(inside[0], abs=3e-4) and ranks[1] == pytest.approx(
+            inside[-1], abs=3e-4
+        )
 
 
 def test_windows_close_what_is_missing_and_what_is_not_asked_for():

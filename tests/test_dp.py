@@ -11,7 +11,8 @@ from scipy.optimize import brentq
 from scipy.stats import beta, norm
 
 from synthheart import dp
-from synthheart.data import Column, Schema, heart_schema, load_heart, train_holdout_split, validate
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.tables import Column, Schema, train_holdout_split, validate
 from synthheart.preprocessing import RankGaussEncoder
 from synthheart.synthesizer import Synthesizer
 
@@ -33,11 +34,19 @@ def heart(train):
 
 # Accounting
 
-@pytest.mark.parametrize("epsilon, delta, sigma", [(1.0, 1e-5, 3.730632), (1.0, 1e-3, 2.574657), (10.0, 1e-3, 0.406060)])
+
+@pytest.mark.parametrize(
+    "epsilon, delta, sigma", [(1.0, 1e-5, 3.730632), (1.0, 1e-3, 2.574657), (10.0, 1e-3, 0.406060)]
+)
 def test_noise_is_the_analytic_gaussian_mechanisms(epsilon, delta, sigma):
     "Balle and Wang 2018, theorem 8, solved by another route."
+
     def excess(mu):
-        return norm.cdf(mu / 2 - epsilon / mu) - np.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu) - delta
+        return (
+            norm.cdf(mu / 2 - epsilon / mu)
+            - np.exp(epsilon) * norm.cdf(-mu / 2 - epsilon / mu)
+            - delta
+        )
 
     assert 1 / brentq(excess, 1e-3, 50) == pytest.approx(sigma, abs=2e-6)
     assert dp.noise_multiplier(epsilon, delta) == pytest.approx(sigma, rel=1e-4)
@@ -48,27 +57,37 @@ def test_two_releases_compose_like_one_longer_step():
     "Dong, Roth and Su 2022: mu adds up in squares."
     sigmas = [3.0, 4.0, 6.0]
     together = np.sqrt(sum(s**-2 for s in sigmas))
-    assert dp.gaussian_delta(dp.epsilon_spent(sigmas, 1e-4), together) == pytest.approx(1e-4, rel=1e-2)
+    assert dp.gaussian_delta(dp.epsilon_spent(sigmas, 1e-4), together) == pytest.approx(
+        1e-4, rel=1e-2
+    )
 
 
 def test_renyi_divergence_of_the_gaussian_mechanism():
     "Mironov 2017, proposition 7: alpha / (2 sigma^2)."
     import dp_accounting
+
     accountant = dp_accounting.rdp.RdpAccountant([2.0, 5.0, 32.0])
     accountant.compose(dp_accounting.GaussianDpEvent(1.7))
     assert accountant._rdp == pytest.approx(np.array([2.0, 5.0, 32.0]) / (2 * 1.7**2))
 
 
-@pytest.mark.parametrize("rate, sigma, steps, published", [
-    (0.01, 4.0, 10_000, 1.26),           # Abadi et al. 2016, section 3.2
-    (250 / 60_000, 1.3, 3600, 1.18),     # TensorFlow Privacy, classification tutorial
-    (256 / 60_000, 1.1, 14_062, 3.01),   # TensorFlow Privacy, table of the MNIST example
-    (256 / 60_000, 0.7, 10_546, 7.10)])
+@pytest.mark.parametrize(
+    "rate, sigma, steps, published",
+    [
+        (0.01, 4.0, 10_000, 1.26),  # Abadi et al. 2016, section 3.2
+        (250 / 60_000, 1.3, 3600, 1.18),  # TensorFlow Privacy, classification tutorial
+        (256 / 60_000, 1.1, 14_062, 3.01),  # TensorFlow Privacy, table of the MNIST example
+        (256 / 60_000, 0.7, 10_546, 7.10),
+    ],
+)
 def test_dp_sgd_accounting_gives_published_numbers(rate, sigma, steps, published):
     "With the conversion of that time the published number; with today's a smaller one."
     import dp_accounting
+
     accountant = dp_accounting.rdp.RdpAccountant()
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(rate, dp_accounting.GaussianDpEvent(sigma)), steps)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(rate, dp_accounting.GaussianDpEvent(sigma)), steps
+    )
     then = np.min(accountant._rdp + np.log(1e5) / (np.array(accountant._orders) - 1))
     assert then == pytest.approx(published, abs=0.006)
     assert accountant.get_epsilon(1e-5) < then
@@ -76,29 +95,47 @@ def test_dp_sgd_accounting_gives_published_numbers(rate, sigma, steps, published
 
 def test_dp_sgd_noise_spends_the_budget():
     import dp_accounting
+
     sigma = dp.sgd_noise_multiplier(3.0, 1e-3, 0.25, 100)
     accountant = dp_accounting.rdp.RdpAccountant([*range(2, 65), 128, 256])
-    accountant.compose(dp_accounting.PoissonSampledDpEvent(0.25, dp_accounting.GaussianDpEvent(sigma)), 100)
+    accountant.compose(
+        dp_accounting.PoissonSampledDpEvent(0.25, dp_accounting.GaussianDpEvent(sigma)), 100
+    )
     assert 2.95 < accountant.get_epsilon(1e-3) <= 3.0
 
 
 # Sensitivity
 
+
 def a_table(rng: np.random.Generator, n: int) -> tuple[pd.DataFrame, Schema]:
     "A random table with a random public schema, missing cells, and values outside the public range."
-    columns, data = [Column("y", "categorical", "int64", levels=tuple(range(int(rng.integers(2, 5)))))], {}
+    columns, data = (
+        [Column("y", "categorical", "int64", levels=tuple(range(int(rng.integers(2, 5)))))],
+        {},
+    )
     data["y"] = rng.integers(0, len(columns[0].levels), n)
     for j in range(int(rng.integers(1, 5))):
         if rng.random() < 0.5:
             decimals = [0, 1, None][rng.integers(3)]
             width = float(rng.choice([1, 30, 500, 1e5]))
-            columns.append(Column(f"c{j}", "continuous", "float64", minimum=0, maximum=width, decimals=decimals,
-                                  missing=True))
+            columns.append(
+                Column(
+                    f"c{j}",
+                    "continuous",
+                    "float64",
+                    minimum=0,
+                    maximum=width,
+                    decimals=decimals,
+                    missing=True,
+                )
+            )
             x = rng.normal(width / 2, width, n)
             x = x if decimals is None else np.round(x, decimals)
         else:
             k = int(rng.integers(2, 8))
-            columns.append(Column(f"c{j}", "categorical", "float64", levels=tuple(range(k)), missing=True))
+            columns.append(
+                Column(f"c{j}", "categorical", "float64", levels=tuple(range(k)), missing=True)
+            )
             x = rng.integers(0, k, n).astype(float)
         data[f"c{j}"] = np.where(rng.random(n) < 0.1, np.nan, x)
     return pd.DataFrame(data), Schema(tuple(columns), "y" if rng.random() < 0.8 else None)
@@ -146,20 +183,27 @@ def test_one_patient_less_shows_as_one_vector_when_the_seed_is_known(train, hear
 def test_the_noise_in_the_release_is_what_the_budget_asks(train, epsilon):
     "From the standard deviations that are released, by the closed formula: no more than (epsilon, delta)."
     tables = dp.NoisyTables(heart_schema(), epsilon, 1e-3).fit(train)
-    mu2 = (tables.design_.sensitivity / tables.measured_["tables_sd"])**2
+    mu2 = (tables.design_.sensitivity / tables.measured_["tables_sd"]) ** 2
     if "pairs" in tables.measured_:
-        mu2 += (13 / np.sqrt(18) / tables.measured_["pairs_sd"])**2
+        mu2 += (13 / np.sqrt(18) / tables.measured_["pairs_sd"]) ** 2
     assert ("pairs" in tables.measured_) == (epsilon > 1)
     assert dp.gaussian_delta(epsilon, np.sqrt(mu2)) == pytest.approx(1e-3, rel=1e-3)
-    assert tables.epsilon_ == pytest.approx(epsilon, rel=1e-3) and tables.epsilon_ <= epsilon and tables.delta_ == 1e-3
+    assert (
+        tables.epsilon_ == pytest.approx(epsilon, rel=1e-3)
+        and tables.epsilon_ <= epsilon
+        and tables.delta_ == 1e-3
+    )
 
 
 def test_noise_has_the_spread_it_claims(heart):
-    noise = np.concatenate([dp.noisy_sum(np.zeros((1, 200)), 7.0, dp.secret_normals(200)) for _ in range(100)])
+    noise = np.concatenate(
+        [dp.noisy_sum(np.zeros((1, 200)), 7.0, dp.secret_normals(200)) for _ in range(100)]
+    )
     assert noise.std() == pytest.approx(7.0, rel=0.03) and abs(noise.mean()) < 0.2
 
 
 # Attacks
+
 
 def test_a_canary_shows_less_than_epsilon_and_the_attack_has_teeth(heart):
     design, vectors = heart
@@ -168,7 +212,12 @@ def test_a_canary_shows_less_than_epsilon_and_the_attack_has_teeth(heart):
 
     def scores(noise, inside):
         table, scale = (total + inside * canary)[None], noise * design.sensitivity
-        return np.array([dp.noisy_sum(table, scale, rng.standard_normal(len(total))) @ look for _ in range(8000)])
+        return np.array(
+            [
+                dp.noisy_sum(table, scale, rng.standard_normal(len(total))) @ look
+                for _ in range(8000)
+            ]
+        )
 
     for epsilon in (0.5, 1.0, 3.0):
         sigma = dp.noise_multiplier(epsilon, 1e-3)
@@ -176,7 +225,7 @@ def test_a_canary_shows_less_than_epsilon_and_the_attack_has_teeth(heart):
         assert dp.audit_epsilon(*found, 1e-3) <= epsilon
         if epsilon >= 1:
             assert 0.5 * epsilon < dp.audit_epsilon(*found, 1e-3, gaussian=True) <= epsilon
-    broken = dp.noise_multiplier(3.0, 1e-3) / 3          # someone forgot the sensitivity
+    broken = dp.noise_multiplier(3.0, 1e-3) / 3  # someone forgot the sensitivity
     assert dp.audit_epsilon(scores(broken, 1), scores(broken, 0), 1e-3) > 3
 
 
@@ -191,18 +240,31 @@ def test_one_run_audit(heart):
     score = (vectors - vectors.mean(0)) @ (release - vectors.sum(0) / 2)
     sure = np.argsort(score)[np.r_[:20, -20:0]]
     guesses, correct = len(sure), int((coin[sure] == (np.arange(40) >= 20)).sum())
-    least = beta.ppf(0.05, correct, guesses - correct + 1)   # accuracy with 95 % confidence; delta x rows is negligible
+    least = beta.ppf(
+        0.05, correct, guesses - correct + 1
+    )  # accuracy with 95 % confidence; delta x rows is negligible
     assert np.log(least / (1 - least)) <= epsilon
 
 
 # What is released depends on the releases alone
 
+
 def test_everything_after_the_release_is_post_processing(train, monkeypatch, tmp_path):
     "Two tables, one release: the model files are equal to the byte."
     model = {}
-    for name, table in (("a", train), ("b", train[::-2].reset_index(drop=True).assign(sex=1, chol=300))):
-        answers = iter([np.random.default_rng(9).normal(0, 20, 200), np.random.default_rng(8).normal(0, 20, 78)])
-        monkeypatch.setattr(dp, "noisy_sum", lambda vectors, scale, normals, answers=answers: next(answers))
+    for name, table in (
+        ("a", train),
+        ("b", train[::-2].reset_index(drop=True).assign(sex=1, chol=300)),
+    ):
+        answers = iter(
+            [
+                np.random.default_rng(9).normal(0, 20, 200),
+                np.random.default_rng(8).normal(0, 20, 78),
+            ]
+        )
+        monkeypatch.setattr(
+            dp, "noisy_sum", lambda vectors, scale, normals, answers=answers: next(answers)
+        )
         fitted = Synthesizer("gan", epochs=2, epsilon=3.0).fit(table, progress=False)
         model[name] = fitted.save(tmp_path / f"{name}.synth").read_bytes()
     assert model["a"] == model["b"]
@@ -219,12 +281,23 @@ def test_secret_noise_differs_and_a_noise_seed_repeats(train):
 
 def test_tables_without_an_outcome_with_missing_and_dates():
     rng = np.random.default_rng(0)
-    df = pd.DataFrame({"day": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 700, 300), unit="D"),
-                       "dose": np.where(rng.random(300) < 0.3, np.nan, rng.normal(5, 1, 300).round(1)),
-                       "ward": rng.choice(["a", "b", "c"], 300)})
-    schema = Schema((Column("day", "continuous", "datetime64[s]", minimum=18262, maximum=18992, decimals=0),
-                     Column("dose", "continuous", "float64", minimum=0, maximum=12, decimals=1, missing=True),
-                     Column("ward", "categorical", str(df.ward.dtype), levels=("a", "b", "c"))))
+    df = pd.DataFrame(
+        {
+            "day": pd.Timestamp("2020-01-01")
+            + pd.to_timedelta(rng.integers(0, 700, 300), unit="D"),
+            "dose": np.where(rng.random(300) < 0.3, np.nan, rng.normal(5, 1, 300).round(1)),
+            "ward": rng.choice(["a", "b", "c"], 300),
+        }
+    )
+    schema = Schema(
+        (
+            Column("day", "continuous", "datetime64[s]", minimum=18262, maximum=18992, decimals=0),
+            Column(
+                "dose", "continuous", "float64", minimum=0, maximum=12, decimals=1, missing=True
+            ),
+            Column("ward", "categorical", str(df.ward.dtype), levels=("a", "b", "c")),
+        )
+    )
     made = dp.NoisyTables(schema, 5.0).fit(df.astype({"day": "datetime64[s]"})).sample(2000)
     assert len(validate(made, schema)) == 0
     assert made.dose.isna().mean() == pytest.approx(0.3, abs=0.1)
@@ -239,6 +312,7 @@ def test_released_rows_keep_the_domain(train):
 
 # The estimator
 
+
 def test_synthesizer_reports_what_was_spent_and_saves_it(train, tmp_path):
     model = Synthesizer("gan", epochs=2, epsilon=1.0, delta=1e-3).fit(train, progress=False)
     assert 0.99 < model.epsilon_ <= 1.0 and model.delta_ == 1e-3
@@ -247,11 +321,19 @@ def test_synthesizer_reports_what_was_spent_and_saves_it(train, tmp_path):
     pd.testing.assert_frame_equal(twin.sample(50), model.sample(50))
 
 
-@pytest.mark.parametrize("wrong, words", [
-    ({"epsilon": 0}, "epsilon must be a positive number"), ({"epsilon": -1.0}, "epsilon must be"),
-    ({"epsilon": np.inf}, "epsilon must be"), ({"epsilon": "1"}, "epsilon must be"),
-    ({"epsilon": 1.0, "delta": 0.0}, "delta must lie"), ({"epsilon": 1.0, "delta": 1.0}, "delta must lie"),
-    ({"epsilon": 1.0, "model": "copula"}, "only model 'gan'"), ({"epsilon": 1.0, "model": "naive-gan"}, "only model 'gan'")])
+@pytest.mark.parametrize(
+    "wrong, words",
+    [
+        ({"epsilon": 0}, "epsilon must be a positive number"),
+        ({"epsilon": -1.0}, "epsilon must be"),
+        ({"epsilon": np.inf}, "epsilon must be"),
+        ({"epsilon": "1"}, "epsilon must be"),
+        ({"epsilon": 1.0, "delta": 0.0}, "delta must lie"),
+        ({"epsilon": 1.0, "delta": 1.0}, "delta must lie"),
+        ({"epsilon": 1.0, "model": "copula"}, "only model 'gan'"),
+        ({"epsilon": 1.0, "model": "naive-gan"}, "only model 'gan'"),
+    ],
+)
 def test_wrong_budgets_are_refused(train, wrong, words):
     with pytest.raises(ValueError, match=words) as e:
         Synthesizer(**wrong).fit(train)
@@ -263,23 +345,37 @@ def test_a_foreign_table_needs_public_ranges(train):
     with pytest.raises(ValueError, match="years: with epsilon, ranges and levels must be public"):
         Synthesizer(epsilon=1.0).fit(foreign)
     with pytest.raises(ValueError, match="years: with epsilon, the schema must give a minimum"):
-        Synthesizer(epsilon=1.0).fit(foreign[["years"]], schema=Schema((Column("years", "continuous", "int64"),)))
+        Synthesizer(epsilon=1.0).fit(
+            foreign[["years"]], schema=Schema((Column("years", "continuous", "int64"),))
+        )
     with pytest.raises(ValueError, match="sex: not in public_ranges"):
         Synthesizer(epsilon=1.0).fit(foreign, public_ranges={"years": (18, 100)})
     ranges = {"years": (18, 100), "sex": [0, 1], "target": [0, 1]}
-    made = Synthesizer(epochs=1, epsilon=1.0).fit(foreign, public_ranges=ranges, progress=False).sample(30)
+    made = (
+        Synthesizer(epochs=1, epsilon=1.0)
+        .fit(foreign, public_ranges=ranges, progress=False)
+        .sample(30)
+    )
     assert made.dtypes.equals(foreign.dtypes) and made.years.between(18, 100).all()
 
 
 def test_one_patients_empty_cell_does_not_change_the_public_dictionary():
     "pandas writes whole numbers as floats as soon as one is missing, and True and False as objects."
-    whole = pd.DataFrame({"years": [40, 50, 60], "sick": [True, False, True], "ward": ["a", "b", "a"]})
-    gap = pd.DataFrame({"years": [40, 50, None], "sick": [True, False, None], "ward": ["a", "b", None]})
+    whole = pd.DataFrame(
+        {"years": [40, 50, 60], "sick": [True, False, True], "ward": ["a", "b", "a"]}
+    )
+    gap = pd.DataFrame(
+        {"years": [40, 50, None], "sick": [True, False, None], "ward": ["a", "b", None]}
+    )
     ranges = {"years": (18, 100, None), "sick": [False, True, None], "ward": ["a", "b", None]}
     assert (whole.dtypes[:2] != gap.dtypes[:2]).all()
-    assert dp.public_schema(whole, public_ranges=ranges) == dp.public_schema(gap, public_ranges=ranges)
-    decimals = [dp.public_schema(whole[["years"]], public_ranges={"years": ends})["years"].decimals
-                for ends in ((18, 100), (18.0, 100.0), (18, 99.5))]
+    assert dp.public_schema(whole, public_ranges=ranges) == dp.public_schema(
+        gap, public_ranges=ranges
+    )
+    decimals = [
+        dp.public_schema(whole[["years"]], public_ranges={"years": ends})["years"].decimals
+        for ends in ((18, 100), (18.0, 100.0), (18, 99.5))
+    ]
     assert decimals == [0, None, None]
 
 

@@ -1,4 +1,5 @@
 """The metrics against second sources (scipy, scikit-learn, pandas), and what they must say about known tables."""
+
 import json
 import warnings
 
@@ -12,7 +13,9 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
 from synthheart import evaluation as ev
-from synthheart.data import heart_schema, infer_schema, load_heart, train_holdout_split
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import train_holdout_split
 
 
 @pytest.fixture(scope="module")
@@ -31,16 +34,25 @@ def table(tables):
 @pytest.fixture(scope="module")
 def corners(tables):
     _, train, holdout, _ = tables
-    return ev.references(train, holdout, draws=2, boot=5).pivot(index="metric", columns="reference", values="value")
+    return ev.references(train, holdout, draws=2, boot=5).pivot(
+        index="metric", columns="reference", values="value"
+    )
 
 
 def mixed(rng, n, shift=0.0):
     x = rng.normal(shift, 1, n).round(3)
-    return pd.DataFrame({"x": x, "y": (x + rng.normal(0, 1, n)).round(3), "c": rng.choice(list("abc"), n),
-                         "d": rng.integers(0, 4, n)})
+    return pd.DataFrame(
+        {
+            "x": x,
+            "y": (x + rng.normal(0, 1, n)).round(3),
+            "c": rng.choice(list("abc"), n),
+            "d": rng.integers(0, 4, n),
+        }
+    )
 
 
 # ---------------------------------------------------------------------------------------------- formulas
+
 
 def test_shapes_equal_ks_and_total_variation():
     rng = np.random.default_rng(0)
@@ -89,13 +101,17 @@ def test_pairs_equal_crosstabs():
 def test_association_matrix_equals_scipy(tables):
     real = tables[0]
     matrix = ev.association_matrix(real, corrected=False)
-    assert matrix.loc["age", "thalach"] == pytest.approx(stats.spearmanr(real.age, real.thalach).statistic)
+    assert matrix.loc["age", "thalach"] == pytest.approx(
+        stats.spearmanr(real.age, real.thalach).statistic
+    )
     cross = pd.crosstab(real.cp, real.target)
     assert matrix.loc["cp", "target"] == pytest.approx(association(cross, method="cramer"))
     phi2 = stats.chi2_contingency(cross, correction=False).statistic / len(real)
-    assert matrix.loc["cp", "target"] == pytest.approx(np.sqrt(phi2 / min(np.array(cross.shape) - 1)))
+    assert matrix.loc["cp", "target"] == pytest.approx(
+        np.sqrt(phi2 / min(np.array(cross.shape) - 1))
+    )
     groups = [g.chol for _, g in real.groupby("cp")]
-    f = stats.f_oneway(*groups).statistic        # eta squared from F: F (k - 1) / (F (k - 1) + n - k)
+    f = stats.f_oneway(*groups).statistic  # eta squared from F: F (k - 1) / (F (k - 1) + n - k)
     eta = np.sqrt(f * 3 / (f * 3 + len(real) - 4))
     assert matrix.loc["chol", "cp"] == pytest.approx(eta)
     assert np.allclose(matrix, matrix.T) and np.allclose(np.diag(matrix), 1)
@@ -113,8 +129,14 @@ def test_corrected_cramers_v_is_bergsmas():
 
 def test_corrections_remove_the_bias_of_small_tables():
     rng = np.random.default_rng(4)
-    values = [ev.association_matrix(pd.DataFrame({"x": rng.normal(size=60), "g": rng.integers(0, 6, 60)}),
-                                    corrected=c).loc["x", "g"] ** 2 for _ in range(60) for c in (False, True)]
+    values = [
+        ev.association_matrix(
+            pd.DataFrame({"x": rng.normal(size=60), "g": rng.integers(0, 6, 60)}), corrected=c
+        ).loc["x", "g"]
+        ** 2
+        for _ in range(60)
+        for c in (False, True)
+    ]
     plain, corrected = np.mean(values[::2]), np.mean(values[1::2])
     assert plain == pytest.approx(5 / 59, abs=0.03) and corrected < 0.5 * plain
 
@@ -143,22 +165,28 @@ def test_missing_patterns_equal_pandas():
     expected = 1 - shares[0].subtract(shares[1], fill_value=0).abs().sum() / 2
     assert ev.missing_patterns(real, fake, schema) == pytest.approx(expected)
     assert ev.missing_patterns(real, real.sample(frac=1, random_state=0)) == 1
-    assert ev.missing_patterns(real.dropna(axis=1), real.dropna(axis=1)) == 1      # nothing missing anywhere
+    assert (
+        ev.missing_patterns(real.dropna(axis=1), real.dropna(axis=1)) == 1
+    )  # nothing missing anywhere
 
 
 def test_missing_patterns_see_what_column_shares_do_not():
     rng = np.random.default_rng(13)
-    real = pd.DataFrame({"x": rng.normal(size=400), "y": rng.normal(size=400), "c": rng.choice(list("abc"), 400)})
+    real = pd.DataFrame(
+        {"x": rng.normal(size=400), "y": rng.normal(size=400), "c": rng.choice(list("abc"), 400)}
+    )
     real.loc[:99, ["x", "y"]] = np.nan
     fake = real.copy()
-    fake["y"] = fake.y.sample(frac=1, random_state=0).to_numpy()       # as many holes, but apart
+    fake["y"] = fake.y.sample(frac=1, random_state=0).to_numpy()  # as many holes, but apart
     assert ev.missing_patterns(real, fake) < 0.75
-    assert ev.missing_patterns(real, fake.sample(frac=1, random_state=0)) == ev.missing_patterns(real, fake)
+    assert ev.missing_patterns(real, fake.sample(frac=1, random_state=0)) == ev.missing_patterns(
+        real, fake
+    )
 
 
 def test_placements_are_the_means_of_the_wins():
     rng = np.random.default_rng(14)
-    a, b = rng.integers(0, 9, 50) / 8, rng.integers(0, 9, 70) / 8       # many ties
+    a, b = rng.integers(0, 9, 50) / 8, rng.integers(0, 9, 70) / 8  # many ties
     wins, (positive, negative) = ev._wins(a, b), ev._placements(a, b)
     np.testing.assert_allclose(positive, wins.mean(axis=1))
     np.testing.assert_allclose(negative, wins.mean(axis=0))
@@ -178,7 +206,9 @@ def test_two_sample_auc_is_the_mean_of_fold_aucs(tables):
     _, _, holdout, fake = tables
     test = ev.two_sample_test(holdout, fake, draws=2, learners=("logistic regression",))
     folds = [roc_auc_score(g.fake, g.score) for _, g in test.scores.groupby(["draw", "fold"])]
-    assert test.auc()["auc"].iloc[0] == pytest.approx(np.mean(folds), abs=0.01)   # folds differ by a row or two
+    assert test.auc()["auc"].iloc[0] == pytest.approx(
+        np.mean(folds), abs=0.01
+    )  # folds differ by a row or two
     assert test.rows == len(holdout)
     counts = test.scores.groupby("draw").fake.agg(["sum", "size"])
     assert (counts["size"] == 2 * counts["sum"]).all()
@@ -187,19 +217,29 @@ def test_two_sample_auc_is_the_mean_of_fold_aucs(tables):
 def test_c2st_is_the_worst_of_three_over_draws(tables):
     _, _, holdout, fake = tables
     test = ev.two_sample_test(holdout, fake, heart_schema(), draws=2, seed=3)
-    space, sums, pairs = ev.fit_space(holdout, heart_schema()), dict.fromkeys(ev.CLASSIFIERS, 0.0), 0
-    for draw, part in test.scores.groupby("draw"):       # the rows it drew, by scikit-learn
+    space, sums, pairs = (
+        ev.fit_space(holdout, heart_schema()),
+        dict.fromkeys(ev.CLASSIFIERS, 0.0),
+        0,
+    )
+    for draw, part in test.scores.groupby("draw"):  # the rows it drew, by scikit-learn
         rows = [np.unique(part.row[part.fake == side]) for side in (False, True)]
         assert len(rows[0]) == len(rows[1]) == len(holdout)
-        x = np.vstack([space.embed(space.code(t.iloc[r])) for t, r in zip((holdout, fake), rows, strict=True)])
+        x = np.vstack(
+            [space.embed(space.code(t.iloc[r])) for t, r in zip((holdout, fake), rows, strict=True)]
+        )
         x, y = x[:, x.std(axis=0) > 0], np.repeat([0, 1], len(holdout))
         for a, b in StratifiedKFold(5, shuffle=True, random_state=draw).split(x, y):
             pairs += (weight := (y[b] == 0).sum() * (y[b] == 1).sum())
             for name in sums:
                 p = ev.make_classifier(name, 3 + draw).fit(x[a], y[a]).predict_proba(x[b])[:, 1]
                 sums[name] += weight * roc_auc_score(y[b], p)
-    assert test.auc()["auc"].to_dict() == pytest.approx({name: total / pairs for name, total in sums.items()})
-    assert ev.c2st_auc(holdout, fake, heart_schema(), draws=2, seed=3) == pytest.approx(max(sums.values()) / pairs)
+    assert test.auc()["auc"].to_dict() == pytest.approx(
+        {name: total / pairs for name, total in sums.items()}
+    )
+    assert ev.c2st_auc(holdout, fake, heart_schema(), draws=2, seed=3) == pytest.approx(
+        max(sums.values()) / pairs
+    )
 
 
 def test_density_and_coverage_equal_naeems_formula():
@@ -224,11 +264,16 @@ def test_multiclass_utility_is_macro_one_against_the_rest():
     df["target"] = np.digitize(df.x + rng.normal(0, 0.5, 300), [-0.5, 0.5])
     train, test = df[:200], df[200:]
     found = ev.predict_outcome(train, test, "target", ev.fit_space(train, None, test))
-    expected = [roc_auc_score(test.target, p, multi_class="ovr", average="macro") for p in found.proba.values()]
+    expected = [
+        roc_auc_score(test.target, p, multi_class="ovr", average="macro")
+        for p in found.proba.values()
+    ]
     assert found.auc()[0] == pytest.approx(np.mean(expected))
 
 
-@pytest.mark.parametrize("hits, n, low, high", [(0, 20, 0.0, 0.1611), (5, 10, 0.2366, 0.7634), (20, 20, 0.8389, 1.0)])
+@pytest.mark.parametrize(
+    "hits, n, low, high", [(0, 20, 0.0, 0.1611), (5, 10, 0.2366, 0.7634), (20, 20, 0.8389, 1.0)]
+)
 def test_wilson(hits, n, low, high):
     assert ev.wilson(hits, n) == pytest.approx((low, high), abs=2e-4)
     expected = stats.binomtest(hits, n).proportion_ci(method="wilson")
@@ -236,6 +281,7 @@ def test_wilson(hits, n, low, high):
 
 
 # ---------------------------------------------------------------------------------------------- validity and copies
+
 
 def test_invalid_rows(tables):
     fake = tables[3].head(10).astype(float)
@@ -253,14 +299,36 @@ def test_copies_ignore_type_and_see_missing(tables):
     assert ev.copies(holdout, train) == 0
     changed = train.assign(age=train.age + 0.5)
     assert ev.copies(changed, train) == 0
-    assert real.isna().any(axis=1).sum() == 6 and ev.copies(real[real.isna().any(axis=1)], real) == 1
+    assert (
+        real.isna().any(axis=1).sum() == 6 and ev.copies(real[real.isna().any(axis=1)], real) == 1
+    )
 
 
 # ---------------------------------------------------------------------------------------------- evaluate
 
+
 def test_tidy_table(table):
-    assert list(table.columns) == ["metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note"]
-    groups = ["all", "sex=0", "sex=1", "age=<45", "age=45-54", "age=55-64", "age=65+", "target=0", "target=1"]
+    assert list(table.columns) == [
+        "metric",
+        "group",
+        "value",
+        "ci_low",
+        "ci_high",
+        "floor",
+        "goal",
+        "note",
+    ]
+    groups = [
+        "all",
+        "sex=0",
+        "sex=1",
+        "age=<45",
+        "age=45-54",
+        "age=55-64",
+        "age=65+",
+        "target=0",
+        "target=1",
+    ]
     assert list(dict.fromkeys(table.group)) == groups
     assert set(table.metric) == set(ev.METRICS) and not table.duplicated(["metric", "group"]).any()
     known = table.dropna(subset=["value", "ci_low"])
@@ -274,7 +342,10 @@ def test_what_cannot_be_computed_stays_and_says_why(table):
     lost = table[table.value.isna()]
     assert len(lost) and (lost.note.str.len() > 10).all()
     small = lost[lost.group == "age=65+"]
-    assert len(small) == 9 and small.note.str.contains("too small: 15 held-out rows, at least 20").all()
+    assert (
+        len(small) == 9
+        and small.note.str.contains("too small: 15 held-out rows, at least 20").all()
+    )
     one = lost[(lost.group == "target=1") & (lost.metric == "tstr_auc")]
     assert one.note.iloc[0] == "one outcome only among the held-out rows"
 
@@ -295,7 +366,10 @@ def test_a_large_table_is_subsampled_and_says_so():
     assert "interval from bootstrap draws of 2000 rows" in note["column_shapes"]
     assert "1 draws of 1000 + 1000 rows, of 3000 held-out and 24000 synthetic" in note["c2st_auc"]
     assert "20 draws of 1000 + 1000 rows, of 3000 held-out and 24000 synthetic" in note["coverage"]
-    assert "trained on 20,000 of 24,000 rows" in note["tstr_auc"] and "trained on" not in note["trtr_auc"]
+    assert (
+        "trained on 20,000 of 24,000 rows" in note["tstr_auc"]
+        and "trained on" not in note["trtr_auc"]
+    )
     assert table.value.notna().all()
 
 
@@ -311,9 +385,13 @@ def test_a_group_that_train_lacks_has_no_floor_and_tiny_ones_say_why(tables):
     _, train, holdout, fake = tables
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        table = ev.evaluate(train[train.sex == 1], holdout, fake, draws=1, boot=2, by=("sex",)).set_index(["metric", "group"])
+        table = ev.evaluate(
+            train[train.sex == 1], holdout, fake, draws=1, boot=2, by=("sex",)
+        ).set_index(["metric", "group"])
         tiny = ev.evaluate(train, holdout.head(3), fake, draws=1, boot=2, by=("age",), min_rows=1)
-    assert np.isfinite(table.value["column_shapes", "sex=0"]) and np.isnan(table.floor["column_shapes", "sex=0"])
+    assert np.isfinite(table.value["column_shapes", "sex=0"]) and np.isnan(
+        table.floor["column_shapes", "sex=0"]
+    )
     lost = tiny[(tiny.metric == "c2st_auc") & tiny.value.isna()]
     assert len(lost) and lost.note.str.startswith("too small").all()
 
@@ -321,7 +399,10 @@ def test_a_group_that_train_lacks_has_no_floor_and_tiny_ones_say_why(tables):
 def test_a_groups_two_sample_test_says_how_many_rows(tables, table):
     _, _, holdout, fake = tables
     women = table[(table.metric == "c2st_auc") & (table.group == "sex=0")].note.iloc[0]
-    assert f"of {(holdout.sex == 0).sum()} held-out and {(fake.sex == 0).sum()} synthetic in the group" in women
+    assert (
+        f"of {(holdout.sex == 0).sum()} held-out and {(fake.sex == 0).sum()} synthetic in the group"
+        in women
+    )
 
 
 def test_small_tables_say_nothing_of_subsampling(table):
@@ -342,7 +423,11 @@ def test_a_few_train_rows_in_the_holdout_are_stated(tables):
     mixed = pd.concat([holdout, train.head(7)])
     note = ev.evaluate(train, mixed, fake, draws=1, boot=2, by=()).note
     assert note.str.endswith("; 7 of 98 held-out rows equal a train row").all()
-    assert not ev.evaluate(train, holdout, fake, draws=1, boot=2, by=()).note.str.contains("equal a train row").any()
+    assert (
+        not ev.evaluate(train, holdout, fake, draws=1, boot=2, by=())
+        .note.str.contains("equal a train row")
+        .any()
+    )
 
 
 def test_refusals_name_what_is_wrong(tables):
@@ -365,12 +450,18 @@ def test_refusals_name_what_is_wrong(tables):
 def test_no_outcome_continuous_outcome_and_a_lost_column(tables):
     _, train, holdout, fake = tables
     for target, word in (("chol", "continuous"), ("nothing", "no outcome")):
-        table = ev.evaluate(train, holdout, fake, target, draws=1, boot=2, by=()).set_index("metric")
+        table = ev.evaluate(train, holdout, fake, target, draws=1, boot=2, by=()).set_index(
+            "metric"
+        )
         assert np.isnan(table.value["tstr_auc"]) and word in table.note["tstr_auc"]
         assert np.isfinite(table.value["c2st_auc"])
-    lost = ev.evaluate(train, holdout, fake.drop(columns="target"), draws=1, boot=2, by=()).set_index("metric")
+    lost = ev.evaluate(
+        train, holdout, fake.drop(columns="target"), draws=1, boot=2, by=()
+    ).set_index("metric")
     assert "lacks target" in lost.note["column_shapes"] and lost.value["c2st_auc"] == 1
-    assert lost.value["invalid_share"] == 1 and "fewer than two known classes" in lost.note["tstr_auc"]
+    assert (
+        lost.value["invalid_share"] == 1 and "fewer than two known classes" in lost.note["tstr_auc"]
+    )
 
 
 def test_hostile_synthetic_cells(tables):
@@ -389,34 +480,54 @@ def test_hostile_synthetic_cells(tables):
 def test_words_booleans_dates_and_categories():
     rng = np.random.default_rng(11)
     n = 160
-    df = pd.DataFrame({"when": pd.Timestamp("2001-05-04") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
-                       "smoker": rng.random(n) < 0.4, "stage": pd.Categorical(rng.choice(["I", "II", "III"], n)),
-                       "bmi": rng.normal(27, 4, n).round(1), "died": rng.choice(["no", "yes"], n)})
+    df = pd.DataFrame(
+        {
+            "when": pd.Timestamp("2001-05-04") + pd.to_timedelta(rng.integers(0, 900, n), "D"),
+            "smoker": rng.random(n) < 0.4,
+            "stage": pd.Categorical(rng.choice(["I", "II", "III"], n)),
+            "bmi": rng.normal(27, 4, n).round(1),
+            "died": rng.choice(["no", "yes"], n),
+        }
+    )
     df.loc[3:9, "bmi"] = np.nan
     train, holdout = df[:100], df[100:]
     table = ev.evaluate(train, holdout, train, target="died", draws=1, boot=2, by=("stage", "bmi"))
     whole = table[table.group == "all"].set_index("metric").value
-    assert whole["copies_train"] == 1 and np.isfinite(whole[["c2st_auc", "tstr_auc", "column_pairs"]]).all()
+    assert (
+        whole["copies_train"] == 1
+        and np.isfinite(whole[["c2st_auc", "tstr_auc", "column_pairs"]]).all()
+    )
     assert {"stage=I", "stage=II", "stage=III"} < set(table.group)
 
 
 # ---------------------------------------------------------------------------------------------- references
 
+
 def test_known_order_of_the_references(corners):
     value = corners
     assert value.loc["column_shapes", "independent marginals"] > value.loc["column_shapes", "floor"]
-    assert value.loc["column_pairs", "copy of train"] > value.loc["column_pairs", "independent marginals"]
-    assert value.loc["association_error", "independent marginals"] > 2 * value.loc["association_error", "copy of train"]
+    assert (
+        value.loc["column_pairs", "copy of train"]
+        > value.loc["column_pairs", "independent marginals"]
+    )
+    assert (
+        value.loc["association_error", "independent marginals"]
+        > 2 * value.loc["association_error", "copy of train"]
+    )
     assert value.loc["c2st_auc", "independent marginals"] > 0.65
     assert abs(value.loc["c2st_auc", "floor"] - 0.5) < 0.1
     assert value.loc["tstr_auc", "copy of train"] == value.loc["trtr_auc", "copy of train"] > 0.85
     assert value.loc["tstr_auc", "independent marginals"] < 0.7
-    assert value.loc["copies_train", "copy of train"] == 1 and value.loc["copies_train", "independent marginals"] < 0.01
+    assert (
+        value.loc["copies_train", "copy of train"] == 1
+        and value.loc["copies_train", "independent marginals"] < 0.01
+    )
     assert (value.loc["invalid_share", ["independent marginals", "copy of train"]] == 0).all()
     assert value.loc["coverage", "floor"] > value.loc["coverage", "independent marginals"]
 
 
 # ---------------------------------------------------------------------------------------------- deeper looks
+
 
 def test_giveaways_name_the_broken_column(tables):
     _, train, holdout, _ = tables
@@ -427,12 +538,20 @@ def test_giveaways_name_the_broken_column(tables):
 
 # ---------------------------------------------------------------------------------------------- tables and figures
 
+
 def test_feature_table_has_all_columns_in_their_units(tables):
     real, _, _, fake = tables
     table = ev.feature_table(real, fake, heart_schema())
     assert list(table.index) == list(real.columns) and table.loc["chol", "unit"] == "mg/dl"
-    assert table.loc["chol", "real"] == f"{real.chol.mean():.1f} ± {real.chol.std():.1f}" == "246.7 ± 51.8"
-    assert table.loc["sex", "real_mean"] == pytest.approx(real.sex.mean()) and "male 68 %" in table.loc["sex", "real"]
+    assert (
+        table.loc["chol", "real"]
+        == f"{real.chol.mean():.1f} ± {real.chol.std():.1f}"
+        == "246.7 ± 51.8"
+    )
+    assert (
+        table.loc["sex", "real_mean"] == pytest.approx(real.sex.mean())
+        and "male 68 %" in table.loc["sex", "real"]
+    )
     assert table.loc["ca", "synthetic_sd"] == pytest.approx(fake.ca.std())
 
 
@@ -453,22 +572,28 @@ def test_figures_have_findings_and_equal_bytes(tables, table, tmp_path):
     real, train, holdout, fake = tables
     schema = heart_schema()
     report = ev.classification_report(train, holdout, fake)
-    makers = {"histograms": lambda: ev.plot_histograms(real, fake, schema),
-              "categories": lambda: ev.plot_categories(real, fake, schema),
-              "associations": lambda: ev.plot_associations(real, fake, schema),
-              "classification": lambda: ev.plot_classification(report),
-              "groups": lambda: ev.plot_groups(table, "coverage"),
-              "subgroups": lambda: ev.plot_subgroups(table),
-              "embedding": lambda: ev.plot_embedding(ev.embedding(real, fake, schema, cap=80))}
+    makers = {
+        "histograms": lambda: ev.plot_histograms(real, fake, schema),
+        "categories": lambda: ev.plot_categories(real, fake, schema),
+        "associations": lambda: ev.plot_associations(real, fake, schema),
+        "classification": lambda: ev.plot_classification(report),
+        "groups": lambda: ev.plot_groups(table, "coverage"),
+        "subgroups": lambda: ev.plot_subgroups(table),
+        "embedding": lambda: ev.plot_embedding(ev.embedding(real, fake, schema, cap=80)),
+    }
     for name, make in makers.items():
         figure = make()
         assert any(c.isdigit() for c in figure.get_label()), name
         assert figure.get_suptitle().replace("\n", " ") in figure.get_label(), name
-        assert len(figure.get_label()) > len(figure.get_suptitle()) + 20, f"{name}: no word on what is drawn"
+        assert len(figure.get_label()) > len(figure.get_suptitle()) + 20, (
+            f"{name}: no word on what is drawn"
+        )
         svg, png = ev.save_figure(figure, tmp_path / "a", name)
         again = ev.save_figure(make(), tmp_path / "b", name)
         assert svg.suffix == ".svg" and png.stat().st_size > 5000
-        assert svg.read_bytes() == again[0].read_bytes() and png.read_bytes() == again[1].read_bytes(), name
+        assert (
+            svg.read_bytes() == again[0].read_bytes() and png.read_bytes() == again[1].read_bytes()
+        ), name
     assert not [p for p in tmp_path.rglob(".*")]
 
 
@@ -497,7 +622,16 @@ def test_schema_is_inferred_from_train_and_holdout_together(tables):
 
 
 def test_small_cells_and_balanced_titles():
-    assert [ev._tenths(v) for v in (0.44, -0.38, 1, -1, 0.04, -0.04, 0, np.nan)] == [".4", "-.4", "1", "-1", "", "", "", ""]
+    assert [ev._tenths(v) for v in (0.44, -0.38, 1, -1, 0.04, -0.04, 0, np.nan)] == [
+        ".4",
+        "-.4",
+        "1",
+        "-1",
+        "",
+        "",
+        "",
+        "",
+    ]
     figure, _ = ev._figure(7, 3)
     text = "one line and then a very short word stands alone below it, which looks like a mistake of the maker"
     lines = ev._title(figure, text).get_suptitle().split("\n")
@@ -506,7 +640,10 @@ def test_small_cells_and_balanced_titles():
 
 def test_embedding_counts_neighbours(tables):
     real, train, _, _ = tables
-    near, far = (ev.embedding(real, t, heart_schema(), cap=150).attrs["mixing"] for t in (train, train.assign(chol=690)))
+    near, far = (
+        ev.embedding(real, t, heart_schema(), cap=150).attrs["mixing"]
+        for t in (train, train.assign(chol=690))
+    )
     assert near > 0.3 and far < 0.02
     with pytest.raises(ValueError, match="at least 12 rows in each table, got 5"):
         ev.embedding(real, train.head(5))
@@ -516,7 +653,11 @@ def test_subgroup_figure_counts_what_is_clearly_worse(tables, table):
     title = ev.plot_subgroups(table, ["c2st_auc"]).get_suptitle()
     part = table[(table.metric == "c2st_auc") & (table.group != "all")].dropna(subset="value")
     worse = ((part.value > part.floor) & (part.ci_low > part.floor)).sum()
-    assert title.startswith(f"{worse} of {len(part)} group results") and "2 more have no number" in title.replace("\n", " ")
+    assert title.startswith(
+        f"{worse} of {len(part)} group results"
+    ) and "2 more have no number" in title.replace("\n", " ")
     every = ev.plot_subgroups(table).get_suptitle().replace("\n", " ")
-    few = table.note.str.startswith("too small") & ~table.metric.isin(["trtr_auc", "copies_holdout"])
+    few = table.note.str.startswith("too small") & ~table.metric.isin(
+        ["trtr_auc", "copies_holdout"]
+    )
     assert few.sum() > 2 and f"{few.sum()} more have no number" in every

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from synthheart import paper
-from synthheart.data import heart_schema, load_heart, train_holdout_split
-from synthheart.evaluation import evaluate, independent_marginals, save_figure
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.tables import train_holdout_split
+from synthheart.evaluation import evaluate, independent_marginals
+from synthheart.figures import save_figure
 from synthheart.privacy import attack
 from synthheart.report import VERDICTS, answers, build_report, headlines, number, plot_history
 
@@ -30,13 +32,20 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
     train, holdout = train_holdout_split(load_heart(), seed=0)
     fake = independent_marginals(train, 300, 0)
-    tables = {"train": train, "holdout": holdout, "synthetic": fake, "naive": independent_marginals(train, 50, 1)}
+    tables = {
+        "train": train,
+        "holdout": holdout,
+        "synthetic": fake,
+        "naive": independent_marginals(train, 50, 1),
+    }
     for name, table in tables.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "schema.json").write_text(heart_schema().to_json())
     evaluate(train, holdout, fake, draws=1, boot=10).to_csv(folder / "evaluation.csv", index=False)
     attack(train, holdout, fake).to_csv(folder / "privacy.csv", index=False)
-    history = pd.DataFrame({"step": [10, 20, 30], "critic": [0.7, 0.6, 0.65], "generator": [0.8, 0.7, 0.75]})
+    history = pd.DataFrame(
+        {"step": [10, 20, 30], "critic": [0.7, 0.6, 0.65], "generator": [0.8, 0.7, 0.75]}
+    )
     history.to_csv(folder / "history.csv", index=False)
     save_figure(plot_history(history), folder / "figures", "10_history")
     build_report(folder)
@@ -55,15 +64,19 @@ def read(path) -> pypdf.PdfReader:
 
 def words(path) -> str:
     "All text of a PDF, spaces made one, the typographic minus made a hyphen."
-    return " ".join(" ".join(page.extract_text() for page in read(path).pages).replace("−", "-").split())
+    return " ".join(
+        " ".join(page.extract_text() for page in read(path).pages).replace("−", "-").split()
+    )
 
 
 def test_pages(folder):
     report, poster = read(folder / "report.pdf"), read(folder / "poster.pdf")
     assert 6 <= len(report.pages) <= 12
     assert len(poster.pages) == 1
-    sizes = [[round(float(x) / POINTS_PER_MM) for x in (page.mediabox.width, page.mediabox.height)]
-             for page in (report.pages[0], poster.pages[0])]
+    sizes = [
+        [round(float(x) / POINTS_PER_MM) for x in (page.mediabox.width, page.mediabox.height)]
+        for page in (report.pages[0], poster.pages[0])
+    ]
     assert sizes == [[210, 297], [841, 594]]
 
 
@@ -84,10 +97,17 @@ def test_every_metric_of_the_run_is_in_the_report(folder, metrics):
 
 def test_the_abstract_is_built_from_the_numbers(folder, metrics):
     text = words(folder / "report.pdf")
-    abstract = text[text.index("Abstract."):text.index("Contents")]
-    values = {r["metric"]: r for r in metrics["metrics"] if r["group"] == "all" and r["model"] == metrics["model"]["name"]}
+    abstract = text[text.index("Abstract.") : text.index("Contents")]
+    values = {
+        r["metric"]: r
+        for r in metrics["metrics"]
+        if r["group"] == "all" and r["model"] == metrics["model"]["name"]
+    }
     for metric in ("column_shapes", "column_pairs", "c2st_auc"):
-        assert number(values[metric]["value"]) in abstract and number(values[metric]["floor"]) in abstract
+        assert (
+            number(values[metric]["value"]) in abstract
+            and number(values[metric]["floor"]) in abstract
+        )
     for metric in ("tstr_auc", "trtr_auc", "invalid_share", "copies_train"):
         assert number(values[metric]["value"]) in abstract
     assert number(max(values[m]["value"] for m in paper.MEMBERSHIP)) in abstract
@@ -100,15 +120,23 @@ def test_the_poster_shows_values_beside_floors(folder, metrics):
     for record in metrics["metrics"]:
         drawn = paper.FIDELITY + paper.MEMBERSHIP + paper.RISK_NAMES
         if record["model"] == model and record["group"] == "all" and record["metric"] in drawn:
-            assert number(record["value"]) in text and number(record["floor"]) in text, record["metric"]
+            assert number(record["value"]) in text and number(record["floor"]) in text, record[
+                "metric"
+            ]
 
 
 def test_page_and_poster_give_the_same_answers(folder, metrics):
     "Columns drawn one by one: told from real patients, of little use, no trace of anyone. Both say so, with number and floor."
     found = answers(metrics)
-    assert found["faithful"].said.startswith("A classifier still tells") and found["useful"].said == "They teach less than real rows"
+    assert (
+        found["faithful"].said.startswith("A classifier still tells")
+        and found["useful"].said == "They teach less than real rows"
+    )
     assert found["private"].said.startswith("No attack tried")
-    poster, page = words(folder / "poster.pdf"), (folder / "report.html").read_text(encoding="utf-8")
+    poster, page = (
+        words(folder / "poster.pdf"),
+        (folder / "report.html").read_text(encoding="utf-8"),
+    )
     for answer in found.values():
         assert str(answer) in poster and str(answer) in page
     for card in headlines(metrics):
@@ -118,8 +146,11 @@ def test_page_and_poster_give_the_same_answers(folder, metrics):
 def test_the_floor_of_a_measure_is_the_same_everywhere(folder, metrics):
     "References measured with fewer draws have floors of their own; a table that mixed them would contradict the abstract."
     changed = paper.gather_facts(folder)
-    changed["metrics"]["floor"] = {k: {"all": {**by["all"], "t": "9.999"}} for k, by in changed["metrics"][metrics["model"]["name"]].items()
-                                   if "all" in by}
+    changed["metrics"]["floor"] = {
+        k: {"all": {**by["all"], "t": "9.999"}}
+        for k, by in changed["metrics"][metrics["model"]["name"]].items()
+        if "all" in by
+    }
     changed["metrics"]["copy of train"] = changed["metrics"][metrics["model"]["name"]]
     text = words(paper.set_pages(changed, "report", folder / "figures")[0])
     assert "The references on the same measures." in text and "9.999" not in text
@@ -133,7 +164,12 @@ def test_a_changed_number_changes_the_page(folder, name):
     changed = json.loads(re.sub(r'"(-?)\d\.\d{3}"', r'"\g<1>7.777"', text))
     page = words(paper.set_pages(changed, name, folder / "figures")[0])
     assert "7.777" in page
-    notes = " ".join(record["note"] for by in facts["metrics"].values() for g in by.values() for record in g.values())
+    notes = " ".join(
+        record["note"]
+        for by in facts["metrics"].values()
+        for g in by.values()
+        for record in g.values()
+    )
     settings = json.dumps(facts["settings"])
     left = {x for x in re.findall(r"(?<![\d./])\d\.\d{3}(?![\d/])", page) if x != "7.777"}
     assert {x for x in left if x not in notes and x not in settings} == set()
@@ -143,14 +179,18 @@ def test_templates_hold_no_results():
     "In the words of the templates no number has three decimals, and none is followed by a percent sign or AUC."
     for name in ("report.typ", "poster.typ"):
         source = (resources.files("synthheart") / "templates" / name).read_text(encoding="utf-8")
-        prose = "\n".join(line for line in source.splitlines() if not line.lstrip().startswith("//"))
+        prose = "\n".join(
+            line for line in source.splitlines() if not line.lstrip().startswith("//")
+        )
         assert not re.findall(r"\b[01]\.\d{3,}", prose), name
         assert not re.findall(r"AUC \d", prose), name
 
 
 @pytest.mark.parametrize("name", ["report", "poster"])
 def test_same_bytes(folder, name):
-    made = [paper.set_pages(paper.gather_facts(folder), name, folder / "figures")[0] for _ in range(2)]
+    made = [
+        paper.set_pages(paper.gather_facts(folder), name, folder / "figures")[0] for _ in range(2)
+    ]
     digests = {hashlib.sha256(pdf).hexdigest() for pdf in made}
     digests.add(hashlib.sha256((folder / f"{name}.pdf").read_bytes()).hexdigest())
     assert len(digests) == 1
@@ -182,7 +222,11 @@ def test_report_links_and_vectors(folder):
     report = read(folder / "report.pdf")
     assert len(report.outline) > 5
     for page in report.pages:
-        assert not [o for o in page["/Resources"].get("/XObject", {}).values() if o.get_object()["/Subtype"] == "/Image"]
+        assert not [
+            o
+            for o in page["/Resources"].get("/XObject", {}).values()
+            if o.get_object()["/Subtype"] == "/Image"
+        ]
 
 
 def test_poster_can_be_read_from_two_metres(folder):
@@ -201,12 +245,37 @@ def test_poster_can_be_read_from_two_metres(folder):
 
 def test_poster_has_the_original_sections_and_the_caveats(folder):
     text = words(folder / "poster.pdf")
-    for part in ("Introduction", "Impact", "The GAN", "Process overview", "Before and after", "Results", "Privacy",
-                 "Conclusion", "References", "no proof of anonymity", "clinical use"):
+    for part in (
+        "Introduction",
+        "Impact",
+        "The GAN",
+        "Process overview",
+        "Before and after",
+        "Results",
+        "Privacy",
+        "Conclusion",
+        "References",
+        "no proof of anonymity",
+        "clinical use",
+    ):
         assert part in text, part
     report = words(folder / "report.pdf")
-    for part in ("no proof of anonymity", "No clinical use", "Goodfellow", "Huang", "Xu", "Detrano", "Janosi", "Giomi",
-                 "van Breugel", "Naeem", "Lopez-Paz", "Dwork", "McKenna", "Nadeau"):
+    for part in (
+        "no proof of anonymity",
+        "No clinical use",
+        "Goodfellow",
+        "Huang",
+        "Xu",
+        "Detrano",
+        "Janosi",
+        "Giomi",
+        "van Breugel",
+        "Naeem",
+        "Lopez-Paz",
+        "Dwork",
+        "McKenna",
+        "Nadeau",
+    ):
         assert part in report, part
 
 
@@ -219,7 +288,11 @@ def test_address_is_that_of_the_settings():
 
 def test_qr_code_is_the_same_each_time_and_needs_no_network():
     code = paper.qr_code(paper.repository())
-    assert code == paper.qr_code(paper.repository()) and code.startswith("<svg") and code != paper.qr_code("x")
+    assert (
+        code == paper.qr_code(paper.repository())
+        and code.startswith("<svg")
+        and code != paper.qr_code("x")
+    )
 
 
 def test_no_bar_shows_a_single_patient(folder):

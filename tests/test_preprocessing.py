@@ -10,7 +10,9 @@ from hypothesis import strategies as st
 from scipy.special import ndtr, ndtri
 from sklearn.base import clone
 
-from synthheart.data import Column, Schema, heart_schema, infer_schema, load_heart, train_holdout_split, validate
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import Column, Schema, train_holdout_split, validate
 from synthheart.preprocessing import (
     Coded,
     ContinuousCode,
@@ -25,15 +27,30 @@ from synthheart.preprocessing import (
 
 SHAPES = ("spread", "heavy tail", "ties", "constant", "two values")
 NUMBERS = ("int64", "int16", "float64", "float32", "Int64", "Float64")
-CODES = ("int64", "float64", "str", "object", "bool", "boolean", "category", "ordered", "numbered", "Int64")
+CODES = (
+    "int64",
+    "float64",
+    "str",
+    "object",
+    "bool",
+    "boolean",
+    "category",
+    "ordered",
+    "numbered",
+    "Int64",
+)
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def numbers(rng: np.random.Generator, n: int, shape: str, dtype: str) -> pd.Series:
     "One continuous column; whole numbers for integer types, up to three decimals or all of them for the others."
-    x = {"spread": lambda: rng.normal(50, 20, n), "heavy tail": lambda: np.clip(rng.standard_cauchy(n) * 5, -3e4, 3e4),
-         "ties": lambda: rng.choice([0.0, 1.5, 120.0, 120.1], n), "constant": lambda: np.full(n, 7.25),
-         "two values": lambda: rng.choice([-3.5, 12.0], n)}[shape]()
+    x = {
+        "spread": lambda: rng.normal(50, 20, n),
+        "heavy tail": lambda: np.clip(rng.standard_cauchy(n) * 5, -3e4, 3e4),
+        "ties": lambda: rng.choice([0.0, 1.5, 120.0, 120.1], n),
+        "constant": lambda: np.full(n, 7.25),
+        "two values": lambda: rng.choice([-3.5, 12.0], n),
+    }[shape]()
     if dtype.lower().startswith("int"):
         return pd.Series(np.rint(x)).astype(dtype)
     decimals = rng.choice([0, 1, 3, 16])
@@ -42,11 +59,19 @@ def numbers(rng: np.random.Generator, n: int, shape: str, dtype: str) -> pd.Seri
 
 def codes(rng: np.random.Generator, n: int, dtype: str) -> tuple[pd.Series, tuple]:
     "One discrete column and its levels."
-    levels = {"bool": (False, True), "boolean": (False, True), "str": ("high", "low", "mid"), "object": ("a", "b"),
-              "category": ("x", "y", "z"), "ordered": ("low", "mid", "high")}.get(dtype, (1, 3, 6, 7))
+    levels = {
+        "bool": (False, True),
+        "boolean": (False, True),
+        "str": ("high", "low", "mid"),
+        "object": ("a", "b"),
+        "category": ("x", "y", "z"),
+        "ordered": ("low", "mid", "high"),
+    }.get(dtype, (1, 3, 6, 7))
     values = [levels[i] for i in rng.integers(0, len(levels), n)]
     if dtype in ("category", "ordered", "numbered"):
-        return pd.Series(pd.Categorical(values, categories=list(levels), ordered=dtype == "ordered")), levels
+        return pd.Series(
+            pd.Categorical(values, categories=list(levels), ordered=dtype == "ordered")
+        ), levels
     return pd.Series(values).astype(object if dtype == "str" else dtype).astype(dtype), levels
 
 
@@ -55,8 +80,16 @@ def tables(draw) -> tuple[pd.DataFrame, Schema]:
     "A random table of 2 to 60 rows with its schema: all types, missing cells where the type can hold them."
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     n = draw(st.integers(2, 60))
-    kinds = draw(st.lists(st.one_of(st.tuples(st.sampled_from(SHAPES), st.sampled_from(NUMBERS)),
-                                    st.tuples(st.just("code"), st.sampled_from(CODES))), min_size=1, max_size=6))
+    kinds = draw(
+        st.lists(
+            st.one_of(
+                st.tuples(st.sampled_from(SHAPES), st.sampled_from(NUMBERS)),
+                st.tuples(st.just("code"), st.sampled_from(CODES)),
+            ),
+            min_size=1,
+            max_size=6,
+        )
+    )
     data, columns = {}, []
     for i, (shape, dtype) in enumerate(kinds):
         name, levels = f"c{i}", ()
@@ -83,9 +116,18 @@ def column(s: pd.Series, shape: str, levels: tuple, missing: bool) -> Column:
     seen = s.dropna().to_numpy(dtype=float)
     noise = 1e-6 if s.dtype == "float32" else 1e-9
     slack = noise * np.maximum(1, np.abs(seen))
-    decimals = next((d for d in range(7) if (np.abs(np.round(seen, d) - seen) <= slack).all()), None)
-    return Column(s.name, "continuous", str(s.dtype), minimum=seen.min(), maximum=seen.max(), decimals=decimals,
-                  missing=missing)
+    decimals = next(
+        (d for d in range(7) if (np.abs(np.round(seen, d) - seen) <= slack).all()), None
+    )
+    return Column(
+        s.name,
+        "continuous",
+        str(s.dtype),
+        minimum=seen.min(),
+        maximum=seen.max(),
+        decimals=decimals,
+        missing=missing,
+    )
 
 
 def assert_same_form(got: pd.DataFrame, df: pd.DataFrame) -> None:
@@ -125,10 +167,14 @@ def test_any_score_becomes_a_valid_row(table, seed):
     rng = np.random.default_rng(seed)
     scores = rng.standard_cauchy((40, encoder.n_continuous_)) * 3
     scores[:2] = [[-np.inf], [np.inf]]
-    levels = np.stack([rng.integers(0, k, 40) for k in encoder.cardinalities_] or [np.zeros(40, int)], axis=1)
+    levels = np.stack(
+        [rng.integers(0, k, 40) for k in encoder.cardinalities_] or [np.zeros(40, int)], axis=1
+    )
     got = encoder.decode(scores, levels)
     assert_same_form(got, df)
-    if not any(c.dtype == "float32" for c in schema.continuous):  # 32 bits cannot hold 0.1: read as 64 they are off
+    if not any(
+        c.dtype == "float32" for c in schema.continuous
+    ):  # 32 bits cannot hold 0.1: read as 64 they are off
         assert validate(got, schema).empty
     again = encoder.decode(scores.astype(np.float32), levels.astype(np.int32))
     assert_same_form(again, df)
@@ -153,7 +199,9 @@ def test_an_inferred_schema_holds_the_same_guarantees(table):
     df, _ = table
     try:
         schema = infer_schema(df)
-    except ValueError:  # what must not be learned from (identifiers, too many categories) is refused there
+    except (
+        ValueError
+    ):  # what must not be learned from (identifiers, too many categories) is refused there
         return
     encoder = RankGaussEncoder().fit(df)
     assert encoder.schema_ == schema
@@ -180,7 +228,9 @@ def test_code_is_a_table_of_intervals(table):
     X = encoder.transform(df)
     assert X.dtype == np.float32 and X.shape == (len(df), encoder.width_)
     assert len(encoder.get_feature_names_out()) == encoder.width_
-    np.testing.assert_array_equal(X[:, encoder.n_continuous_:], one_hot(coded.levels, encoder.cardinalities_))
+    np.testing.assert_array_equal(
+        X[:, encoder.n_continuous_ :], one_hot(coded.levels, encoder.cardinalities_)
+    )
 
 
 @quick
@@ -209,8 +259,12 @@ def test_naive_scaler_gives_filled_train_back(table):
     pd.testing.assert_frame_equal(again.inverse_transform(z), back)
     for c in schema:
         if c.kind == "continuous":
-            np.testing.assert_allclose(back[c.name].to_numpy(dtype=float), filled[c.name].to_numpy(dtype=float),
-                                       rtol=1e-4, atol=1e-4 * max(1, float(scaler.scale_[schema.names.index(c.name)])))
+            np.testing.assert_allclose(
+                back[c.name].to_numpy(dtype=float),
+                filled[c.name].to_numpy(dtype=float),
+                rtol=1e-4,
+                atol=1e-4 * max(1, float(scaler.scale_[schema.names.index(c.name)])),
+            )
         else:
             pd.testing.assert_series_equal(back[c.name], filled[c.name])
 
@@ -252,16 +306,22 @@ def test_smoothed_shares_are_shares_and_leave_no_patient_out(train, width):
 
 def test_a_habit_keeps_its_share_and_an_accident_does_not():
     rng = np.random.default_rng(0)
-    count = np.bincount(np.clip(rng.normal(100, 15, 300).round().astype(int), 0, 200), minlength=201)
+    count = np.bincount(
+        np.clip(rng.normal(100, 15, 300).round().astype(int), 0, 200), minlength=201
+    )
     most = count.argmax()
     assert smooth_shares(count, 5)[most] < count[most] / 300
     count[120] += 100
     assert smooth_shares(count, 5)[120] == pytest.approx(count[120] / 400, rel=1e-3)
 
 
-@given(st.lists(st.integers(-60, 60), min_size=3, max_size=150), st.integers(0, 2), st.integers(0, 30))
+@given(
+    st.lists(st.integers(-60, 60), min_size=3, max_size=150), st.integers(0, 2), st.integers(0, 30)
+)
 @settings(max_examples=100, deadline=None)
-def test_every_value_of_a_smoothed_column_comes_back_and_none_leaves_the_range(train, decimals, beyond):
+def test_every_value_of_a_smoothed_column_comes_back_and_none_leaves_the_range(
+    train, decimals, beyond
+):
     values, counts = np.unique(np.array(train) / 10.0**decimals, return_counts=True)
     limits = (values[0] - beyond, values[-1] + beyond)
     code = ContinuousCode(values, counts, *limits, decimals, smooth=True)
@@ -294,7 +354,9 @@ def test_inferred_schema_round_trip_on_the_heart_table():
     assert encoder.n_continuous_ == 5 and encoder.cardinalities_ == (2, 4, 2, 3, 2, 3, 5, 4, 2)
     back = encoder.inverse_transform(encoder.transform(train))
     assert validate(back, infer_schema(train)).empty
-    np.testing.assert_array_equal(encoder.transform(train, seed=1), encoder.transform(train, seed=1))
+    np.testing.assert_array_equal(
+        encoder.transform(train, seed=1), encoder.transform(train, seed=1)
+    )
     assert (encoder.transform(train, seed=1) != encoder.transform(train, seed=2)).any()
 
 
@@ -313,7 +375,9 @@ def test_a_missing_measurement_gets_its_own_code_and_comes_back():
 def test_dates_come_back_as_dates():
     rng = np.random.default_rng(0)
     day = pd.Timestamp("2001-01-01") + pd.to_timedelta(rng.integers(0, 900, 80), unit="D")
-    df = pd.DataFrame({"visit": pd.Series(day).mask(rng.random(80) < 0.1), "x": rng.normal(size=80).round(2)})
+    df = pd.DataFrame(
+        {"visit": pd.Series(day).mask(rng.random(80) < 0.1), "x": rng.normal(size=80).round(2)}
+    )
     encoder = RankGaussEncoder().fit(df)
     back = encoder.inverse_transform(encoder.transform(df))
     assert_same_form(back, df)
@@ -337,7 +401,9 @@ def test_public_encoder_learns_nothing_and_refuses_an_open_range():
     assert all(len(code.values) == 0 for code in public.codes_.values())
     made = public.inverse_transform(public.transform(train))
     numeric = [c.name for c in heart_schema().continuous]
-    pd.testing.assert_frame_equal(made[numeric], train[numeric].reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        made[numeric], train[numeric].reset_index(drop=True), check_dtype=False
+    )
     state = public.to_state()
     again = RankGaussEncoder.from_state(state[0], json.loads(json.dumps(state[1])))
     pd.testing.assert_frame_equal(again.inverse_transform(public.transform(train)), made)
@@ -348,9 +414,13 @@ def test_public_encoder_learns_nothing_and_refuses_an_open_range():
 def test_fit_on_train_only():
     train, holdout = heart()
     encoder = RankGaussEncoder().fit(train)
-    before = json.dumps([{k: v.tolist() for k, v in encoder.to_state()[0].items()}, encoder.to_state()[1]])
+    before = json.dumps(
+        [{k: v.tolist() for k, v in encoder.to_state()[0].items()}, encoder.to_state()[1]]
+    )
     encoder.transform(holdout)
-    after = json.dumps([{k: v.tolist() for k, v in encoder.to_state()[0].items()}, encoder.to_state()[1]])
+    after = json.dumps(
+        [{k: v.tolist() for k, v in encoder.to_state()[0].items()}, encoder.to_state()[1]]
+    )
     assert before == after
 
 
@@ -373,14 +443,20 @@ def broken(**values) -> pd.DataFrame:
     return df
 
 
-@pytest.mark.parametrize("table, message", [
-    (lambda: broken(age=154), "age: 154 in row 4 is outside 18 to 100"),
-    (lambda: broken(thal=5.0), "thal: 5.0 in row 4 is not one of 3, 6, 7"),
-    (lambda: broken(trestbps="high"), "trestbps: 'high' in row 4 is not a number"),
-    (lambda: broken(age=54.5), "age: 54.5 has more decimals than the schema's 0"),
-    (lambda: broken(sex=np.nan), "sex: the cell in row 4 is missing, the schema forbids that"),
-    (lambda: heart()[0].drop(columns="thal"), "thal: the schema has this column, the table has not"),
-])
+@pytest.mark.parametrize(
+    "table, message",
+    [
+        (lambda: broken(age=154), "age: 154 in row 4 is outside 18 to 100"),
+        (lambda: broken(thal=5.0), "thal: 5.0 in row 4 is not one of 3, 6, 7"),
+        (lambda: broken(trestbps="high"), "trestbps: 'high' in row 4 is not a number"),
+        (lambda: broken(age=54.5), "age: 54.5 has more decimals than the schema's 0"),
+        (lambda: broken(sex=np.nan), "sex: the cell in row 4 is missing, the schema forbids that"),
+        (
+            lambda: heart()[0].drop(columns="thal"),
+            "thal: the schema has this column, the table has not",
+        ),
+    ],
+)
 def test_refusals_name_column_row_and_value(table, message):
     with pytest.raises(ValueError) as error:
         RankGaussEncoder(heart_schema()).fit(table())
@@ -390,7 +466,9 @@ def test_refusals_name_column_row_and_value(table, message):
 def test_refusals_after_fit():
     train = heart()[0].assign(ca=lambda d: d.ca.fillna(0))
     encoder = RankGaussEncoder().fit(train)
-    with pytest.raises(ValueError, match="ca: the cell in row 4 is missing, train has no missing cell"):
+    with pytest.raises(
+        ValueError, match="ca: the cell in row 4 is missing, train has no missing cell"
+    ):
         encoder.code(broken(ca=np.nan))
     with pytest.raises(ValueError, match="thal: train's column is not in the table"):
         encoder.code(train.drop(columns="thal"))
@@ -411,10 +489,14 @@ def test_a_million_rows_take_about_a_second():
     encoder = RankGaussEncoder().fit(heart()[0])
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((1_000_000, 5), dtype=np.float32)
-    levels = np.stack([rng.integers(0, k, 1_000_000, dtype=np.int32) for k in encoder.cardinalities_], axis=1)
+    levels = np.stack(
+        [rng.integers(0, k, 1_000_000, dtype=np.int32) for k in encoder.cardinalities_], axis=1
+    )
     start = process_time()
     made = encoder.decode(scores, levels)
-    assert process_time() - start < 3  # 0.3 s where it was written; generous, because machines differ
+    assert (
+        process_time() - start < 3
+    )  # 0.3 s where it was written; generous, because machines differ
     assert isinstance(encoder.code(made.head(10)), Coded)
 
 
@@ -435,6 +517,8 @@ def test_the_fast_interpolation_is_numpys_to_the_bit(inner, seed):
     u = np.concatenate([rng.random(100), at, np.nextafter(at, 0), np.nextafter(at, 1)])
     u = u[(u >= 0) & (u <= 1)]
     np.testing.assert_array_equal(interpolator(at, values)(u), np.interp(u, at, values))
-    crowd = np.sort(np.concatenate([at, np.linspace(0.5, 0.5 + 1e-9, 100)]))    # too many in a cell: np.interp itself
+    crowd = np.sort(
+        np.concatenate([at, np.linspace(0.5, 0.5 + 1e-9, 100)])
+    )  # too many in a cell: np.interp itself
     heights = np.linspace(0, 1, len(crowd))
     np.testing.assert_array_equal(interpolator(crowd, heights)(u), np.interp(u, crowd, heights))

@@ -1,4 +1,5 @@
 """Membership attacks: they catch a copy, find nothing in a release of strangers, and favour no side."""
+
 import json
 import zipfile
 
@@ -10,7 +11,9 @@ from sklearn.metrics import pairwise_distances, roc_auc_score
 
 from synthheart import disclosure as dis
 from synthheart import privacy as pr
-from synthheart.data import heart_schema, infer_schema, load_heart, train_holdout_split
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import train_holdout_split
 from synthheart.evaluation import independent_marginals
 from synthheart.exposure import along_size, patient_exposure
 
@@ -30,8 +33,13 @@ def test_a_copy_is_caught(tables):
     assert (table.value[["membership_distance", "membership_ratio"]] == 1).all()
     assert table.value["membership_density"] >= 0.9 and table.value.max() >= 0.95
     assert (table.ci_low > table.floor).all()
-    assert (table.value[["singling_out", "singling_out_univariate", "attribute_inference"]] > 0.99).all()
-    assert table.value["linkability"] > 0.9 and (table.value[[f"{n}_tpr1" for n in pr.ATTACKS[:2]]] == 1).all()
+    assert (
+        table.value[["singling_out", "singling_out_univariate", "attribute_inference"]] > 0.99
+    ).all()
+    assert (
+        table.value["linkability"] > 0.9
+        and (table.value[[f"{n}_tpr1" for n in pr.ATTACKS[:2]]] == 1).all()
+    )
 
 
 @pytest.mark.parametrize("noise", [0.02, 0.1])
@@ -57,7 +65,9 @@ def test_resampled_values_single_out(tables):
     """Columns drawn one by one still publish patients' own numbers; the attack on one column sees what others miss."""
     train, holdout = tables
     table = whole(pr.attack(train, holdout, independent_marginals(train, 300), by=()))
-    assert table.ci_low["singling_out_univariate"] > 0.1 and table.ci_low["membership_distance"] < 0.5
+    assert (
+        table.ci_low["singling_out_univariate"] > 0.1 and table.ci_low["membership_distance"] < 0.5
+    )
 
 
 def test_strangers_give_nobody_away(tables):
@@ -72,12 +82,19 @@ def test_strangers_carry_no_risk():
     """Release, members and control are three random thirds of the patients: every risk is 0 on the mean."""
     real, found = load_heart(), []
     for seed in range(16):
-        release, train, holdout = (real.iloc[i].reset_index(drop=True)
-                                   for i in np.array_split(np.random.default_rng(seed).permutation(len(real)), 3))
+        release, train, holdout = (
+            real.iloc[i].reset_index(drop=True)
+            for i in np.array_split(np.random.default_rng(seed).permutation(len(real)), 3)
+        )
         tables = train, holdout, release
-        found.append([pr.singling_out(*tables, queries=200, seed=seed).value, pr.linkability(*tables).value,
-                      pr.attribute_inference(*tables).loc["all", "value"],
-                      *(auc - 0.5 for auc in pr.membership(*tables).values())])
+        found.append(
+            [
+                pr.singling_out(*tables, queries=200, seed=seed).value,
+                pr.linkability(*tables).value,
+                pr.attribute_inference(*tables).loc["all", "value"],
+                *(auc - 0.5 for auc in pr.membership(*tables).values()),
+            ]
+        )
     mean, se = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / 4
     assert (np.abs(mean) < 3.5 * se).all() and (np.abs(mean) < 0.06).all(), (mean, se)
 
@@ -87,7 +104,9 @@ def test_unequal_sizes_carry_no_risk():
     real, found = load_heart(), []
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(real))
-        release, train, holdout = (real.iloc[i].reset_index(drop=True) for i in (order[:103], order[103:253], order[253:]))
+        release, train, holdout = (
+            real.iloc[i].reset_index(drop=True) for i in (order[:103], order[103:253], order[253:])
+        )
         found.append(pr.singling_out(train, holdout, release, queries=200, seed=seed).value)
     assert abs(np.mean(found)) < 3.5 * np.std(found, ddof=1) / np.sqrt(20) < 0.12
 
@@ -115,20 +134,28 @@ def test_exposure_favours_no_side():
     """Scores of members and strangers have one distribution against a release that knows neither."""
     real, shares = load_heart(), []
     for seed in range(20):
-        release, train, holdout = (real.iloc[i].reset_index(drop=True)
-                                   for i in np.array_split(np.random.default_rng(seed).permutation(len(real)), 3))
+        release, train, holdout = (
+            real.iloc[i].reset_index(drop=True)
+            for i in np.array_split(np.random.default_rng(seed).permutation(len(real)), 3)
+        )
         shares.append(pr.exposure(train, holdout, release).strangers.mean())
     assert abs(np.mean(shares) - 0.5) < 0.04
 
 
 def test_a_known_share_of_copies_is_found():
     """60 of 200 members copied: they beat every stranger, and at 0 false positives exactly they are found."""
-    line = np.random.default_rng(6).permutation(300)[:, None] * 1.0      # members and strangers mixed on a line
+    line = (
+        np.random.default_rng(6).permutation(300)[:, None] * 1.0
+    )  # members and strangers mixed on a line
     members, others = line[:200], line[200:]
     wins = pr._membership_wins(members, others, members[:60])["membership_distance"]
     assert pr._found(wins, 0.01)[:60].all() and (wins[:60] == 1).all()
     curve = pr.roc(wins)
-    assert curve.true.iloc[0] == pytest.approx(0.3) and curve.true.is_monotonic_increasing and curve.true.iloc[-1] == 1
+    assert (
+        curve.true.iloc[0] == pytest.approx(0.3)
+        and curve.true.is_monotonic_increasing
+        and curve.true.iloc[-1] == 1
+    )
 
 
 def test_the_plane_has_the_formulas_auc():
@@ -138,8 +165,10 @@ def test_the_plane_has_the_formulas_auc():
         members = rng.uniform(0, 60, (3600, 2))
         release = members + rng.normal(0, sigma, members.shape)
         inner = members[((members > 5) & (members < 55)).all(axis=1)][:1200]
-        wins = pr._membership_wins(inner, rng.uniform(5, 55, (1200, 2)), release)["membership_distance"]
-        own = 1 / (2 * sigma ** 2)
+        wins = pr._membership_wins(inner, rng.uniform(5, 55, (1200, 2)), release)[
+            "membership_distance"
+        ]
+        own = 1 / (2 * sigma**2)
         assert wins.mean() == pytest.approx((np.pi + own) / (2 * np.pi + own), abs=0.04)
 
 
@@ -152,8 +181,12 @@ def test_risks_equal_a_plain_loop(tables):
     order = list(space.numeric + space.discrete)
 
     def near(row, names):
-        gaps = [abs(fake[n] - row[n]) / (both[n].max() - both[n].min()) if n in space.numeric else fake[n] != row[n]
-                for n in names]
+        gaps = [
+            abs(fake[n] - row[n]) / (both[n].max() - both[n].min())
+            if n in space.numeric
+            else fake[n] != row[n]
+            for n in names
+        ]
         return np.round(np.sum(np.array(gaps, float), axis=0), 9)
 
     first, second = list(train)[:7], list(train)[7:]
@@ -167,8 +200,11 @@ def test_risks_equal_a_plain_loop(tables):
             d = near(row, [n for n in order if n != name])
             if (d == d.min()).sum() == 1:
                 guess = fake[name].iloc[d.argmin()]
-                assert right[i, s] == (abs(guess - row[name]) <= 0.05 * abs(guess) if name in space.numeric
-                                       else guess == row[name])
+                assert right[i, s] == (
+                    abs(guess - row[name]) <= 0.05 * abs(guess)
+                    if name in space.numeric
+                    else guess == row[name]
+                )
 
 
 def test_descriptions_fit_exactly_one_row(tables):
@@ -176,7 +212,9 @@ def test_descriptions_fit_exactly_one_row(tables):
     space = pr._shared_space(*tables, None)
     table = np.unique(pr._plain(space.code(train)), axis=0)
     for k in (1, 3):
-        queries, rows = pr.singling_queries(table, len(space.numeric), k, 200, np.random.default_rng(0))
+        queries, rows = pr.singling_queries(
+            table, len(space.numeric), k, 200, np.random.default_rng(0)
+        )
         fit = queries.fits(table)
         assert (fit.sum(axis=1) == 1).all() and (fit.argmax(axis=1) == rows).all()
         keys = np.hstack([queries.columns, queries.low, queries.high])
@@ -186,7 +224,9 @@ def test_descriptions_fit_exactly_one_row(tables):
 def test_net_risk():
     ones, zeros = np.ones(50), np.zeros(50)
     assert pr.net_risk(ones, zeros).value == 1 and pr.net_risk(zeros, zeros).value == 0
-    assert np.isnan(pr.net_risk(ones, ones).value) and np.isnan(pr.net_risk(np.array([]), ones).value)
+    assert np.isnan(pr.net_risk(ones, ones).value) and np.isnan(
+        pr.net_risk(np.array([]), ones).value
+    )
     half = np.repeat([0.0, 1.0], 50)
     risk = pr.net_risk(np.repeat([0.0, 1, 1, 1], 25), half)
     assert risk.value == pytest.approx(0.5) and risk.ci_low < 0.5 < risk.ci_high
@@ -235,7 +275,10 @@ def test_ratio_and_density_equal_a_plain_loop():
         for i, member in enumerate(members):
             a, b = (near(x, release).min() / near(x, reference).min() for x in (member, other))
             ratio[i, j] = a < b
-            a, b = (log_density(near(x, release)) - log_density(near(x, reference)) for x in (member, other))
+            a, b = (
+                log_density(near(x, release)) - log_density(near(x, reference))
+                for x in (member, other)
+            )
             density[i, j] = a > b
     wins = pr._membership_wins(members, others, release)
     np.testing.assert_array_equal(wins["membership_ratio"], ratio)
@@ -245,22 +288,45 @@ def test_ratio_and_density_equal_a_plain_loop():
 def test_tidy_table_worst_first(tables):
     train, holdout = tables
     table = pr.attack(train, holdout, independent_marginals(train))
-    assert list(table.columns) == ["metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note"]
+    assert list(table.columns) == [
+        "metric",
+        "group",
+        "value",
+        "ci_low",
+        "ci_high",
+        "floor",
+        "goal",
+        "note",
+    ]
     excess = (table.value - table.floor).dropna()
-    assert excess.is_monotonic_decreasing and table.value.isna().iloc[len(excess):].all()
+    assert excess.is_monotonic_decreasing and table.value.isna().iloc[len(excess) :].all()
     found = {f"{name}_{rate}" for name in pr.ATTACKS for rate in pr.RATES}
     assert set(table.metric) == {*pr.ATTACKS, *pr.RISKS, *found} and "sex=1" in set(table.group)
-    assert table[table.value.isna()].note.str.contains("too small|guesses could be made|every stranger").all()
-    assert (table.goal == table.metric.map(dict.fromkeys(pr.ATTACKS, 0.5) | dict.fromkeys(pr.RISKS, 0.0)
-                                           | {n: pr.RATES[n.rsplit("_", 1)[1]] for n in found})).all()
+    assert (
+        table[table.value.isna()]
+        .note.str.contains("too small|guesses could be made|every stranger")
+        .all()
+    )
+    assert (
+        table.goal
+        == table.metric.map(
+            dict.fromkeys(pr.ATTACKS, 0.5)
+            | dict.fromkeys(pr.RISKS, 0.0)
+            | {n: pr.RATES[n.rsplit("_", 1)[1]] for n in found}
+        )
+    ).all()
     known = table.dropna(subset="value")
-    assert (known.ci_low <= known.value + 1e-12).all() and (known.value <= known.ci_high + 1e-12).all()
+    assert (known.ci_low <= known.value + 1e-12).all() and (
+        known.value <= known.ci_high + 1e-12
+    ).all()
 
 
 def test_equal_seeds_give_equal_tables(tables):
     train, holdout = tables
     fake = independent_marginals(train)
-    pd.testing.assert_frame_equal(pr.attack(train, holdout, fake, seed=3), pr.attack(train, holdout, fake, seed=3))
+    pd.testing.assert_frame_equal(
+        pr.attack(train, holdout, fake, seed=3), pr.attack(train, holdout, fake, seed=3)
+    )
 
 
 def test_refusals(tables):
@@ -312,7 +378,11 @@ def test_small_groups_add_up(tables):
     assert groups.train.sum() == len(train) and groups.release.sum() == 500
     old = train[(train.age >= 65) & (train.sex == 0)]
     row = groups[(groups.age == "65+") & (groups.sex == "0")].iloc[0]
-    assert row.train == len(old) and row.risk_train == pytest.approx(1 / len(old)) and row.below_11 == (len(old) < 11)
+    assert (
+        row.train == len(old)
+        and row.risk_train == pytest.approx(1 / len(old))
+        and row.below_11 == (len(old) < 11)
+    )
     with pytest.raises(ValueError, match="'ward' is not a column"):
         dis.small_groups(train, fake, by=("ward",))
 
@@ -324,14 +394,35 @@ def run(tables, tmp_path):
     fake = independent_marginals(train, 300)
     (tmp_path / "figures").mkdir()
     (tmp_path / "executed").mkdir()
-    for name, df in (("train", train), ("holdout", holdout), ("synthetic_heart_disease", fake), ("synthetic", fake)):
+    for name, df in (
+        ("train", train),
+        ("holdout", holdout),
+        ("synthetic_heart_disease", fake),
+        ("synthetic", fake),
+    ):
         df.to_csv(tmp_path / f"{name}.csv", index=False)
-    for name in ("figures/08_histograms.svg", "figures/09_membership.svg", "figures/09_exposure.png", "report.html",
-                 "executed/00_data.ipynb", "model.synth", "checkpoint.keras", "unheard.of", "manifest.json"):
+    for name in (
+        "figures/08_histograms.svg",
+        "figures/09_membership.svg",
+        "figures/09_exposure.png",
+        "report.html",
+        "executed/00_data.ipynb",
+        "model.synth",
+        "checkpoint.keras",
+        "unheard.of",
+        "manifest.json",
+    ):
         (tmp_path / name).write_text("x", encoding="utf-8")
     (tmp_path / "schema.json").write_text(heart_schema().to_json(), encoding="utf-8")
-    page = dis.disclosure(pr.attack(train, holdout, fake, by=()), train=212, holdout=91, released=300,
-                          facts={"model": "independent"}, source="UCI.", groups=dis.small_groups(train, fake))
+    page = dis.disclosure(
+        pr.attack(train, holdout, fake, by=()),
+        train=212,
+        holdout=91,
+        released=300,
+        facts={"model": "independent"},
+        source="UCI.",
+        groups=dis.small_groups(train, fake),
+    )
     dis.write_disclosure(tmp_path, page, dis.csv_label(fake))
     return tmp_path
 
@@ -340,22 +431,49 @@ def test_only_the_harmless_is_packed(run):
     with zipfile.ZipFile(dis.pack(run, run)) as archive:
         names = {name.removeprefix("SYNTHETIC_not_real_patients/") for name in archive.namelist()}
         assert b"SYNTHETIC" in archive.comment
-    assert names == {"synthetic_heart_disease.csv", "synthetic_heart_disease.csv-metadata.json", "disclosure.md",
-                     "schema.json", "figures/09_membership.svg"}
+    assert names == {
+        "synthetic_heart_disease.csv",
+        "synthetic_heart_disease.csv-metadata.json",
+        "disclosure.md",
+        "schema.json",
+        "figures/09_membership.svg",
+    }
     first = (run / "SYNTHETIC_release.zip").read_bytes()
     assert dis.pack(run, run).read_bytes() == first
     sharing = dis.sharing_page(run)
-    stays = sharing[sharing.index("Must stay"):]
-    for name in ("train.csv", "model.synth", "executed/00_data.ipynb", "report.html", "unheard.of", "figures/09_exposure.png"):
+    stays = sharing[sharing.index("Must stay") :]
+    for name in (
+        "train.csv",
+        "model.synth",
+        "executed/00_data.ipynb",
+        "report.html",
+        "unheard.of",
+        "figures/09_exposure.png",
+    ):
         assert f"`{name}`" in stays
 
 
 def test_papers_go_where_their_dictionary_is_public(run, tables):
-    for name in ("report.pdf", "poster.pdf", "naive.csv", "comparison_ranking.csv", "utility.json", "figures/08a_odds.svg",
-                 "figures/08_embedding.svg"):
+    for name in (
+        "report.pdf",
+        "poster.pdf",
+        "naive.csv",
+        "comparison_ranking.csv",
+        "utility.json",
+        "figures/08a_odds.svg",
+        "figures/08_embedding.svg",
+    ):
         (run / name).write_text("x", encoding="utf-8")
     found = dis.shareable(run).set_index("file").share
-    assert found[["report.pdf", "poster.pdf", "comparison_ranking.csv", "utility.json", "figures/08a_odds.svg"]].all()
+    assert found[
+        [
+            "report.pdf",
+            "poster.pdf",
+            "comparison_ranking.csv",
+            "utility.json",
+            "figures/08a_odds.svg",
+        ]
+    ].all()
     assert not found[["naive.csv", "report.html", "figures/08_embedding.svg"]].any()
     (run / "schema.json").write_text(infer_schema(tables[0]).to_json(), encoding="utf-8")
     assert not dis.shareable(run).set_index("file").share[["report.pdf", "poster.pdf"]].any()
@@ -371,11 +489,18 @@ def test_patients_under_the_releases_name_stay(run):
 
 
 def test_names_say_synthetic(run, tables):
-    for call in (lambda: dis.pack(run, run / "patients.zip"), lambda: dis.csv_label(tables[0], "patients.csv")):
+    for call in (
+        lambda: dis.pack(run, run / "patients.zip"),
+        lambda: dis.csv_label(tables[0], "patients.csv"),
+    ):
         with pytest.raises(ValueError, match="synthetic"):
             call()
-    label = json.loads((run / "synthetic_heart_disease.csv-metadata.json").read_text(encoding="utf-8"))
-    assert label["dc:title"].startswith("SYNTHETIC") and label["url"] == "synthetic_heart_disease.csv"
+    label = json.loads(
+        (run / "synthetic_heart_disease.csv-metadata.json").read_text(encoding="utf-8")
+    )
+    assert (
+        label["dc:title"].startswith("SYNTHETIC") and label["url"] == "synthetic_heart_disease.csv"
+    )
     assert [c["name"] for c in label["tableSchema"]["columns"]] == list(tables[0])
 
 
@@ -389,15 +514,40 @@ def test_an_inferred_schema_stays(run, tables):
 def test_the_disclosure_page_says_what_was_found(tables, run):
     train, holdout = tables
     page = (run / "disclosure.md").read_text(encoding="utf-8")
-    for words in ("no proof of anonymity", "SYNTHETIC", "What was not tried", "Safe Harbor", "Recital 26", "**None.**",
-                  "Intended use", "Residual risk", "fewer than 11"):
+    for words in (
+        "no proof of anonymity",
+        "SYNTHETIC",
+        "What was not tried",
+        "Safe Harbor",
+        "Recital 26",
+        "**None.**",
+        "Intended use",
+        "Residual risk",
+        "fewer than 11",
+    ):
         assert words in page
-    leak = dis.disclosure(pr.attack(train, holdout, train, by=()), train=212, holdout=91, released=212,
-                          facts={"model": "copy", "epsilon": 1.0, "delta": 1e-3}, source="UCI.")
-    assert "there is a measured leak" in leak and "AUC 1.00" in leak and "(ε = 1, δ = 0.001)" in leak
-    assert "`singling_out_univariate` lies above" in page      # its numbers are real patients' numbers
-    release, members, control = (load_heart().iloc[i].reset_index(drop=True)
-                                 for i in np.array_split(np.random.default_rng(3).permutation(303), 3))
-    clean = dis.disclosure(pr.attack(members, control, release, by=()), train=101, holdout=101, released=101,
-                           facts={"model": "strangers"}, source="UCI.")
+    leak = dis.disclosure(
+        pr.attack(train, holdout, train, by=()),
+        train=212,
+        holdout=91,
+        released=212,
+        facts={"model": "copy", "epsilon": 1.0, "delta": 1e-3},
+        source="UCI.",
+    )
+    assert (
+        "there is a measured leak" in leak and "AUC 1.00" in leak and "(ε = 1, δ = 0.001)" in leak
+    )
+    assert "`singling_out_univariate` lies above" in page  # its numbers are real patients' numbers
+    release, members, control = (
+        load_heart().iloc[i].reset_index(drop=True)
+        for i in np.array_split(np.random.default_rng(3).permutation(303), 3)
+    )
+    clean = dis.disclosure(
+        pr.attack(members, control, release, by=()),
+        train=101,
+        holdout=101,
+        released=101,
+        facts={"model": "strangers"},
+        source="UCI.",
+    )
     assert "there is a measured leak" not in clean

@@ -21,7 +21,9 @@ def test_it_is_as_new_as_the_code(manifest):
     """Looks at the code of the notebooks up to 09c and at the data, since only they shape the numbers; see `stale`."""
     changed = stale(manifest)
     if changed:
-        pytest.fail(f"run make reference: changed since it was made: {', '.join(changed)}", pytrace=False)
+        pytest.fail(
+            f"run make reference: changed since it was made: {', '.join(changed)}", pytrace=False
+        )
 
 
 def test_it_is_whole_and_small():
@@ -42,11 +44,19 @@ def test_it_holds_no_real_rows_and_no_models():
 def test_its_links_lead_somewhere():
     page = (REFERENCE / "report.html").read_text(encoding="utf-8")
     links = {link for link in re.findall(r'href="([^"#]+)"', page) if not link.startswith("http")}
-    assert {"report.pdf", "poster.pdf", "synthetic_heart_disease.csv", "metrics.json", "manifest.json"} <= links
+    assert {
+        "report.pdf",
+        "poster.pdf",
+        "synthetic_heart_disease.csv",
+        "metrics.json",
+        "manifest.json",
+    } <= links
     assert not [link for link in links if not (REFERENCE / link).exists()]
 
 
 def test_it_names_no_folder_of_the_builder():
     for path in REFERENCE.glob("*.*"):
         if path.suffix in (".json", ".html", ".md", ".csv"):
-            assert not re.search(r"/(home|Users|root|work|tmp)/", path.read_text(encoding="utf-8")), path.name
+            assert not re.search(
+                r"/(home|Users|root|work|tmp)/", path.read_text(encoding="utf-8")
+            ), path.name

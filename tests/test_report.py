@@ -13,23 +13,64 @@ from reference import stale
 from reference import write as write_reference
 
 from synthheart import disclosure, report
-from synthheart.data import heart_schema, load_heart, train_holdout_split
-from synthheart.evaluation import evaluate, independent_marginals, save_figure
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.tables import train_holdout_split
+from synthheart.evaluation import evaluate, independent_marginals
+from synthheart.figures import save_figure
 from synthheart.privacy import attack
 
-RELATIONS = pd.DataFrame({
-    "relation": ["heart rate falls with age", "men have more disease"], "group": "all", "measure": "odds ratio",
-    "real": [-0.392, 3.569], "real_low": [-0.486, 2.097], "real_high": [-0.288, 6.072], "synthetic": [-0.372, 2.126],
-    "real_holds": "clearly", "synthetic_holds": "yes", "agree": [True, False]})
-RANKING = pd.DataFrame({
-    "rank": [np.nan, 1, 2], "model": ["real rows (floor)", "gan", "<copula>"], "shortfall": [0, 0.1071, 0.2071],
-    "told_apart": 0.058, "utility_lost": 0.0, "exposed": 0.09, "c2st_auc": [0.55, 0.613, 0.7], "tstr_auc": 0.9,
-    "attack": "membership_ratio", "attack_auc": 0.598, "note": np.nan})
-PAIRS = pd.DataFrame({"metric": ["c2st_auc"], "first": ["gan"], "second": ["vae"], "difference": [-0.03], "ci_low": [-0.4],
-                      "ci_high": [0.34], "p": [0.5], "p_holm": [1.0], "splits": [2], "note": [np.nan]})
-TRADEOFF = pd.DataFrame([(0, "GAN", 0.5, 0.85, 0.80, 0.9), (0, "GAN", 10.0, 0.88, 0.63, 0.95), (0, "GAN", np.inf, 0.89, 0.60, 0.97),
-                         (0, "copy of train", np.inf, 0.90, 0.52, 0.98)],
-                        columns=["split", "what", "epsilon", "tstr_auc", "c2st_auc", "column_shapes"])
+RELATIONS = pd.DataFrame(
+    {
+        "relation": ["heart rate falls with age", "men have more disease"],
+        "group": "all",
+        "measure": "odds ratio",
+        "real": [-0.392, 3.569],
+        "real_low": [-0.486, 2.097],
+        "real_high": [-0.288, 6.072],
+        "synthetic": [-0.372, 2.126],
+        "real_holds": "clearly",
+        "synthetic_holds": "yes",
+        "agree": [True, False],
+    }
+)
+RANKING = pd.DataFrame(
+    {
+        "rank": [np.nan, 1, 2],
+        "model": ["real rows (floor)", "gan", "<copula>"],
+        "shortfall": [0, 0.1071, 0.2071],
+        "told_apart": 0.058,
+        "utility_lost": 0.0,
+        "exposed": 0.09,
+        "c2st_auc": [0.55, 0.613, 0.7],
+        "tstr_auc": 0.9,
+        "attack": "membership_ratio",
+        "attack_auc": 0.598,
+        "note": np.nan,
+    }
+)
+PAIRS = pd.DataFrame(
+    {
+        "metric": ["c2st_auc"],
+        "first": ["gan"],
+        "second": ["vae"],
+        "difference": [-0.03],
+        "ci_low": [-0.4],
+        "ci_high": [0.34],
+        "p": [0.5],
+        "p_holm": [1.0],
+        "splits": [2],
+        "note": [np.nan],
+    }
+)
+TRADEOFF = pd.DataFrame(
+    [
+        (0, "GAN", 0.5, 0.85, 0.80, 0.9),
+        (0, "GAN", 10.0, 0.88, 0.63, 0.95),
+        (0, "GAN", np.inf, 0.89, 0.60, 0.97),
+        (0, "copy of train", np.inf, 0.90, 0.52, 0.98),
+    ],
+    columns=["split", "what", "epsilon", "tstr_auc", "c2st_auc", "column_shapes"],
+)
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +79,16 @@ def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("run")
     train, holdout = train_holdout_split(load_heart(), seed=0)
     fake = independent_marginals(train, 1000, 0)
-    for name, table in {"train": train, "holdout": holdout, "synthetic": fake, "naive": fake.head(50), "relations": RELATIONS,
-                        "comparison_ranking": RANKING, "comparison_pairs": PAIRS, "dp_tradeoff": TRADEOFF}.items():
+    for name, table in {
+        "train": train,
+        "holdout": holdout,
+        "synthetic": fake,
+        "naive": fake.head(50),
+        "relations": RELATIONS,
+        "comparison_ranking": RANKING,
+        "comparison_pairs": PAIRS,
+        "dp_tradeoff": TRADEOFF,
+    }.items():
         table.to_csv(folder / f"{name}.csv", index=False)
     (folder / "schema.json").write_text(heart_schema().to_json())
     evaluate(train, holdout, fake, draws=1, boot=10).to_csv(folder / "evaluation.csv", index=False)
@@ -49,7 +98,9 @@ def folder(tmp_path_factory) -> Path:
         figure = Figure(figsize=(4, 3))
         figure.set_label(f"A finding of {name}. What is <drawn>.")
         save_figure(figure, folder / "figures", name)
-    page = disclosure.disclosure(found, train=212, holdout=91, released=1000, facts={"model": "x"}, source="UCI.")
+    page = disclosure.disclosure(
+        found, train=212, holdout=91, released=1000, facts={"model": "x"}, source="UCI."
+    )
     disclosure.write_disclosure(folder, page, disclosure.csv_label(fake))
     (folder / "executed").mkdir()
     (folder / "executed" / "00_data.ipynb").write_text("{}")
@@ -117,12 +168,18 @@ def test_every_address_inside_the_page_exists_once(page):
 
 def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name(page):
     scrolling = [d for d in page.all("div") if d.get("class") == "scroll"]
-    assert scrolling and all(d["tabindex"] == "0" and d["role"] == "region" and d["aria-label"] for d in scrolling)
+    assert scrolling and all(
+        d["tabindex"] == "0" and d["role"] == "region" and d["aria-label"] for d in scrolling
+    )
 
 
 def test_every_figure_of_the_run_is_shown_with_words(folder, page, text):
     shown = {f["id"] for f in page.all("figure")}
-    assert shown == {p.stem for p in (folder / "figures").glob("*.svg")} >= {"10_columns", "10_tradeoff", "08a_odds", "99_new"}
+    assert (
+        shown
+        == {p.stem for p in (folder / "figures").glob("*.svg")}
+        >= {"10_columns", "10_tradeoff", "08a_odds", "99_new"}
+    )
     assert all(len(i["alt"]) > 20 for i in page.all("img"))
     assert "What is &lt;drawn&gt;." in text and "<drawn>" not in text
 
@@ -133,12 +190,27 @@ def test_every_known_figure_has_a_caption_and_a_place():
 
 
 def test_sections_and_files_are_there(text, page):
-    for title in ("Five numbers that matter", "Would a clinician conclude the same?", "Beside other generators", "Limits",
-                  "Disclosure", "All metrics", "Files"):
+    for title in (
+        "Five numbers that matter",
+        "Would a clinician conclude the same?",
+        "Beside other generators",
+        "Limits",
+        "Disclosure",
+        "All metrics",
+        "Files",
+    ):
         assert f">{title}</h2>" in text, title
     links = {a["href"] for a in page.all("a")}
-    assert {"report.pdf", "poster.pdf", "metrics.json", "manifest.json", "disclosure.md", "SHARING.md", "executed/00_data.html",
-            "synthetic_heart_disease.csv"} <= links
+    assert {
+        "report.pdf",
+        "poster.pdf",
+        "metrics.json",
+        "manifest.json",
+        "disclosure.md",
+        "SHARING.md",
+        "executed/00_data.html",
+        "synthetic_heart_disease.csv",
+    } <= links
     assert "no proof of anonymity" in text and "Safe Harbor" in text
 
 
@@ -177,15 +249,23 @@ def test_a_short_run_says_less(folder, tmp_path):
         (tmp_path / name).write_bytes((folder / name).read_bytes())
     report.build_report(tmp_path)
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
-    assert "Beside other generators" not in text and "Disclosure</h2>" not in text and "report.pdf" not in text
+    assert (
+        "Beside other generators" not in text
+        and "Disclosure</h2>" not in text
+        and "report.pdf" not in text
+    )
     assert json.loads((tmp_path / "metrics.json").read_text())["comparison"] == {}
     assert Page(text).open == []
 
 
 def test_markdown_is_made_harmless():
-    told = report.markdown_html("# Title\n\n## Part\n\n<script>x</script>\n\n| a | b |\n|:--|--:|\n| **1** | 2 |\n")
+    told = report.markdown_html(
+        "# Title\n\n## Part\n\n<script>x</script>\n\n| a | b |\n|:--|--:|\n| **1** | 2 |\n"
+    )
     assert "<h1" not in told and "<h3>Part</h3>" in told and "<script" not in told
-    assert told.count('<th scope="col">') == 2 and "<thead>" in told and "<strong>1</strong>" in told
+    assert (
+        told.count('<th scope="col">') == 2 and "<thead>" in told and "<strong>1</strong>" in told
+    )
 
 
 def test_labels_of_the_tradeoff_do_not_overlap():
@@ -214,7 +294,14 @@ def test_the_reference_is_made_whole_and_keeps_what_others_put_there(latest, tmp
     (out / "10_columns.png").write_text("old")
     assert write_reference(latest, out) < 8_000_000
     names = {p.name for p in out.iterdir()}
-    assert {"report.html", "poster.png", "report.pdf", "benchmarks.json", "figures", "manifest.json"} <= names
+    assert {
+        "report.html",
+        "poster.png",
+        "report.pdf",
+        "benchmarks.json",
+        "figures",
+        "manifest.json",
+    } <= names
     assert not {"10_columns.png", "train.csv", "model.synth", "executed", "naive.csv"} & names
     links = {a["href"] for a in Page((out / "report.html").read_text(encoding="utf-8")).all("a")}
     assert not [x for x in links if not x.startswith(("http", "#")) and not (out / x).exists()]
@@ -239,11 +326,16 @@ def test_only_code_and_data_make_a_reference_old(tiny, tmp_path):
     data.parent.mkdir(parents=True)
     data.write_text("age\n63\n")
     one, page = tiny("00_data", "x = 1"), tiny("10_report", "y = 1")
-    manifest = {"code": {p.stem: code_sha256(p) for p in (one, page)}, "inputs": {"synthheart/datasets/a.csv": sha256(data)}}
+    manifest = {
+        "code": {p.stem: code_sha256(p) for p in (one, page)},
+        "inputs": {"synthheart/datasets/a.csv": sha256(data)},
+    }
     assert stale(manifest, tmp_path) == []
     tiny("10_report", "y = 2")
     notebook = json.loads(one.read_text())
-    notebook["cells"].append({"cell_type": "markdown", "id": "prose", "metadata": {}, "source": "A word."})
+    notebook["cells"].append(
+        {"cell_type": "markdown", "id": "prose", "metadata": {}, "source": "A word."}
+    )
     one.write_text(json.dumps(notebook))
     assert stale(manifest, tmp_path) == []
     tiny("00_data", "x = 2")

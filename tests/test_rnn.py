@@ -1,4 +1,5 @@
 """The network that writes column by column: exact probabilities, honest folds, conditions, any table."""
+
 import itertools
 import json
 import os
@@ -12,8 +13,9 @@ from scipy.stats import norm, spearmanr
 from streams import check_endless, check_from_uniforms
 from test_vae import linked
 
-from synthheart.data import load_heart, train_holdout_split
-from synthheart.gan import Layout
+from synthheart.cohorts import load_heart
+from synthheart.tables import train_holdout_split
+from synthheart.engine import Layout
 from synthheart.preprocessing import Coded, RankGaussEncoder
 from synthheart.rnn import (
     RNN,
@@ -51,7 +53,9 @@ def test_probabilities_of_all_records_sum_to_one():
 def test_codes_are_bins_then_levels_in_writing_order(coded):
     layout, config = Layout(2, (2, 2)), RNNConfig()
     codes = as_codes(coded.low, coded.high, coded.levels, 0.5, layout, config).numpy()
-    assert writing_order(layout, config) == [3, 0, 1, 2] and writing_order(layout, RNNConfig(first=0)) == [2, 0, 1, 3]
+    assert writing_order(layout, config) == [3, 0, 1, 2] and writing_order(
+        layout, RNNConfig(first=0)
+    ) == [2, 0, 1, 3]
     np.testing.assert_array_equal(codes[:, 0], coded.levels[:, 1])
     np.testing.assert_array_equal(np.bincount(codes[:, 1]), [30] * 10)
 
@@ -105,7 +109,9 @@ def test_training_stops_by_itself_and_keeps_the_best(model):
 
 def test_written_rows_are_as_likely_as_answered(model):
     middle = np.full((2000, 2), 0.5, np.float32)
-    codes = as_codes(middle, middle, model.sample(2000, seed=5)[1], 0.5, model.layout_, model.config).numpy()
+    codes = as_codes(
+        middle, middle, model.sample(2000, seed=5)[1], 0.5, model.layout_, model.config
+    ).numpy()
     assert write_on(model, codes[:1])[0, 0, 1] == pytest.approx(codes[:, 0].mean(), abs=0.04)
 
 
@@ -121,7 +127,9 @@ def test_windows_give_the_condition_and_its_share(model):
 
 
 def test_windows_may_be_ranks_or_a_mask(model):
-    scores, levels, _ = model.sample_within(500, {1: (0.33, 0.71), 2: np.array([True, False])}, seed=6)
+    scores, levels, _ = model.sample_within(
+        500, {1: (0.33, 0.71), 2: np.array([True, False])}, seed=6
+    )
     ranks = norm.cdf(scores[:, 1])
     assert (ranks > 0.33 - 1e-5).all() and (ranks < 0.71 + 1e-5).all() and (levels[:, 0] == 0).all()
     whole = bin_window(0.33, 0.71, 10)
@@ -136,10 +144,15 @@ def test_what_is_written_first_costs_no_weight(model):
 
 @pytest.mark.parametrize("shape", ["few rows", "one row", "levels only", "numbers only"])
 def test_any_table(coded, shape):
-    rows = {"few rows": coded.take(np.arange(7)), "one row": coded.take(np.arange(1)),
-            "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
-            "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0])}[shape]
-    model = RNN(RNNConfig(units=8, embed=4)).fit(rows, (2,) * rows.levels.shape[1], epochs=2, progress=False)
+    rows = {
+        "few rows": coded.take(np.arange(7)),
+        "one row": coded.take(np.arange(1)),
+        "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
+        "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0]),
+    }[shape]
+    model = RNN(RNNConfig(units=8, embed=4)).fit(
+        rows, (2,) * rows.levels.shape[1], epochs=2, progress=False
+    )
     scores, levels = model.sample(5)
     assert scores.shape == (5, rows.low.shape[1]) and levels.shape == (5, rows.levels.shape[1])
     assert np.isfinite(scores).all() and ((levels >= 0) & (levels < 2)).all()
@@ -149,15 +162,22 @@ def test_missing_cells_come_back():
     train, _ = train_holdout_split(load_heart(), seed=0)
     train.loc[train.index[:60], "chol"] = np.nan
     encoder = RankGaussEncoder().fit(train)
-    model = RNN(RNNConfig(units=16, embed=8)).fit(encoder.code(train), encoder.cardinalities_, progress=False)
+    model = RNN(RNNConfig(units=16, embed=8)).fit(
+        encoder.code(train), encoder.cardinalities_, progress=False
+    )
     fake = encoder.decode(*model.sample(2000))
     assert fake.chol.isna().mean() == pytest.approx(60 / len(train), abs=0.08)
     assert fake.columns.tolist() == train.columns.tolist()
 
 
-@pytest.mark.parametrize("field, value, words", [("bins", 1, "bins must be at least 2, got 1"),
-                                                 ("folds", 0, "folds must be at least 1, got 0"),
-                                                 ("dropout", -0.1, "dropout must be at least 0 and below 1, got -0.1")])
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        ("bins", 1, "bins must be at least 2, got 1"),
+        ("folds", 0, "folds must be at least 1, got 0"),
+        ("dropout", -0.1, "dropout must be at least 0 and below 1, got -0.1"),
+    ],
+)
 def test_bad_settings_are_named(field, value, words):
     with pytest.raises(ValueError, match=words):
         RNNConfig(**{field: value})

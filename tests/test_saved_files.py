@@ -1,12 +1,14 @@
 """A file that an earlier version saved loads in this one, and gives the rows that were recorded beside it."""
+
 import io
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from synthheart.data import validate
-from synthheart.synthesizer import MODELS, Synthesizer
+from synthheart.tables import validate
+from synthheart.models import MODELS
+from synthheart.synthesizer import Synthesizer
 
 FILES = sorted((Path(__file__).parent / "fixtures").glob("*.synth"))
 PLAIN = ("copula", "independent")  # NumPy alone: the same bytes wherever they run
@@ -34,4 +36,7 @@ def test_an_old_file_can_be_saved_again(tmp_path):
     for file in FILES:
         model = Synthesizer.load(file)
         assert Synthesizer.load(model.save(tmp_path / file.name)).sample(5).equals(model.sample(5))
-        assert model.history_.columns.tolist() == Synthesizer.load(tmp_path / file.name).history_.columns.tolist()
+        assert (
+            model.history_.columns.tolist()
+            == Synthesizer.load(tmp_path / file.name).history_.columns.tolist()
+        )

@@ -1,4 +1,5 @@
 """What a user may rely on: form, domain, seeds, conditions, files, and refusals in one line."""
+
 import json
 import zipfile
 
@@ -9,13 +10,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 
-from synthheart.data import Column, Schema, infer_schema, load_heart, train_holdout_split, validate
-from synthheart.synthesizer import MODELS, Synthesizer
+from synthheart.cohorts import load_heart
+from synthheart.inference import infer_schema
+from synthheart.tables import Column, Schema, train_holdout_split, validate
+from synthheart.models import MODELS
+from synthheart.synthesizer import Synthesizer
 
 TRAIN, HOLDOUT = train_holdout_split(load_heart(), seed=0)
-QUICK = {"gan": {"steps": 40, "latent": 8, "generator": [16], "critic": [16]}, "naive-gan": {"steps": 3},
-         "vae": {"steps": 60, "passes": 1, "latent": 4, "hidden": [16]},
-         "rnn": {"steps": 40, "passes": 1, "units": 12, "embed": 6, "folds": 2}}
+QUICK = {
+    "gan": {"steps": 40, "latent": 8, "generator": [16], "critic": [16]},
+    "naive-gan": {"steps": 3},
+    "vae": {"steps": 60, "passes": 1, "latent": 4, "hidden": [16]},
+    "rnn": {"steps": 40, "passes": 1, "units": 12, "embed": 6, "folds": 2},
+}
 
 
 def quick(model: str, **kwargs) -> Synthesizer:
@@ -75,7 +82,13 @@ def test_missing_cells_come_back_in_about_trains_share():
     assert not quick("copula", missing="impute").fit(table).sample(500).isna().any(axis=None)
 
 
-WISHES = [{"sex": 1}, {"age": (40, 60)}, {"sex": 0, "age": (0, 50), "cp": [3, 4]}, {"slope": (2, 3)}, {"chol": 240, "sex": 1}]
+WISHES = [
+    {"sex": 1},
+    {"age": (40, 60)},
+    {"sex": 0, "age": (0, 50), "cp": [3, 4]},
+    {"slope": (2, 3)},
+    {"chol": 240, "sex": 1},
+]
 
 
 @pytest.mark.filterwarnings("ignore:where")
@@ -93,9 +106,12 @@ def test_conditions_are_met_exactly(where):
 
 
 cells = {
-    "whole": st.integers(-1000, 1000), "real": st.floats(-1e6, 1e6, allow_nan=False, width=32),
+    "whole": st.integers(-1000, 1000),
+    "real": st.floats(-1e6, 1e6, allow_nan=False, width=32),
     "heavy": st.floats(0, 1).map(lambda u: round((1 - u) ** -3 if u < 0.99 else 1e6, 2)),
-    "word": st.sampled_from(["a", "b", "café"]), "flag": st.booleans(), "constant": st.just(7),
+    "word": st.sampled_from(["a", "b", "café"]),
+    "flag": st.booleans(),
+    "constant": st.just(7),
 }
 
 
@@ -103,8 +119,15 @@ cells = {
 @given(st.data())
 def test_any_table_comes_back_in_its_form(data):
     rows = data.draw(st.integers(12, 40), label="rows")
-    kinds = data.draw(st.lists(st.sampled_from(sorted(cells)), min_size=1, max_size=4), label="kinds")
-    table = pd.DataFrame({f"{k}_{i}": data.draw(st.lists(cells[k], min_size=rows, max_size=rows)) for i, k in enumerate(kinds)})
+    kinds = data.draw(
+        st.lists(st.sampled_from(sorted(cells)), min_size=1, max_size=4), label="kinds"
+    )
+    table = pd.DataFrame(
+        {
+            f"{k}_{i}": data.draw(st.lists(cells[k], min_size=rows, max_size=rows))
+            for i, k in enumerate(kinds)
+        }
+    )
     try:
         schema = infer_schema(table)
     except ValueError as e:
@@ -116,19 +139,33 @@ def test_any_table_comes_back_in_its_form(data):
     assert validate(fake, schema).empty
 
 
-TINY = {"gan": {"steps": 2, "latent": 4, "generator": (4,), "critic": (4,), "batch": 8}, "vae": {"steps": 2, "passes": 1, "hidden": (4,)},
-        "rnn": {"steps": 2, "passes": 1, "units": 4, "embed": 2, "folds": 1}}
+TINY = {
+    "gan": {"steps": 2, "latent": 4, "generator": (4,), "critic": (4,), "batch": 8},
+    "vae": {"steps": 2, "passes": 1, "hidden": (4,)},
+    "rnn": {"steps": 2, "passes": 1, "units": 4, "embed": 2, "folds": 1},
+}
 
 
 EVERYTHING = ["whole", "heavy", "constant", "word", "flag"]
 
 
-@pytest.mark.parametrize(("model", "names"), [("gan", ["real"]), ("gan", ["word", "flag"]), *((m, EVERYTHING) for m in TINY)])
+@pytest.mark.parametrize(
+    ("model", "names"),
+    [("gan", ["real"]), ("gan", ["word", "flag"]), *((m, EVERYTHING) for m in TINY)],
+)
 def test_networks_take_any_table(model, names):
-    values = {"whole": range(-12, 28), "real": np.linspace(0, 1, 40) ** 3 * 1e6, "heavy": [2.25] * 39 + [1e6], "constant": [7] * 40,
-              "word": ["a", "b", "café", "a"] * 10, "flag": [True, False] * 20}
+    values = {
+        "whole": range(-12, 28),
+        "real": np.linspace(0, 1, 40) ** 3 * 1e6,
+        "heavy": [2.25] * 39 + [1e6],
+        "constant": [7] * 40,
+        "word": ["a", "b", "café", "a"] * 10,
+        "flag": [True, False] * 20,
+    }
     table = pd.DataFrame({name: values[name] for name in names})
-    table["whole" if "whole" in names else names[0]] = table[names[0]].sample(frac=1, random_state=0).to_numpy()  # no counter
+    table["whole" if "whole" in names else names[0]] = (
+        table[names[0]].sample(frac=1, random_state=0).to_numpy()
+    )  # no counter
     fake = Synthesizer(model, options=TINY[model]).fit(table, progress=False).sample(30)
     assert fake.dtypes.tolist() == table.dtypes.tolist()
     assert validate(fake, infer_schema(table)).empty
@@ -141,7 +178,11 @@ RULES = ("trestbps > 110", "sex = 1 implies chol < 330")
 @pytest.mark.filterwarnings("ignore:where", "ignore:.*training rows break")
 def test_rules_hold_with_conditions_and_chunks(model):
     model = quick(model, rules=RULES).fit(TRAIN, progress=False)
-    for where in (None, {"sex": 1, "age": (40, 65)}, {"sex": 1, "age": (74, 77), "chol": (100, 180), "cp": 1, "exang": 1}):
+    for where in (
+        None,
+        {"sex": 1, "age": (40, 65)},
+        {"sex": 1, "age": (74, 77), "chol": (100, 180), "cp": 1, "exang": 1},
+    ):
         whole = model.sample(300, seed=2, where=where)
         counts = model.corrections_
         parts = list(model.sample(300, seed=2, where=where, chunk=70))
@@ -151,18 +192,25 @@ def test_rules_hold_with_conditions_and_chunks(model):
         assert (whole.trestbps > 110).all() and (whole[whole.sex == 1].chol < 330).all()
         assert validate(whole, model.schema_).empty
         for name, wish in (where or {}).items():
-            assert (whole[name].between(*wish) if isinstance(wish, tuple) else whole[name] == wish).all()
+            assert (
+                whole[name].between(*wish) if isinstance(wish, tuple) else whole[name] == wish
+            ).all()
 
 
 @pytest.mark.filterwarnings("ignore:.*training rows break")
 def test_corrections_are_the_rows_that_were_turned_down():
-    free, strict = (Synthesizer("copula", rules=rules).fit(TRAIN) for rules in ((), ("age < 60", "chol < 300")))
+    free, strict = (
+        Synthesizer("copula", rules=rules).fit(TRAIN) for rules in ((), ("age < 60", "chol < 300"))
+    )
     for where in (None, {"sex": 1}):
         kept = strict.sample(200, seed=1, where=where)
         stream = free.sample(2000, seed=1, where=where)
         last = int(np.flatnonzero((stream.age < 60) & (stream.chol < 300))[199])
-        seen = stream[:last + 1]
-        assert strict.corrections_ == {"age < 60": (seen.age >= 60).sum(), "chol < 300": ((seen.age < 60) & (seen.chol >= 300)).sum()}
+        seen = stream[: last + 1]
+        assert strict.corrections_ == {
+            "age < 60": (seen.age >= 60).sum(),
+            "chol < 300": ((seen.age < 60) & (seen.chol >= 300)).sum(),
+        }
         assert kept.equals(seen[(seen.age < 60) & (seen.chol < 300)].reset_index(drop=True))
 
 
@@ -205,12 +253,23 @@ def test_a_network_that_writes_within_makes_what_is_drawn_and_kept():
 
 def test_other_libraries_tables():
     polars, pyarrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
-    table = pd.DataFrame({"age": range(40, 100), "word": ["a", None, "b"] * 20, "flag": [True, False, False] * 20,
-                          "seen": pd.date_range("2020-01-01", periods=60).as_unit("ms"), "dose": [1.5, np.nan, 2.25] * 20})
+    table = pd.DataFrame(
+        {
+            "age": range(40, 100),
+            "word": ["a", None, "b"] * 20,
+            "flag": [True, False, False] * 20,
+            "seen": pd.date_range("2020-01-01", periods=60).as_unit("ms"),
+            "dose": [1.5, np.nan, 2.25] * 20,
+        }
+    )
     table["age"] = table.age.sample(frac=1, random_state=0).to_numpy()
     mine = Synthesizer("copula", seed=1).fit(table).sample(50)
-    for other in (polars.from_pandas(table), pyarrow.Table.from_pandas(table), polars.from_pandas(table).with_columns(
-            polars.col("seen").cast(polars.Date)), pyarrow.Table.from_pandas(table.set_index(pd.Index(range(5, 65))))):
+    for other in (
+        polars.from_pandas(table),
+        pyarrow.Table.from_pandas(table),
+        polars.from_pandas(table).with_columns(polars.col("seen").cast(polars.Date)),
+        pyarrow.Table.from_pandas(table.set_index(pd.Index(range(5, 65)))),
+    ):
         fake = Synthesizer("copula", seed=1).fit(other).sample(50)
         pd.testing.assert_frame_equal(fake, mine, check_dtype=False)
         assert fake.seen.dtype.kind == "M"
@@ -221,10 +280,19 @@ def test_numpy_numbers_are_numbers(tmp_path):
     numpy = quick("gan", seed=np.int64(3), epochs=np.int32(2)).fit(TRAIN, progress=False)
     rows = plain.sample(30, seed=5)
     assert numpy.sample(np.int64(30), seed=np.uint8(5)).equals(rows)
-    assert Synthesizer.load(numpy.save(tmp_path / "m.synth")).sample(30, seed=np.int16(5)).equals(rows)
-    assert quick("gan", random_state=np.int64(3), epochs=2).fit(TRAIN, progress=False).sample(30, seed=5).equals(rows)
+    assert (
+        Synthesizer.load(numpy.save(tmp_path / "m.synth")).sample(30, seed=np.int16(5)).equals(rows)
+    )
+    assert (
+        quick("gan", random_state=np.int64(3), epochs=2)
+        .fit(TRAIN, progress=False)
+        .sample(30, seed=5)
+        .equals(rows)
+    )
     assert list(numpy.sample(30, seed=5, chunk=np.int64(10)))[0].equals(rows[:10])
-    assert len(numpy.sample(5, where={"sex": np.int64(1), "age": (np.float64(40), np.int64(60))})) == 5
+    assert (
+        len(numpy.sample(5, where={"sex": np.int64(1), "age": (np.float64(40), np.int64(60))})) == 5
+    )
 
 
 def test_a_synthesizer_shows_itself():
@@ -234,15 +302,26 @@ def test_a_synthesizer_shows_itself():
         model.fit(TRAIN, progress=False)
     model.sample(50)
     shown = model._repr_html_()
-    for words in ("gan", "seed=7", "212 rows, 14 columns", "target (outcome)", "age &lt; 60", "rows drawn again"):
+    for words in (
+        "gan",
+        "seed=7",
+        "212 rows, 14 columns",
+        "target (outcome)",
+        "age &lt; 60",
+        "rows drawn again",
+    ):
         assert words in shown
     assert "<script" not in Synthesizer(model="<script>")._repr_html_()
     assert model._repr_mimebundle_()["text/html"] == shown
 
 
 ROWS = pd.DataFrame({"age": [50, 60, 70, *range(51, 68)], "sex": [0, 1, 1, 0] * 5})
-HEART = Schema((Column("age", "continuous", "int64", minimum=18, maximum=65, decimals=0),
-                Column("sex", "binary", "int64", levels=(0, 1))))
+HEART = Schema(
+    (
+        Column("age", "continuous", "int64", minimum=18, maximum=65, decimals=0),
+        Column("sex", "binary", "int64", levels=(0, 1)),
+    )
+)
 REFUSED = {
     "unknown model": (lambda: Synthesizer("gam").fit(ROWS), "model must be one of .* got 'gam'"),
     "epochs zero": (lambda: Synthesizer(epochs=0).fit(ROWS), "epochs must be .* got 0"),
@@ -251,20 +330,49 @@ REFUSED = {
     "not a table": (lambda: Synthesizer().fit([1, 2]), "a table is needed .* got list"),
     "one row": (lambda: Synthesizer().fit(ROWS[:1]), "1 row; at least 2"),
     "no rows": (lambda: Synthesizer().fit(ROWS[:0]), "0 rows; at least 2"),
-    "unknown target": (lambda: Synthesizer("copula").fit(ROWS, target="outcome"), "'outcome' is not a column"),
-    "schema breach": (lambda: Synthesizer("copula").fit(ROWS, schema=HEART), "age: 70 in row 2 .* 65"),
-    "schema column absent": (lambda: Synthesizer("copula").fit(ROWS[["age"]], schema=HEART), "sex: in the schema, but not"),
+    "unknown target": (
+        lambda: Synthesizer("copula").fit(ROWS, target="outcome"),
+        "'outcome' is not a column",
+    ),
+    "schema breach": (
+        lambda: Synthesizer("copula").fit(ROWS, schema=HEART),
+        "age: 70 in row 2 .* 65",
+    ),
+    "schema column absent": (
+        lambda: Synthesizer("copula").fit(ROWS[["age"]], schema=HEART),
+        "sex: in the schema, but not",
+    ),
     "n zero": (lambda: fit().sample(0), "n must be a whole number of at least 1, got 0"),
     "n a float": (lambda: fit().sample(1.5), "n must be a whole number of at least 1, got 1.5"),
-    "chunk": (lambda: fit().sample(5, chunk=0), "chunk must be a whole number of at least 1, got 0"),
-    "where column": (lambda: fit().sample(5, where={"sxe": 1}), "no column 'sxe'; there are age, sex"),
-    "where level": (lambda: fit().sample(5, where={"sex": 2}), r"sex must be one of \[0, 1\], got 2"),
+    "chunk": (
+        lambda: fit().sample(5, chunk=0),
+        "chunk must be a whole number of at least 1, got 0",
+    ),
+    "where column": (
+        lambda: fit().sample(5, where={"sxe": 1}),
+        "no column 'sxe'; there are age, sex",
+    ),
+    "where level": (
+        lambda: fit().sample(5, where={"sex": 2}),
+        r"sex must be one of \[0, 1\], got 2",
+    ),
     "where order": (lambda: fit().sample(5, where={"age": (60, 50)}), "age from 60 to 50 is empty"),
-    "where outside": (lambda: fit().sample(5, where={"age": (90, 99)}), "age lies between 50 and 70, got 90 to 99"),
-    "all missing": (lambda: Synthesizer().fit(ROWS.assign(chol=np.nan)), "chol: all 20 cells are missing"),
-    "identifier": (lambda: Synthesizer().fit(ROWS.assign(patient_id=range(1000, 1020))), "patient_id: looks like an identifier"),
-    "word in a number": (lambda: Synthesizer().fit(pd.DataFrame({"chol": [*map(str, range(200, 219)), "abc"]})),
-                         "chol: 'abc' in row 19 is not a number"),
+    "where outside": (
+        lambda: fit().sample(5, where={"age": (90, 99)}),
+        "age lies between 50 and 70, got 90 to 99",
+    ),
+    "all missing": (
+        lambda: Synthesizer().fit(ROWS.assign(chol=np.nan)),
+        "chol: all 20 cells are missing",
+    ),
+    "identifier": (
+        lambda: Synthesizer().fit(ROWS.assign(patient_id=range(1000, 1020))),
+        "patient_id: looks like an identifier",
+    ),
+    "word in a number": (
+        lambda: Synthesizer().fit(pd.DataFrame({"chol": [*map(str, range(200, 219)), "abc"]})),
+        "chol: 'abc' in row 19 is not a number",
+    ),
 }
 
 
@@ -314,6 +422,7 @@ def damaged(kind: str, path) -> None:
             parts = {name: part for name, part in parts.items() if not name.startswith("model/")}
         if kind == "pickle inside":
             import io
+
             raw = io.BytesIO()
             np.save(raw, np.array([{"a": 1}], dtype=object), allow_pickle=True)
             parts["model/root.npy"] = raw.getvalue()
@@ -323,7 +432,9 @@ def damaged(kind: str, path) -> None:
                 archive.writestr(name, part)
 
 
-@pytest.mark.parametrize("kind", ["truncated", "not a zip", "flipped byte", "newer", "no model", "pickle inside"])
+@pytest.mark.parametrize(
+    "kind", ["truncated", "not a zip", "flipped byte", "newer", "no model", "pickle inside"]
+)
 def test_a_bad_file_is_refused(kind, tmp_path):
     path = tmp_path / "model.synth"
     damaged(kind, path)

@@ -1,4 +1,5 @@
 """What training must always hold: the same bytes for a seed, any table shape, honest stops."""
+
 import hashlib
 import os
 import subprocess
@@ -10,12 +11,12 @@ import pytest
 from sklearn.decomposition import FactorAnalysis
 from sklearn.linear_model import LinearRegression
 
-from synthheart.gan import BLOCK, GANConfig, Layout, draw_rows
+from synthheart.engine import BLOCK, Layout, draw_rows
+from synthheart.gan import GANConfig
 from synthheart.preprocessing import Coded
+from synthheart.engine import EarlyStopping, Progress
 from synthheart.training import (
     GAN,
-    EarlyStopping,
-    Progress,
     believed_covariance,
     factor_covariance,
     guessed_covariance,
@@ -28,13 +29,31 @@ FAST = GANConfig(latent=8, generator=(16,), critic=(16,), steps=30, batch=20)
 def made_up(rows: int, continuous: int, cardinalities: tuple, seed: int = 0) -> Coded:
     rng = np.random.default_rng(seed)
     low = rng.uniform(0.01, 0.9, (rows, continuous)).astype("float32")
-    levels = np.column_stack([rng.integers(0, k, rows) for k in cardinalities] or [np.zeros((rows, 0))]).astype("int32")
+    levels = np.column_stack(
+        [rng.integers(0, k, rows) for k in cardinalities] or [np.zeros((rows, 0))]
+    ).astype("int32")
     return Coded(low, low + 0.02, levels)
 
 
-@pytest.mark.parametrize(("rows", "continuous", "cardinalities"), [
-    (50, 3, (2, 5)), (2, 1, (2,)), (40, 0, (2, 3, 7)), (40, 4, ()), (40, 2, (1, 2)), (30, 1, (60,)),
-], ids=["mixed", "two rows", "all categorical", "all continuous", "constant column", "many levels"])
+@pytest.mark.parametrize(
+    ("rows", "continuous", "cardinalities"),
+    [
+        (50, 3, (2, 5)),
+        (2, 1, (2,)),
+        (40, 0, (2, 3, 7)),
+        (40, 4, ()),
+        (40, 2, (1, 2)),
+        (30, 1, (60,)),
+    ],
+    ids=[
+        "mixed",
+        "two rows",
+        "all categorical",
+        "all continuous",
+        "constant column",
+        "many levels",
+    ],
+)
 def test_every_shape_of_table_trains_and_samples(rows, continuous, cardinalities):
     model = GAN(FAST).fit(made_up(rows, continuous, cardinalities), cardinalities, progress=False)
     scores, levels = model.sample(500, seed=3)
@@ -49,7 +68,7 @@ def test_a_sample_is_a_stream():
     model = GAN(FAST).fit(coded, (3,), progress=False)
     long = model.sample(BLOCK + 100, seed=5)
     for part, short in zip(long, model.sample(150, seed=5, start=BLOCK - 50), strict=True):
-        np.testing.assert_array_equal(part[BLOCK - 50:], short)
+        np.testing.assert_array_equal(part[BLOCK - 50 :], short)
     assert not np.array_equal(model.sample(50, seed=6)[0], long[0][:50])
 
 
@@ -82,24 +101,37 @@ print(hashlib.sha256(model.weights_.tobytes() + b"".join(a.tobytes() for a in mo
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_same_seed_same_bytes_across_processes_and_threads(threads):
     model = GAN(FAST).fit(made_up(60, 3, (2, 4)), (2, 4), seed=11, progress=False)
-    here = hashlib.sha256(model.weights_.tobytes() + b"".join(a.tobytes() for a in model.sample(5000, seed=2))).hexdigest()
+    here = hashlib.sha256(
+        model.weights_.tobytes() + b"".join(a.tobytes() for a in model.sample(5000, seed=2))
+    ).hexdigest()
     env = os.environ | {"TF_NUM_INTRAOP_THREADS": threads, "TF_CPP_MIN_LOG_LEVEL": "3"}
     script = SCRIPT.format(tests=os.path.dirname(__file__))
-    there = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True).stdout
+    there = subprocess.run(
+        [sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True
+    ).stdout
     assert there.split()[-1] == here
 
 
 def test_training_leaves_tensorflow_settings_alone():
     import tensorflow as tf
-    before = tf.config.threading.get_intra_op_parallelism_threads(), tf.random.get_global_generator().state.numpy().tolist()
+
+    before = (
+        tf.config.threading.get_intra_op_parallelism_threads(),
+        tf.random.get_global_generator().state.numpy().tolist(),
+    )
     GAN(FAST).fit(made_up(30, 1, (2,)), (2,), progress=False)
-    after = tf.config.threading.get_intra_op_parallelism_threads(), tf.random.get_global_generator().state.numpy().tolist()
+    after = (
+        tf.config.threading.get_intra_op_parallelism_threads(),
+        tf.random.get_global_generator().state.numpy().tolist(),
+    )
     assert before == after
 
 
 def test_divergence_is_told_in_one_line():
     wild = GANConfig(latent=8, generator=(16,), critic=(16,), steps=300, learning_rate=1e30)
-    with pytest.raises(FloatingPointError, match=r"diverged: loss '\w+' is (nan|inf|-inf) at step \d+"):
+    with pytest.raises(
+        FloatingPointError, match=r"diverged: loss '\w+' is (nan|inf|-inf) at step \d+"
+    ):
         GAN(wild).fit(made_up(50, 2, (2,)), (2,), progress=False)
 
 
@@ -121,7 +153,9 @@ def test_early_stopping_samples_while_training():
         measured.append(look.step)
         return abs(float(scores.std()) - 1)
 
-    stop = EarlyStopping(spread, patience=1, least=10.0)  # nothing improves by ten: stops at the second look
+    stop = EarlyStopping(
+        spread, patience=1, least=10.0
+    )  # nothing improves by ten: stops at the second look
     model = GAN(FAST).fit(made_up(60, 2, (3,)), (3,), epochs=3000, progress=False, callbacks=[stop])
     assert measured == [100, 200]
     assert model.history_.step.tolist() == [100, 200]
@@ -155,7 +189,9 @@ def test_covariances_are_believed_as_far_as_they_exceed_chance():
     np.testing.assert_allclose(doubted[within], covariance[within])
     np.testing.assert_allclose(doubted[5], covariance[5])
     np.testing.assert_allclose(doubted[:5, :5][~within[:5, :5]], guess[:5, :5][~within[:5, :5]])
-    assert (believed_covariance(covariance, np.full((6, 6), 1e9), column, factors=0)[0][~within] == 0).all()  # no guess at all
+    assert (
+        believed_covariance(covariance, np.full((6, 6), 1e9), column, factors=0)[0][~within] == 0
+    ).all()  # no guess at all
 
 
 @pytest.mark.parametrize("outcome", [np.array([0]), np.array([0, 1, 2])])
@@ -165,7 +201,9 @@ def test_the_guess_is_what_regression_on_the_outcome_explains(outcome):
     rows = np.c_[known, known @ rng.normal(size=(len(outcome), 4)) + rng.normal(size=(400, 4))]
     column = np.r_[np.zeros(len(outcome), int), 1:5]
     second = LinearRegression().fit(known, rows).predict(known)
-    np.testing.assert_allclose(outcome_covariance(np.cov(rows.T, ddof=0), column, 0), np.cov(second.T, ddof=0), atol=1e-9)
+    np.testing.assert_allclose(
+        outcome_covariance(np.cov(rows.T, ddof=0), column, 0), np.cov(second.T, ddof=0), atol=1e-9
+    )
 
 
 def test_hidden_patterns_are_those_of_factor_analysis():
@@ -177,7 +215,9 @@ def test_hidden_patterns_are_those_of_factor_analysis():
     covariance = np.cov(rows.T, ddof=0)
     guess = factor_covariance(covariance, np.arange(8), 2, rounds=500)
     np.testing.assert_allclose(guess[off], (second.T @ second)[off], atol=0.01)
-    np.testing.assert_allclose(guessed_covariance(covariance, np.arange(8), -1, 2)[off], guess[off], atol=0.01)
+    np.testing.assert_allclose(
+        guessed_covariance(covariance, np.arange(8), -1, 2)[off], guess[off], atol=0.01
+    )
 
 
 @pytest.mark.parametrize("calibrate", [True, False])
@@ -187,14 +227,24 @@ def test_shares_are_those_of_train_only_where_they_are_set_right(calibrate):
     coded.levels[:] = np.where(rare[:, None], coded.levels, 0)  # nine tenths have the first level
     model = GAN(replace(FAST, calibrate=calibrate, steps=5)).fit(coded, (3, 2), progress=False)
     levels = model.sample(40_000, seed=1)[1]
-    off = max(np.abs(np.bincount(levels[:, j], minlength=k) / 40_000 - np.bincount(coded.levels[:, j], minlength=k) / 300).max()
-              for j, k in enumerate((3, 2)))
+    off = max(
+        np.abs(
+            np.bincount(levels[:, j], minlength=k) / 40_000
+            - np.bincount(coded.levels[:, j], minlength=k) / 300
+        ).max()
+        for j, k in enumerate((3, 2))
+    )
     assert (off < 0.02) == calibrate
 
 
 def test_what_a_callback_samples_at_the_last_step_is_what_the_model_samples():
     seen = []
-    model = GAN(FAST).fit(made_up(60, 2, (3, 2)), (3, 2), progress=False, callbacks=[lambda look: seen.append(look.sample(50, seed=4))])
+    model = GAN(FAST).fit(
+        made_up(60, 2, (3, 2)),
+        (3, 2),
+        progress=False,
+        callbacks=[lambda look: seen.append(look.sample(50, seed=4))],
+    )
     for a, b in zip(seen[-1], model.sample(50, seed=4), strict=True):
         np.testing.assert_array_equal(a, b)
 

@@ -1,4 +1,5 @@
 """The variational autoencoder: it learns relations, keeps its promises to the other rooms, and takes any table."""
+
 import json
 import os
 
@@ -9,7 +10,8 @@ import pytest
 from scipy.stats import spearmanr
 from streams import check_endless, check_from_uniforms
 
-from synthheart.data import load_heart, train_holdout_split
+from synthheart.cohorts import load_heart
+from synthheart.tables import train_holdout_split
 from synthheart.preprocessing import Coded, RankGaussEncoder
 from synthheart.vae import VAE, VAEConfig
 
@@ -23,7 +25,9 @@ def linked(rows: int = 300, seed: int = 0) -> Coded:
     return Coded(u + 1e-4, u + np.float32(1 / rows) - 1e-4, levels)
 
 
-CONFIG = VAEConfig(dropout=0.0, steps=2000)  # strong relations take longer than the heart table gets
+CONFIG = VAEConfig(
+    dropout=0.0, steps=2000
+)  # strong relations take longer than the heart table gets
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +60,9 @@ def test_same_seed_same_bytes_other_seed_other_rows(model, coded):
     for a, b in zip(again.sample(100, seed=3), model.sample(100, seed=3), strict=True):
         np.testing.assert_array_equal(a, b)
     assert not np.array_equal(model.sample(100, seed=3)[0], model.sample(100, seed=4)[0])
-    assert not np.array_equal(VAE(CONFIG).fit(coded, (2, 2), seed=1, progress=False).weights_, model.weights_)
+    assert not np.array_equal(
+        VAE(CONFIG).fit(coded, (2, 2), seed=1, progress=False).weights_, model.weights_
+    )
 
 
 def test_an_endless_stream(model):
@@ -83,7 +89,12 @@ def test_history_callbacks_and_epochs(coded):
         return look.step >= 200
 
     history = VAE(CONFIG).fit(coded, (2, 2), progress=False, callbacks=[callback]).history_
-    assert history.columns.tolist() == ["step", "numbers", "levels", "kl"] and history.step.tolist() == [100, 200]
+    assert history.columns.tolist() == [
+        "step",
+        "numbers",
+        "levels",
+        "kl",
+    ] and history.step.tolist() == [100, 200]
     assert seen == [(3, 2)] * 2
     assert VAE(CONFIG).fit(coded, (2, 2), epochs=2, progress=False).history_.step.tolist() == [6]
 
@@ -97,10 +108,15 @@ def test_the_map_places_every_patient(model, coded):
 
 @pytest.mark.parametrize("shape", ["few rows", "one row", "levels only", "numbers only"])
 def test_any_table(coded, shape):
-    rows = {"few rows": coded.take(np.arange(7)), "one row": coded.take(np.arange(1)),
-            "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
-            "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0])}[shape]
-    scores, levels = VAE().fit(rows, (2,) * rows.levels.shape[1], epochs=2, progress=False).sample(5)
+    rows = {
+        "few rows": coded.take(np.arange(7)),
+        "one row": coded.take(np.arange(1)),
+        "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
+        "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0]),
+    }[shape]
+    scores, levels = (
+        VAE().fit(rows, (2,) * rows.levels.shape[1], epochs=2, progress=False).sample(5)
+    )
     assert scores.shape == (5, rows.low.shape[1]) and levels.shape == (5, rows.levels.shape[1])
     assert np.isfinite(scores).all() and ((levels >= 0) & (levels < 2)).all()
 
@@ -115,9 +131,14 @@ def test_missing_cells_come_back():
     assert fake.columns.tolist() == train.columns.tolist()
 
 
-@pytest.mark.parametrize("field, value, words", [("latent", 0, "latent must be at least 1, got 0"),
-                                                 ("batch", -1, "batch must be at least 1, got -1"),
-                                                 ("dropout", 1.0, "dropout must be at least 0 and below 1, got 1.0")])
+@pytest.mark.parametrize(
+    "field, value, words",
+    [
+        ("latent", 0, "latent must be at least 1, got 0"),
+        ("batch", -1, "batch must be at least 1, got -1"),
+        ("dropout", 1.0, "dropout must be at least 0 and below 1, got 1.0"),
+    ],
+)
 def test_bad_settings_are_named(field, value, words):
     with pytest.raises(ValueError, match=words):
         VAEConfig(**{field: value})

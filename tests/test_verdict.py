@@ -8,9 +8,10 @@ import pytest
 
 from synthheart import verdict
 from synthheart.comparison import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME
-from synthheart.data import load_heart, train_holdout_split
+from synthheart.cohorts import load_heart
+from synthheart.tables import train_holdout_split
 from synthheart.privacy import ATTACKS
-from synthheart.verdict import (
+from synthheart.hundred_splits import (
     FRESH,
     KEPT,
     TARGETS,
@@ -46,7 +47,7 @@ def test_trees_that_are_one_leaf_know_no_relations():
     relations = made.corr().to_numpy()[np.triu_indices(made.shape[1], 1)]
     assert np.abs(relations).max() < 5 / np.sqrt(len(made))
     deep = sequential_trees(TRAIN, 4000, 0)
-    assert deep.thalach.corr(deep.age) < -0.2    # as among the patients: -0.4
+    assert deep.thalach.corr(deep.age) < -0.2  # as among the patients: -0.4
 
 
 def test_the_trees_refuse_words():
@@ -64,12 +65,16 @@ def test_splits_are_those_of_their_seeds():
     found = measure_splits({"spy": spy}, 41, 2, draws=1, n_jobs=1)
     assert found[found.model == "spy"].split.tolist() == [41, 42]
     for train, split in zip(seen, (41, 42), strict=True):
-        pd.testing.assert_frame_equal(train, train_holdout_split(load_heart(), seed=split)[0].reset_index(drop=True))
+        pd.testing.assert_frame_equal(
+            train, train_holdout_split(load_heart(), seed=split)[0].reset_index(drop=True)
+        )
 
 
 def test_a_target_is_met_up_to_its_edge():
     edge = {name: target for name, (_, target) in TARGETS.items()}
-    beyond = {name: target + (1e-9 if sign == "<=" else -1e-9) for name, (sign, target) in TARGETS.items()}
+    beyond = {
+        name: target + (1e-9 if sign == "<=" else -1e-9) for name, (sign, target) in TARGETS.items()
+    }
     found = met(pd.DataFrame([edge, beyond]))
     assert found.loc[0].all() and not found.loc[1].any()
 
@@ -77,26 +82,36 @@ def test_a_target_is_met_up_to_its_edge():
 def test_the_worst_attack_is_that_of_the_means():
     table = rows("gan", range(4))
     table[list(ATTACKS)] = [[0.9, 0.5, 0.4], [0.5, 0.9, 0.4], [0.5, 0.4, 0.9], [0.5, 0.6, 0.7]]
-    assert verdict_means(table).loc["gan", "worst attack"] == pytest.approx(table[list(ATTACKS)].mean().max())
+    assert verdict_means(table).loc["gan", "worst attack"] == pytest.approx(
+        table[list(ATTACKS)].mean().max()
+    )
 
 
 def test_differences_are_the_first_minus_the_second_on_shared_splits():
-    table = pd.concat([rows("gan", range(12), 0.6), rows("copula", range(2, 14), 0.5)], ignore_index=True)
+    table = pd.concat(
+        [rows("gan", range(12), 0.6), rows("copula", range(2, 14), 0.5)], ignore_index=True
+    )
     noise = np.random.default_rng(0).normal(0, 0.02, len(table))
     table["c2st_auc"] += noise
     found = against(table, "copula").loc["told apart"]
-    gaps = (table.c2st_auc[2:12].to_numpy() - table.c2st_auc[12:22].to_numpy())
+    gaps = table.c2st_auc[2:12].to_numpy() - table.c2st_auc[12:22].to_numpy()
     assert found.difference == pytest.approx(gaps.mean())
-    assert found.half == pytest.approx(2.2621571627 * gaps.std(ddof=1) / np.sqrt(10))    # t, 9 degrees of freedom
+    assert found.half == pytest.approx(
+        2.2621571627 * gaps.std(ddof=1) / np.sqrt(10)
+    )  # t, 9 degrees of freedom
     assert found.half_others > 2 * found.half
     with pytest.raises(ValueError, match="share 0 splits"):
         against(rows("gan", range(3)), "copula")
 
 
 def test_means_of_ten_scatter_as_theory_says():
-    table = rows("gan", range(100)).assign(c2st_auc=np.random.default_rng(1).normal(0.56, 0.04, 100))
+    table = rows("gan", range(100)).assign(
+        c2st_auc=np.random.default_rng(1).normal(0.56, 0.04, 100)
+    )
     spread = ten_split_means(table, draws=4000)["told apart"].std()
-    expected = table.c2st_auc.std(ddof=1) * np.sqrt((1 - 10 / 100) / 10)     # ten of a hundred, without replacement
+    expected = table.c2st_auc.std(ddof=1) * np.sqrt(
+        (1 - 10 / 100) / 10
+    )  # ten of a hundred, without replacement
     assert spread == pytest.approx(expected, rel=0.05)
 
 
@@ -125,7 +140,11 @@ def test_the_files_verdict_is_whole():
     table = pd.read_csv(Path(__file__).parents[1] / "reports" / "reference" / "verdict.csv")
     models = [*contestants(), INDEPENDENT_NAME, FLOOR_NAME, COPY_NAME]
     splits = [*range(TEN, TEN + 10), *range(FRESH, FRESH + 100)]
-    assert sorted(zip(table.model, table.split, strict=True)) == sorted((m, s) for m in models for s in splits)
+    assert sorted(zip(table.model, table.split, strict=True)) == sorted(
+        (m, s) for m in models for s in splits
+    )
     assert table[list(KEPT)].notna().all(axis=None)
     copies = table[table.model == COPY_NAME]
-    assert (copies.copies_train == 1).all() and (copies.membership_distance > 0.95).all()    # the attacks work
+    assert (copies.copies_train == 1).all() and (
+        copies.membership_distance > 0.95
+    ).all()  # the attacks work
