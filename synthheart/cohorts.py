@@ -5,66 +5,57 @@
 # %% ../nbs/00d_cohorts.ipynb #imports
 from __future__ import annotations
 
-import io
 import json
+import re
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from importlib import resources
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from .inference import resolve_schema
 from .registry import Registry
-from .tables import Schema, check_names, json_plain, read_csv, to_floats
+from .tables import SHIPPED, Schema, Source, Table, json_plain, read_table, to_floats
 
 # %% auto #0
-__all__ = ['ATTRIBUTES', 'SITES', 'DATASETS', 'HEART_RELATIONS', 'PLACES', 'UCI', 'GAPS', 'load_heart', 'heart_schema',
-           'ClinicalRelation', 'Dataset', 'dataset_to_json', 'dataset_from_json', 'original_5000']
+__all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS', 'DATASETS',
+           'load_heart', 'original_5000', 'heart_schema', 'ClinicalRelation', 'Dataset', 'dataset_to_json',
+           'dataset_from_json']
 
 # %% ../nbs/00d_cohorts.ipynb #8867ce96
-ATTRIBUTES = (
-    "age",
-    "sex",
-    "cp",
-    "trestbps",
-    "chol",
-    "fbs",
-    "restecg",
-    "thalach",
-    "exang",
-    "oldpeak",
-    "slope",
-    "ca",
-    "thal",
-)  # UCI's 13 attributes, in UCI's order
 SITES = {
     "cleveland": "Cleveland Clinic Foundation, Ohio",
     "hungarian": "Hungarian Institute of Cardiology, Budapest",
     "switzerland": "University Hospitals of Zurich and Basel",
     "va": "V.A. Medical Center, Long Beach, California",
 }
+ATTRIBUTES = tuple(
+    "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal".split()
+)  # UCI's 13 attributes, in UCI's order
+
+# %% ../nbs/00d_cohorts.ipynb #no-zero
+MISSING_CODE = -9  # UCI's mark in the raw files
+NEVER_ZERO = ("chol", "trestbps")  # nobody alive has a cholesterol or a blood pressure of 0
 
 # %% ../nbs/00d_cohorts.ipynb #as-numbers
 def _as_numbers(series: pd.Series) -> pd.Series:
-    "The column as float64; a cell that holds a word raises ValueError naming column, value and row."
+    "The column as float64; a word in it raises ValueError naming column, value and row."
     return pd.Series(to_floats(series, strict=True), series.index)
 
 # %% ../nbs/00d_cohorts.ipynb #935212f3
 def _uci_missing(df: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Heart columns as numbers, with UCI's missing codes as NaN, and how many cells of each column that changed.
+    """A heart table's attributes as numbers, UCI's codes for "missing" as NaN.
 
-    -9 is UCI's mark in the raw files. Nobody alive has a serum cholesterol or a resting blood pressure of 0: UCI's
-    Swiss and Long Beach files hold such zeros where nothing was measured.
+    Returns the table, and how many cells of which column were such codes. Raises ValueError for a
+    word among numbers.
     """
     out, changed = df.copy(), {}
     for name in ATTRIBUTES:
         value = _as_numbers(df[name])
-        code = value.eq(-9) | (value.eq(0) if name in ("chol", "trestbps") else False)
+        code = value.eq(MISSING_CODE) | (value.eq(0) & (name in NEVER_ZERO))
         out[name] = value.mask(code)
         if code.any():
             changed[name] = int(code.sum())
@@ -72,287 +63,110 @@ def _uci_missing(df: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
 # %% ../nbs/00d_cohorts.ipynb #dfc24f86
 def _is_original_coding(df: pd.DataFrame) -> bool:
-    "Does a heart table carry the coding of the 5,000-row file: cp and slope from 0, thal in 1, 2, 3?"
+    "Is a heart table in the coding of the 5,000-row file: cp and slope from 0, thal in 1, 2, 3?"
     seen = {name: set(df[name].dropna()) for name in ("cp", "slope", "thal", "ca")}
     fits = (
-        seen["thal"] <= {1, 2, 3}
-        and seen["cp"] <= {0, 1, 2, 3}
+        seen["cp"] <= {0, 1, 2, 3}
         and seen["slope"] <= {0, 1, 2}
+        and seen["thal"] <= {1, 2, 3}
         and max(seen["ca"], default=0) <= 3
     )
     return bool(fits and (0 in seen["cp"] | seen["slope"] or seen["thal"] & {1, 2}))
 
 # %% ../nbs/00d_cohorts.ipynb #71e49485
 def _from_original_coding(df: pd.DataFrame) -> pd.DataFrame:
-    "The 5,000-row file's coding turned into UCI's: cp and slope one higher, thal 1, 2, 3 to 3, 6, 7."
+    "The 5,000-row file's coding turned into UCI's, with a warning that says what is lost."
     warnings.warn(
-        "the table is in the coding of the 5,000-row file and was turned into UCI's (cp and slope + 1, thal "
-        "1/2/3 to 3/6/7); what cannot be recovered: there, missing ca was filled with 0 and missing thal "
-        "with 'normal', and num 1 to 4 became 1",
-        stacklevel=3,
+        "the table is in the coding of the 5,000-row file and was turned into UCI's (cp and slope "
+        "+ 1, thal 1/2/3 to 3/6/7); what cannot be recovered: there, missing ca was filled with 0 "
+        "and missing thal with 'normal', and num 1 to 4 became 1",
+        stacklevel=5,
     )
     return df.assign(cp=df.cp + 1, slope=df.slope + 1, thal=df.thal.map({1: 3.0, 2: 6.0, 3: 7.0}))
 
+# %% ../nbs/00d_cohorts.ipynb #one-coding
+def _uci_coding(df: pd.DataFrame) -> pd.DataFrame:
+    "A heart table in UCI's coding; one in an unknown coding is left as it is, with a warning."
+    if _is_original_coding(df):
+        return _from_original_coding(df)
+    if set(df.thal.dropna()) & {0, 1, 2} or 4 in set(df.ca):
+        warnings.warn(
+            "cp, slope, ca or thal are in a coding that is neither UCI's nor the 5,000-row file's; "
+            "left as they are (in Kaggle's heart.csv, target is turned round too: 1 means healthy)",
+            stacklevel=4,
+        )
+    return df
+
+# %% ../nbs/00d_cohorts.ipynb #with-target
+def _with_target(df: pd.DataFrame) -> pd.DataFrame:
+    "A heart table with the binary outcome `target` in place of `num`, where it has either."
+    if "target" in df:
+        return df.assign(target=_as_numbers(df["target"]))
+    if "num" not in df:
+        return df
+    num = _as_numbers(df["num"])
+    return df.drop(columns="num").assign(target=(num > 0).astype("float64").mask(num.isna()))
+
+# %% ../nbs/00d_cohorts.ipynb #whole-numbers
+def _whole_numbers(df: pd.DataFrame) -> pd.DataFrame:
+    "The whole-number columns of a heart table as int64 where no cell is missing."
+    names = [name for name in (*ATTRIBUTES, "target") if name not in ("oldpeak", "ca", "thal")]
+    return df.assign(
+        **{
+            name: df[name].astype("int64")
+            for name in names
+            if name in df and df[name].notna().all() and (df[name] % 1 == 0).all()
+        }
+    )
+
 # %% ../nbs/00d_cohorts.ipynb #e9fd052f
 def _as_heart(df: pd.DataFrame, quiet: bool = False) -> pd.DataFrame:
-    "A table with UCI's 13 attributes in UCI's coding and dtypes, its outcome as the binary `target`."
+    "A table with UCI's 13 attributes in UCI's coding and types, and the outcome `target`."
     out, changed = _uci_missing(df)
     if changed and not quiet:
         cells = ", ".join(f"{n} in {name}" for name, n in changed.items())
         warnings.warn(
-            f"documented missing codes (-9, and 0 in chol and trestbps) became missing cells: {cells}",
+            "documented missing codes (-9, and 0 in chol and trestbps) became missing cells: "
+            f"{cells}",
             stacklevel=3,
         )
-    if _is_original_coding(out):
-        out = _from_original_coding(out)
-    elif set(out.thal.dropna()) & {0, 1, 2} or 4 in set(out.ca):
-        warnings.warn(
-            "cp, slope, ca or thal are in a coding that is neither UCI's nor the 5,000-row file's; left as "
-            "they are (in Kaggle's heart.csv, target is turned round too: 1 means healthy)",
-            stacklevel=3,
-        )
-    if "num" in out and "target" not in out:
-        num = _as_numbers(out.pop("num"))
-        out["target"] = (num > 0).astype("float64").mask(num.isna())
-    elif "target" in out:
-        out["target"] = _as_numbers(out["target"])
-    for name in (
-        *ATTRIBUTES,
-        "target",
-    ):  # dtypes do not depend on which rows a file holds, as long as cells are filled
-        whole = name in out and out[name].notna().all() and (out[name] % 1 == 0).all()
-        if whole and name not in ("oldpeak", "ca", "thal"):
-            out[name] = out[name].astype("int64")
+    out = _whole_numbers(_with_target(_uci_coding(out)))
     first = [name for name in (*ATTRIBUTES, "target") if name in out]
     return out[first + [name for name in out if name not in first]]
 
 # %% ../nbs/00d_cohorts.ipynb #c8b2e90e
-def load_heart(source: Any = None, site: str = "cleveland") -> pd.DataFrame:
-    """Heart-disease patients, one row each, in UCI's names, order and coding; missing cells are NaN.
+def load_heart(source: Source | None = None, site: str = "cleveland") -> pd.DataFrame:
+    """Heart-disease patients, one row each, in UCI's names, order and coding; NaN where none is.
 
-    `source` None: the shipped cohort `site`, one of cleveland (303 rows), hungarian (294), switzerland (123) and
-    va (200). Otherwise a CSV path, an open file, a pandas DataFrame, or anything with `to_pandas()`. A table with
-    UCI's 13 attributes comes back in UCI's coding with `num` as binary `target` (1: a narrowing above 50 %); any
-    other table comes back as it is. Raises ValueError (FileNotFoundError) with one line that names what is wrong.
+    source: None for a cohort that ships with this package, else whatever `read_table` takes: a
+    path, an open file, a table.
+    site: which cohort: cleveland (303 rows), hungarian (294), switzerland (123) or va (200).
+
+    A table with UCI's 13 attributes comes back in UCI's coding, with `num` as binary `target` (1: a
+    narrowing above 50 %); warnings say what was turned. Any other table comes back as it is. Raises
+    ValueError (FileNotFoundError for a file that is not there) with one line that names what is
+    wrong.
     """
     if source is None:
-        if site not in SITES:
-            raise ValueError(f"site must be one of {', '.join(SITES)}; got {site!r}")
-        file = resources.files("synthheart").joinpath("datasets", f"{site}.csv")
-        return _as_heart(read_csv(io.BytesIO(file.read_bytes()), site), quiet=True)
-    df = source.to_pandas() if hasattr(source, "to_pandas") else source
-    if isinstance(df, (str, Path)) or hasattr(df, "read"):
-        df = read_csv(df, str(getattr(df, "name", df) if hasattr(df, "read") else df))
-    if not isinstance(df, pd.DataFrame):
-        raise ValueError(
-            f"source must be a CSV path, an open file or a DataFrame; got {type(source).__name__}"
-        )
-    check_names(list(df.columns))
+        _check_site(site)
+        return _as_heart(read_table(SHIPPED / f"{site}.csv"), quiet=True)
+    df = read_table(source)
     if df.empty:
         raise ValueError("the table has no rows")
     return _as_heart(df) if set(ATTRIBUTES) <= set(df.columns) else df.copy()
 
-# %% ../nbs/00d_cohorts.ipynb #9d6013ad
-_MISSING_AT = {  # columns with missing cells, as UCI documents them for each site; Cleveland's are ca and thal
-    "hungarian": ("trestbps", "chol", "fbs", "restecg", "thalach", "exang", "slope"),
-    "switzerland": ("trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope"),
-    "va": ("trestbps", "chol", "fbs", "thalach", "exang", "oldpeak", "slope"),
-}
-
-# %% ../nbs/00d_cohorts.ipynb #24390b04
-def heart_schema(site: str = "cleveland") -> Schema:
-    """The public dictionary of the heart table: nothing in it was learned from a patient of the four cohorts.
-
-    `site` says where cells may be missing; a column that may be missing is float64. Raises ValueError.
-    """
+# %% ../nbs/00d_cohorts.ipynb #check-site
+def _check_site(site: str) -> None:
+    "Raise ValueError for a cohort that does not ship with this package."
     if site not in SITES:
         raise ValueError(f"site must be one of {', '.join(SITES)}; got {site!r}")
-    file = resources.files("synthheart").joinpath("datasets", "heart.schema.json")
-    heart = Schema.from_json(file.read_text(encoding="utf-8"))
-    gaps = _MISSING_AT.get(site, ())
-    columns = [
-        replace(column, missing=True, dtype="float64") if column.name in gaps else column
-        for column in heart
-    ]
-    return Schema(tuple(columns), target=heart.target)
-
-# %% ../nbs/00d_cohorts.ipynb #clinical-relation
-@dataclass(frozen=True)
-class ClinicalRelation:
-    """A relation known from elsewhere: `first` and `second` are columns; `positive` is its direction on the log scale.
-
-    kind: "rank correlation", "odds ratio" (of `second`, given that `first` equals `level`) or "difference of means".
-    """
-
-    name: str
-    first: str
-    second: str
-    kind: str
-    positive: bool
-    source: str
-    level: float | None = None
-
-# %% ../nbs/00d_cohorts.ipynb #dataset
-@dataclass(frozen=True)
-class Dataset:
-    """What is known of a table before anyone has looked at its rows.
-
-    load: gives the rows, one a patient. public: may rows, seeds and model be shown to everyone? rows: the public bound on
-    how many there are. sisters: names of datasets with the same columns. gaps: {column: why it is missing at the sisters}.
-    """
-
-    name: str
-    title: str
-    load: Callable[[], pd.DataFrame] = field(repr=False, compare=False)
-    schema: Schema = field(repr=False)
-    place: str = ""
-    source: str = ""
-    citation: str = ""
-    licence: str = ""
-    public: bool = False
-    rows: int | None = None
-    relations: tuple[ClinicalRelation, ...] = ()
-    sisters: tuple[str, ...] = ()
-    gaps: Mapping[str, str] = field(default_factory=dict, repr=False)
-
-    @classmethod
-    def from_table(
-        cls,
-        table: pd.DataFrame,
-        name: str = "table",
-        *,
-        title: str | None = None,
-        schema: Schema | None = None,
-        target: str | None = None,
-    ) -> Dataset:
-        """Anyone's own table as a record, not public; the schema is inferred where none is given.
-
-        Raises ValueError for a table that no schema can be inferred from, and for a target that is no column.
-        """
-        schema = resolve_schema(table, schema, target)
-        return cls(name, title or name.replace("_", " "), table.copy, schema)
-
-# %% ../nbs/00d_cohorts.ipynb #datasets
-DATASETS: Registry[Dataset] = Registry("dataset")
-
-# %% ../nbs/00d_cohorts.ipynb #heart-relations
-HEART_RELATIONS = (
-    ClinicalRelation(
-        "maximum heart rate falls with age",
-        "age",
-        "thalach",
-        "rank correlation",
-        False,
-        "Tanaka et al. 2001, J Am Coll Cardiol 37:153-156",
-    ),
-    ClinicalRelation(
-        "angina on exercise raises the odds of disease",
-        "exang",
-        "target",
-        "odds ratio",
-        True,
-        "Detrano et al. 1989, Am J Cardiol 64:304-310",
-        1,
-    ),
-    ClinicalRelation(
-        "men have more disease",
-        "sex",
-        "target",
-        "odds ratio",
-        True,
-        "Diamond & Forrester 1979, N Engl J Med 300:1350-1358",
-        1,
-    ),
-    ClinicalRelation(
-        "more ST depression with disease",
-        "oldpeak",
-        "target",
-        "difference of means",
-        True,
-        "Gianrossi et al. 1989, Circulation 80:87-98",
-    ),
-    ClinicalRelation(
-        "more coloured vessels, more disease",
-        "ca",
-        "target",
-        "rank correlation",
-        True,
-        "Detrano et al. 1989, Am J Cardiol 64:304-310",
-    ),
-    ClinicalRelation(
-        "patients without pain are the sickest here (referral)",
-        "cp",
-        "target",
-        "odds ratio",
-        True,
-        "the data sheet of this package",
-        4,
-    ),
-)
-
-# %% ../nbs/00d_cohorts.ipynb #heart-datasets
-PLACES = {
-    "cleveland": "Cleveland",
-    "hungarian": "Budapest",
-    "switzerland": "Zurich and Basel",
-    "va": "Long Beach",
-}
-UCI = {
-    "source": "UCI Heart Disease (doi 10.24432/C52P4X)",
-    "citation": "Janosi, A., Steinbrunn, W., Pfisterer, M., & Detrano, R. (1988). Heart Disease [Dataset]. UCI Machine "
-    "Learning Repository. https://doi.org/10.24432/C52P4X",
-    "licence": "CC BY 4.0",
-}
-GAPS = {  # what the data sheet of this package says
-    "chol": "not measured in Switzerland (0 in every row), nor in a quarter of Long Beach",
-    "fbs": "not recorded for most of Switzerland; UCI does not say why",
-    "slope": "exists only for those who exercised, and was left blank for most of Hungary and half of Long Beach",
-    "ca": "fluoroscopy of the vessels was recorded in Cleveland and hardly anywhere else",
-    "thal": "the thallium scan was left out for most patients of Hungary and Long Beach, and many of Switzerland",
-    "trestbps": "not recorded for a quarter of Long Beach, mostly together with the exercise test",
-    "thalach": "no exercise test, a quarter of Long Beach",
-    "exang": "no exercise test, a quarter of Long Beach",
-    "oldpeak": "no exercise test, a quarter of Long Beach",
-}
-for _site in SITES:
-    DATASETS.add(
-        Dataset(
-            _site,
-            f"Heart disease, {PLACES[_site]}",
-            partial(load_heart, site=_site),
-            heart_schema(_site),
-            PLACES[_site],
-            public=True,
-            rows=1000,
-            relations=HEART_RELATIONS,
-            gaps=GAPS,
-            sisters=tuple(other for other in SITES if other != _site),
-            **UCI,
-        )
-    )
-
-# %% ../nbs/00d_cohorts.ipynb #dataset-to-json
-def dataset_to_json(dataset: Dataset) -> dict[str, Any]:
-    "What is known of a dataset, JSON-ready; its rows and its schema lie in files of their own."
-    known = {
-        item.name: getattr(dataset, item.name)
-        for item in fields(dataset)
-        if item.name not in ("load", "schema")
-    }
-    return json_plain(known | {"relations": [asdict(relation) for relation in dataset.relations]})
-
-# %% ../nbs/00d_cohorts.ipynb #dataset-from-json
-def dataset_from_json(text: str, load: Callable[[], pd.DataFrame], schema: Schema) -> Dataset:
-    "The dataset that `dataset_to_json` wrote down, with a way to load its rows, and its schema."
-    known = json.loads(text)
-    relations = tuple(ClinicalRelation(**relation) for relation in known.pop("relations"))
-    return Dataset(
-        load=load, schema=schema, relations=relations, sisters=tuple(known.pop("sisters")), **known
-    )
 
 # %% ../nbs/00d_cohorts.ipynb #2fe4772c
 def original_5000(seed: int = 0, n: int = 5000) -> pd.DataFrame:
-    "Cleveland's 303 rows repeated to n rows and shuffled, in the coding of the original project's 5,000-row file."
+    """Cleveland's 303 rows repeated to n and shuffled, in the coding of the original project.
+
+    seed: of the draw. n: rows; below 303, a part of the patients.
+    """
     real = load_heart()
     real = real.assign(
         cp=real.cp - 1,
@@ -361,7 +175,228 @@ def original_5000(seed: int = 0, n: int = 5000) -> pd.DataFrame:
         thal=real.thal.map({3: 1, 6: 2, 7: 3}).fillna(1).astype("int64"),
     )
     rng = np.random.default_rng(seed)
-    row = np.concatenate(
-        [np.arange(len(real)), rng.integers(len(real), size=max(n - len(real), 0))]
-    )
+    again = rng.integers(len(real), size=max(n - len(real), 0))
+    row = np.concatenate([np.arange(len(real)), again])
     return real.iloc[rng.permutation(row[:n])].reset_index(drop=True)
+
+# %% ../nbs/00d_cohorts.ipynb #9d6013ad
+_MISSING_AT = {
+    "hungarian": ("trestbps", "chol", "fbs", "restecg", "thalach", "exang", "slope"),
+    "switzerland": ("trestbps", "chol", "fbs", "restecg", "thalach", "exang", "oldpeak", "slope"),
+    "va": ("trestbps", "chol", "fbs", "thalach", "exang", "oldpeak", "slope"),
+}  # columns with missing cells besides ca and thal, as UCI documents them for each site
+
+# %% ../nbs/00d_cohorts.ipynb #24390b04
+def heart_schema(site: str = "cleveland") -> Schema:
+    """The public dictionary of the heart table; nothing in it was learned from its patients.
+
+    site: whose missing cells; a column that may be missing is float64. Raises ValueError for an
+    unknown site.
+    """
+    _check_site(site)
+    text = (SHIPPED / "heart.schema.json").read_text(encoding="utf-8")
+    heart, gaps = Schema.from_json(text), _MISSING_AT.get(site, ())
+    columns = [
+        replace(column, missing=True, dtype="float64") if column.name in gaps else column
+        for column in heart
+    ]
+    return Schema(tuple(columns), target=heart.target)
+
+# %% ../nbs/00d_cohorts.ipynb #relation-kind
+RelationKind = Literal["rank correlation", "odds ratio", "difference of means"]
+
+# %% ../nbs/00d_cohorts.ipynb #clinical-relation
+@dataclass(frozen=True)
+class ClinicalRelation:
+    "A relation between two columns that is known from elsewhere, and that a plausible table shows."
+
+    name: str  # in words
+    first: str  # a column
+    second: str  # the other column
+    kind: RelationKind  # an odds ratio is that of `second`, given that `first` equals `level`
+    positive: bool  # its direction, on the log scale for an odds ratio
+    source: str  # who has found it
+    level: float | None = None  # odds ratio: the level of `first`
+
+# %% ../nbs/00d_cohorts.ipynb #dataset
+@dataclass(frozen=True)
+class Dataset:
+    "What is known of a table before anyone has looked at its rows."
+
+    name: str  # a word to type
+    title: str  # for people
+    load: Callable[[], pd.DataFrame] = field(repr=False, compare=False)  # the rows, one a patient
+    schema: Schema = field(repr=False)
+    place: str = ""  # where the patients were seen
+    source: str = ""
+    citation: str = ""
+    licence: str = ""
+    public: bool = False  # may rows, seeds and models be shown to everyone?
+    rows: int | None = None  # a public bound on how many rows there are
+    relations: tuple[ClinicalRelation, ...] = ()
+    sisters: tuple[str, ...] = ()  # datasets with the same columns
+    gaps: Mapping[str, str] = field(default_factory=dict, repr=False)  # column: why sisters lack it
+    people: str = "patients"  # what a report's title calls them
+    limits: str = ""  # what they do not stand for, in a sentence
+    release: str = ""  # name of the file that is published; "" takes synthetic_NAME.csv
+
+    def __post_init__(self) -> None:
+        "Name the published file after the dataset where nothing else is said."
+        if not self.release:
+            name = re.sub(r"\W+", "_", self.name)
+            object.__setattr__(self, "release", f"synthetic_{name}.csv")
+
+    @classmethod
+    def from_table(
+        cls,
+        table: Table,
+        name: str = "table",
+        *,
+        title: str | None = None,
+        schema: Schema | None = None,
+        target: str | None = None,
+    ) -> Dataset:
+        """Anyone's own table as a record that is not public.
+
+        table: one row a patient, in pandas, polars or pyarrow. name: a word for it. title: for
+        people; None takes the name.
+        schema: what its columns may hold; None infers it. target: the outcome, where it is another
+        one than the schema's.
+
+        Raises ValueError for a table that no schema can be inferred from, and for a target that is
+        no column.
+        """
+        rows = read_table(table).copy()  # the record keeps what it was given
+        known = resolve_schema(rows, schema, target)
+        return cls(name, title or name.replace("_", " "), rows.copy, known)
+
+# %% ../nbs/00d_cohorts.ipynb #heart-relations
+_DETRANO = "Detrano et al. 1989, Am J Cardiol 64:304-310"
+HEART_RELATIONS = (
+    ClinicalRelation(
+        "maximum heart rate falls with age",
+        "age",
+        "thalach",
+        "rank correlation",
+        positive=False,
+        source="Tanaka et al. 2001, J Am Coll Cardiol 37:153-156",
+    ),
+    ClinicalRelation(
+        "angina on exercise raises the odds of disease",
+        "exang",
+        "target",
+        "odds ratio",
+        positive=True,
+        source=_DETRANO,
+        level=1,
+    ),
+    ClinicalRelation(
+        "men have more disease",
+        "sex",
+        "target",
+        "odds ratio",
+        positive=True,
+        source="Diamond & Forrester 1979, N Engl J Med 300:1350-1358",
+        level=1,
+    ),
+    ClinicalRelation(
+        "more ST depression with disease",
+        "oldpeak",
+        "target",
+        "difference of means",
+        positive=True,
+        source="Gianrossi et al. 1989, Circulation 80:87-98",
+    ),
+    ClinicalRelation(
+        "more coloured vessels, more disease",
+        "ca",
+        "target",
+        "rank correlation",
+        positive=True,
+        source=_DETRANO,
+    ),
+    ClinicalRelation(
+        "patients without pain are the sickest here (referral)",
+        "cp",
+        "target",
+        "odds ratio",
+        positive=True,
+        source="the data sheet of this package",
+        level=4,
+    ),
+)
+
+# %% ../nbs/00d_cohorts.ipynb #heart-gaps
+HEART_GAPS = {
+    "chol": "not measured in Switzerland (0 in every row), nor in a quarter of Long Beach",
+    "fbs": "not recorded for most of Switzerland; UCI does not say why",
+    "slope": "exists only for those who exercised, and was left blank for most of Hungary and half "
+    "of Long Beach",
+    "ca": "fluoroscopy of the vessels was recorded in Cleveland and hardly anywhere else",
+    "thal": "the thallium scan was left out for most patients of Hungary and Long Beach, and many "
+    "of Switzerland",
+    "trestbps": "not recorded for a quarter of Long Beach, mostly together with the exercise test",
+    "thalach": "no exercise test, a quarter of Long Beach",
+    "exang": "no exercise test, a quarter of Long Beach",
+    "oldpeak": "no exercise test, a quarter of Long Beach",
+}  # why a column is missing at other sites: what the data sheet says
+
+# %% ../nbs/00d_cohorts.ipynb #heart-citation
+_CITATION = (
+    "Janosi, A., Steinbrunn, W., Pfisterer, M., & Detrano, R. (1988). Heart Disease [Dataset]. UCI "
+    "Machine Learning Repository. https://doi.org/10.24432/C52P4X"
+)
+_PLACES = {
+    "cleveland": "Cleveland",
+    "hungarian": "Budapest",
+    "switzerland": "Zurich and Basel",
+    "va": "Long Beach",
+}
+
+# %% ../nbs/00d_cohorts.ipynb #heart-datasets
+def _heart_dataset(site: str) -> Dataset:
+    "One of the four cohorts as a record."
+    return Dataset(
+        site,
+        f"Heart disease, {_PLACES[site]}",
+        partial(load_heart, site=site),
+        heart_schema(site),
+        place=_PLACES[site],
+        source="UCI Heart Disease (doi 10.24432/C52P4X)",
+        citation=_CITATION,
+        licence="CC BY 4.0",
+        public=True,
+        rows=1000,
+        relations=HEART_RELATIONS,
+        sisters=tuple(other for other in SITES if other != site),
+        gaps=HEART_GAPS,
+        people="heart-disease patients",
+        limits="The patients are of the nineteen-eighties, and most are men.",
+        release="synthetic_heart_disease.csv",
+    )
+
+# %% ../nbs/00d_cohorts.ipynb #datasets
+DATASETS: Registry[Dataset] = Registry("dataset")
+for _site in SITES:
+    DATASETS.add(_heart_dataset(_site))
+
+# %% ../nbs/00d_cohorts.ipynb #dataset-to-json
+def dataset_to_json(dataset: Dataset) -> dict[str, Any]:
+    "What is known of a dataset, JSON-ready; its rows and its schema lie in files of their own."
+    known = {
+        part.name: getattr(dataset, part.name)
+        for part in fields(dataset)
+        if part.name not in ("load", "schema")
+    }
+    return json_plain(known | {"relations": [asdict(relation) for relation in dataset.relations]})
+
+# %% ../nbs/00d_cohorts.ipynb #dataset-from-json
+def dataset_from_json(text: str, load: Callable[[], pd.DataFrame], schema: Schema) -> Dataset:
+    """The dataset that `dataset_to_json` wrote down.
+
+    text: its JSON. load: gives its rows. schema: what its columns may hold.
+    """
+    known = json.loads(text)
+    known["relations"] = tuple(ClinicalRelation(**relation) for relation in known["relations"])
+    known["sisters"] = tuple(known["sisters"])
+    return Dataset(load=load, schema=schema, **known)

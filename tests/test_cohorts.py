@@ -1,0 +1,276 @@
+"What must always hold of the patients: codings, the public dictionary, the records of datasets."
+
+import io
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from messages import one_line
+
+from synthheart.cohorts import (
+    DATASETS,
+    SITES,
+    Dataset,
+    dataset_from_json,
+    dataset_to_json,
+    heart_schema,
+    load_heart,
+    original_5000,
+)
+from synthheart.inference import infer_schema
+from synthheart.tables import Schema, validate
+
+HEADER = "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal,num\n"
+ROWS = {"cleveland": 303, "hungarian": 294, "switzerland": 123, "va": 200}
+
+
+@pytest.fixture(scope="module")
+def real() -> pd.DataFrame:
+    return load_heart()
+
+
+# --- the four sites
+
+
+def test_cleveland_is_uci_s(real):
+    assert real.shape == (303, 14)
+    assert (
+        list(real)
+        == "age sex cp trestbps chol fbs restecg thalach exang oldpeak slope ca thal target".split()
+    )
+    assert real.isna().sum()[lambda n: n > 0].to_dict() == {"ca": 4, "thal": 2}
+    assert real.target.value_counts().to_dict() == {0: 164, 1: 139}
+    floats = [name for name in real if real[name].dtype == "float64"]
+    assert floats == ["oldpeak", "ca", "thal"]
+    assert all(real[name].dtype == "int64" for name in real if name not in floats)
+    assert len(validate(real, heart_schema())) == 0
+    # the first and the last row of UCI's processed.cleveland.data
+    assert real.iloc[0].tolist() == [63, 1, 1, 145, 233, 1, 2, 150, 0, 2.3, 3, 0, 6, 0]
+    assert real.iloc[302].drop("ca").tolist() == [38, 1, 3, 138, 175, 0, 0, 173, 0, 0.0, 1, 3, 0]
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_every_site_keeps_its_dictionary(site):
+    df = load_heart(site=site)
+    assert df.shape == (ROWS[site], 14)
+    found = validate(df, heart_schema(site))
+    assert set(found.column) <= {"oldpeak"}  # ST elevations, or slips: see the data sheet
+    assert len(found) == {"switzerland": 11, "va": 1}.get(site, 0)
+    assert not (df[["chol", "trestbps"]] == 0).any().any()
+
+
+def test_the_data_sheet_s_relations_are_the_files():
+    def odds(df: pd.DataFrame, name: str) -> float:
+        t = pd.crosstab(df[name], df.target).to_numpy()
+        return round(t[1, 1] * t[0, 0] / (t[1, 0] * t[0, 1]), 1)
+
+    seen = {
+        site: (
+            round(df.age.corr(df.thalach, method="spearman"), 2),
+            odds(df, "exang"),
+            odds(df, "sex"),
+        )
+        for site in ("cleveland", "hungarian", "va")
+        for df in [load_heart(site=site)]
+    }
+    assert seen == {
+        "cleveland": (-0.39, 7.4, 3.6),
+        "hungarian": (-0.42, 17.2, 4.5),
+        "va": (-0.13, 4.3, 3.0),
+    }
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_the_dictionary_is_wider_than_its_patients(site):
+    "Its ranges are not learned from them: no end of a range is somebody's value."
+    df = load_heart(site=site)
+    for column in heart_schema(site).continuous:
+        low, high = df[column.name].min(), df[column.name].max()
+        assert not low < column.minimum or column.name == "oldpeak"
+        assert column.name == "oldpeak" or np.isnan(low) or column.minimum < low
+        assert np.isnan(high) or high < column.maximum
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_schema_survives_json(site):
+    schema = heart_schema(site)
+    assert Schema.from_json(schema.to_json()) == schema
+
+
+# --- loading
+
+
+def test_csv_path_file_frame_polars_and_arrow_load_alike(real, tmp_path):
+    path = tmp_path / "my.csv"
+    real.to_csv(path, index=False)
+    for source in (
+        path,
+        str(path),
+        io.StringIO(path.read_text()),
+        io.BytesIO(path.read_bytes()),
+        real,
+    ):
+        pd.testing.assert_frame_equal(load_heart(source), real)
+    path.write_text(path.read_text().replace(",", ";"), encoding="utf-8-sig")
+    pd.testing.assert_frame_equal(load_heart(path), real)
+    pytest.importorskip("pyarrow")
+    polars = pytest.importorskip("polars")
+    pd.testing.assert_frame_equal(load_heart(polars.from_pandas(real)), real)
+
+
+def test_uci_s_own_file_loads():
+    text = (
+        HEADER
+        + "63.0,1.0,1.0,145.0,0,1.0,2.0,150.0,0.0,2.3,3.0,?,6.0,4\n"
+        + "41,0,2,-9,204,0,2,172,0,1.4,1,0,3,0\n"
+    )
+    with pytest.warns(UserWarning, match="1 in trestbps, 1 in chol"):
+        df = load_heart(io.StringIO(text))
+    assert df.target.tolist() == [1, 0] and "num" not in df
+    assert df.isna().sum()[lambda n: n > 0].to_dict() == {"trestbps": 1, "chol": 1, "ca": 1}
+
+
+def test_loading_leaves_the_source_alone(real):
+    raw = original_5000(n=303)
+    before = raw.copy()
+    with pytest.warns(UserWarning, match="cannot be recovered"):
+        load_heart(raw)
+    pd.testing.assert_frame_equal(raw, before)
+
+
+def test_the_original_coding_becomes_uci_s(real):
+    with pytest.warns(UserWarning, match="cannot be recovered"):
+        back = load_heart(original_5000())
+    assert back.shape == (5000, 14) and len(validate(back, heart_schema())) == 0
+    filled = real.assign(ca=real.ca.fillna(0), thal=real.thal.fillna(3))
+    back, filled = (
+        df.drop_duplicates().sort_values(list(real)).reset_index(drop=True) for df in (back, filled)
+    )
+    pd.testing.assert_frame_equal(back, filled)
+
+
+def test_kaggle_s_coding_is_left_with_a_warning(real):
+    with pytest.warns(UserWarning, match="1 means healthy"):
+        load_heart(real.assign(thal=2, cp=real.cp - 1, ca=4))
+
+
+def test_any_other_table_comes_back_as_it_is():
+    df = pd.DataFrame({"weight": [70.5, 0, -9], "ward": ["A", "B", "A"]})
+    pd.testing.assert_frame_equal(load_heart(df), df)
+
+
+def test_dates_in_the_file_of_another_hospital_are_dates(real, tmp_path):
+    path = tmp_path / "visits.csv"
+    real.assign(seen="1981-05-04").to_csv(path, index=False)
+    assert load_heart(path).seen.dtype.kind == "M"
+    path.write_text("ward,seen\nA,1981-05-04\nB,\n")
+    assert load_heart(path).seen.tolist()[0] == pd.Timestamp("1981-05-04")
+
+
+# --- bad input
+
+BAD_FILE = {
+    "empty": (b"", "the file is empty"),
+    "blank": (b"\n \n", "the file is empty"),
+    "header only": (HEADER.encode(), "a header and no rows"),
+    "latin-1": ("name,b\nJosé,1\n".encode("latin-1"), "not UTF-8 text (byte 0xe9 at position 10)"),
+    "binary": (b"PK\x03\x04\0\0,\n1,2", "NUL"),
+    "equal names": (b"a,a\n1,2\n", "'a' occurs more than once"),
+    "no name": (b"a,\n1,2\n", "column at position 1 has no name"),
+    "too many cells": (b"a,b\n1,2,3\n", "rows and header do not match"),
+    "ragged": (b"a,b\n1,2\n1,2,3\n", "rows and header do not match"),
+    "word in chol": (
+        (HEADER + "63,1,1,145,abc,1,2,150,0,2.3,3,0,6,0\n").encode(),
+        "chol: 'abc' in row 0",
+    ),
+    "word in num": (
+        (HEADER + "63,1,1,145,233,1,2,150,0,2.3,3,0,6,sick\n").encode(),
+        "num: 'sick' in row 0",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", BAD_FILE)
+def test_load_heart_refuses_a_bad_file_with_one_line(what, tmp_path):
+    content, says = BAD_FILE[what]
+    path = tmp_path / "bad.csv"
+    path.write_bytes(content)
+    with pytest.raises(ValueError) as error:
+        load_heart(path)
+    assert says in one_line(error)
+
+
+def test_other_bad_calls_get_one_line(real, tmp_path):
+    for call, kind, says in [
+        (lambda: load_heart(tmp_path / "none.csv"), FileNotFoundError, "none.csv: no such file"),
+        (lambda: load_heart(tmp_path), ValueError, "cannot be read"),
+        (
+            lambda: load_heart(site="paris"),
+            ValueError,
+            "cleveland, hungarian, switzerland, va; got 'paris'",
+        ),
+        (lambda: heart_schema("paris"), ValueError, "got 'paris'"),
+        (lambda: load_heart(7), ValueError, "got int"),
+        (lambda: load_heart(pd.DataFrame()), ValueError, "has no columns"),
+        (lambda: load_heart(real.head(0)), ValueError, "has no rows"),
+        (lambda: Dataset.from_table(real, target="death"), ValueError, "'death' is not a column"),
+        (lambda: Dataset.from_table(real.head(1)), ValueError, "1 row;"),
+        (lambda: DATASETS.find("paris"), ValueError, "dataset must be one of cleveland"),
+    ]:
+        with pytest.raises(kind) as error:
+            call()
+        assert says in one_line(error)
+
+
+# --- records
+
+
+def test_the_four_cohorts_are_records_that_lack_nothing():
+    for site in SITES:
+        record = DATASETS[site]
+        assert record.load().shape == (ROWS[site], 14) and record.schema == heart_schema(site)
+        assert record.public and record.rows == 1000 and set(record.sisters) == {*SITES} - {site}
+        assert all((record.title, record.place, record.source, record.citation, record.licence))
+        names = {
+            name for relation in record.relations for name in (relation.first, relation.second)
+        }
+        assert names | set(record.gaps) <= set(record.schema.names)
+
+
+def test_the_relations_of_the_record_are_what_the_files_show(real):
+    for relation in DATASETS["cleveland"].relations:
+        first, second = real[relation.first], real[relation.second]
+        if relation.kind == "rank correlation":
+            found = first.corr(second, method="spearman")
+        elif relation.kind == "odds ratio":
+            t = pd.crosstab(first == relation.level, second).to_numpy()
+            found = np.log(t[1, 1] * t[0, 0] / (t[1, 0] * t[0, 1]))
+        else:
+            found = first[second == 1].mean() - first[second == 0].mean()
+        assert (found > 0) == relation.positive, relation.name
+
+
+def test_anyone_s_table_becomes_a_record_that_is_not_public(real):
+    table = real[["age", "chol", "sex"]]
+    mine = Dataset.from_table(table, "ward 7/b", title="Ward 7", target="sex")
+    assert (mine.title, mine.public, mine.schema.target) == ("Ward 7", False, "sex")
+    assert mine.release == "synthetic_ward_7_b.csv"
+    assert mine.schema == infer_schema(table, "sex") and mine.rows is None
+    table.loc[0, "age"] = 17  # what was given may change; the record does not
+    assert mine.load().age[0] == 63
+    loaded = mine.load()
+    loaded.loc[0, "age"] = 17
+    assert mine.load().age[0] == 63
+    other = Dataset.from_table(real, schema=heart_schema(), target="sex")
+    assert other.schema == Schema(heart_schema().columns, "sex")
+    polars = pytest.importorskip("polars")
+    pytest.importorskip("pyarrow")
+    pd.testing.assert_frame_equal(Dataset.from_table(polars.from_pandas(real)).load(), real)
+
+
+@pytest.mark.parametrize("site", SITES)
+def test_a_record_survives_json(site):
+    record = DATASETS[site]
+    text = json.dumps(dataset_to_json(record), allow_nan=False)
+    assert dataset_from_json(text, record.load, record.schema) == record
