@@ -12,7 +12,36 @@ from importlib import import_module, metadata
 from typing import Protocol, TypeVar
 
 # %% auto #0
-__all__ = ['Record', 'GROUP', 'PLUGINS', 'Named', 'Registry', 'use_plugins']
+__all__ = ['GROUP', 'PLUGINS', 'Record', 'use_plugins', 'Named', 'Registry']
+
+# %% ../nbs/00c_registry.ipynb #plugins
+GROUP = "synthheart"  # the entry-point group
+PLUGINS = "SYNTHHEART_PLUGINS"  # environment variable: module names, separated by commas
+
+# %% ../nbs/00c_registry.ipynb #import
+def _import(name: str) -> None:
+    "Import a module; a failure is one line that names it."
+    try:
+        import_module(name)
+    except Exception as error:  # a plugin may fail in any way
+        raise ValueError(f"plugin {name}: {type(error).__name__}: {error}") from error
+
+# %% ../nbs/00c_registry.ipynb #use-plugins
+def use_plugins(modules: Sequence[str] = ()) -> tuple[str, ...]:
+    """Import the modules that add records: those named, those of the environment, those of
+    installed packages.
+
+    The names given are remembered for the processes that this one starts. Returns all names. Raises
+    ValueError with one line where a module cannot be imported.
+    """
+    named = [name for name in os.environ.get(PLUGINS, "").split(",") if name]
+    named = list(dict.fromkeys([*named, *modules]))
+    installed = [point.value for point in metadata.entry_points(group=GROUP)]
+    for name in dict.fromkeys([*installed, *named]):
+        _import(name.partition(":")[0])
+    if modules:  # not before: a name that was refused is not handed on
+        os.environ[PLUGINS] = ",".join(named)
+    return tuple(dict.fromkeys([*installed, *named]))
 
 # %% ../nbs/00c_registry.ipynb #named
 class Named(Protocol):
@@ -29,8 +58,9 @@ Record = TypeVar("Record", bound=Named)
 class Registry(Mapping[str, Record]):
     """Records by name, in the order in which they were added.
 
-    kind: what a record is, in a word, for messages: "model", "metric". The first look at the list imports the rooms of the
-    house that add to it (`synthheart.ROOMS`), then the additions of others (`use_plugins`).
+    kind: what a record is, in a word, for messages: "model", "metric". The first look at the list
+    imports the rooms of the house that add to it (`synthheart.ROOMS`), then the additions of others
+    (`use_plugins`).
     """
 
     def __init__(self, kind: str):
@@ -39,7 +69,9 @@ class Registry(Mapping[str, Record]):
         self._loaded = False
 
     def add(self, record: Record) -> Record:
-        "Add a record; raises ValueError where the name is taken by another one. Returns the record."
+        """Add a record; raises ValueError where the name is taken by another one. Returns the
+        record.
+        """
         known = self._records.get(record.name)
         if known is not None and known != record:
             raise ValueError(f"{self.kind} {record.name!r} is there already; choose another name")
@@ -55,13 +87,17 @@ class Registry(Mapping[str, Record]):
         "All records, once everybody who adds some has been imported."
         if not self._loaded:
             self._loaded = True  # first: who is imported now may look at the list
+            own = dict(self._records)  # a notebook's, which outlive those of the module it becomes
             for room in import_module("synthheart").ROOMS.get(self.kind, ()):
                 import_module(f"synthheart.{room}")
+            self._records.update(own)
             use_plugins()
         return self._records
 
     def find(self, name: str, where: str = "") -> Record:
-        "The record of this name; ValueError with the names there are, and the nearest, for another one."
+        """The record of this name; ValueError with the names there are, and the nearest, for
+        another one.
+        """
         records = self.load()
         if name in records:
             return records[name]
@@ -82,31 +118,3 @@ class Registry(Mapping[str, Record]):
 
     def __len__(self) -> int:
         return len(self.load())
-
-# %% ../nbs/00c_registry.ipynb #plugins
-GROUP = "synthheart"  # the entry-point group
-PLUGINS = "SYNTHHEART_PLUGINS"  # environment variable: module names, separated by commas
-
-# %% ../nbs/00c_registry.ipynb #use-plugins
-def use_plugins(modules: Sequence[str] = ()) -> tuple[str, ...]:
-    """Import the modules that add records: those named, those of the environment, those of installed packages.
-
-    The names given are remembered for the processes that this one starts. Returns all names. Raises ValueError with one
-    line where a module cannot be imported.
-    """
-    named = [name for name in os.environ.get(PLUGINS, "").split(",") if name]
-    named = list(dict.fromkeys([*named, *modules]))
-    if modules:
-        os.environ[PLUGINS] = ",".join(named)
-    installed = [point.value for point in metadata.entry_points(group=GROUP)]
-    for name in dict.fromkeys([*installed, *named]):
-        _import(name.partition(":")[0])
-    return tuple(dict.fromkeys([*installed, *named]))
-
-# %% ../nbs/00c_registry.ipynb #import
-def _import(name: str) -> None:
-    "Import a module; a failure is one line that names it."
-    try:
-        import_module(name)
-    except Exception as error:  # a plugin may fail in any way
-        raise ValueError(f"plugin {name}: {type(error).__name__}: {error}") from error
