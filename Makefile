@@ -1,13 +1,16 @@
 # make report            build reports/latest/            ARGS="-p epochs 500 -p seed 3" passes options on
-#                        PROFILE=quick for a class (no lessons), PROFILE=full for every model on ten splits;
+#                        PROFILE=quick for a class (no lessons), PROFILE=full for every model on ten
+#                        splits; ARGS="--plugin mine" brings in what the module mine.py adds;
 #                        an interrupted build goes on after its last finished notebook
 # make share             what may be shared of reports/latest/, packed into reports/SYNTHETIC_release.zip
 # make test              everything that notebooks and library promise
 # make lab               the notebooks in JupyterLab
 # make readme            README.md from nbs/index.ipynb
 # make reference         reports/reference/ and README.md from a new report
-# make bench             CTGAN's rows and speed beside ours, and ours as work grows, into reports/reference/ (20 minutes; installs CTGAN apart)
-# make verdict           every model on a hundred splits, into reports/reference/verdict.csv (half an hour; goes on where it was stopped)
+# make bench             CTGAN's rows and speed beside ours, and ours as work grows, into
+#                        reports/reference/ (20 minutes; installs CTGAN apart)
+# make hundred_splits    every model on a hundred splits, into reports/reference/verdict.csv
+#                        (half an hour; goes on where it was stopped)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make clean             remove what was built; make distclean removes .venv too
 #
@@ -16,7 +19,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab readme reference bench verdict recipes clean distclean
+.PHONY: report share test lint lab readme reference bench hundred_splits recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -65,8 +68,8 @@ $(VENV)-peer/.ready: | $(PY)
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'
 
-verdict: $(VENV)/.dev
-	$(QUIET) $(PY) -c 'from synthheart.verdict import measure_verdict; measure_verdict("reports/reference/verdict.csv")'
+hundred_splits: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.hundred_splits import measure_hundred; measure_hundred("reports/reference/verdict.csv")'
 	$(MAKE) readme
 
 clean:

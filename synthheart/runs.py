@@ -5,27 +5,38 @@
 # %% ../nbs/00e_runs.ipynb #imports
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import platform
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cached_property
+from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
+import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
-from .tables import Schema, json_plain, read_csv, train_holdout_split, typed
+from .tables import Schema, check_suffix, json_plain, read_table, train_holdout_split
 
 # %% auto #0
-__all__ = ['FILES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'Run', 'start_run', 'open_run']
+__all__ = ['FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'write_table', 'Run', 'start_run',
+           'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files',
+           'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder',
+           'find_unfinished', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its name when the block ends well, and is removed when it does not.
+    """A temporary path beside `path` that takes its name when the block ends well, else is removed.
 
     Folders on the way are made. The file may be read by everybody, as files usually may.
     """
@@ -43,7 +54,10 @@ def replacing(path: str | Path) -> Iterator[Path]:
 
 # %% ../nbs/00e_runs.ipynb #write-whole
 def write_whole(path: str | Path, content: str | bytes) -> Path:
-    "Write text (as UTF-8, lines ending in a newline character) or bytes to `path`, whole or not at all; returns the path."
+    """Write text or bytes to `path`, whole or not at all; returns the path.
+
+    content: text goes out as UTF-8, its lines ending as they do.
+    """
     with replacing(path) as part:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
     return Path(path)
@@ -58,10 +72,28 @@ def json_text(value: Any) -> str:
     "A value, NumPy's numbers and NaN among it, as JSON text that ends in a newline."
     return json.dumps(json_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
+# %% ../nbs/00e_runs.ipynb #write-table
+def write_table(df: pd.DataFrame, path: str | Path, schema: Schema | None = None) -> Path:
+    """Write a table of patients as CSV or Parquet, whole or not at all; returns the path.
+
+    df: one row a patient. path: its suffix says how. schema: what the columns may hold; a table
+    that lacks one of its columns, or has others, is refused.
+
+    Raises ValueError, for an unknown suffix too.
+    """
+    suffix = check_suffix(path)
+    if schema is not None and list(df.columns) != schema.names:
+        raise ValueError(f"{path}: the table's columns are not the schema's")
+    with replacing(path) as part:
+        if suffix == ".parquet":
+            df.to_parquet(part, index=False)
+        else:
+            part.write_text(csv_text(df), encoding="utf-8", newline="")
+    return Path(path)
+
 # %% ../nbs/00e_runs.ipynb #files
-FILES: dict[
-    str, str
-] = {  # what a run holds, and the file it lies in; any other name is a table, name.csv
+# What a run holds, and the file it lies in. Any other name is a table, NAME.csv, or a file's own.
+FILES: dict[str, str] = {
     "dataset": "dataset.json",
     "schema": "schema.json",
     "model": "model.synth",
@@ -72,19 +104,23 @@ FILES: dict[
     "poster": "poster.pdf",
     "disclosure": "disclosure.md",
     "sharing": "SHARING.md",
+    "unfinished": "unfinished.json",
 }
 
 # %% ../nbs/00e_runs.ipynb #run
 class Run:
     """The folder of one run: what is in it, where it lies, how it is read and written.
 
-    folder: where the run lives; None takes a temporary folder that goes when the run does. No other module joins paths in
-    a run's folder or writes a file there.
+    folder: where the run lives; None takes a temporary folder that goes when the run does. No other
+    module joins paths in a run's folder or writes a file there.
     """
 
     def __init__(self, folder: str | Path | None = None):
-        self.scratch = tempfile.TemporaryDirectory(prefix="synthheart-") if folder is None else None
+        self.scratch = None if folder else tempfile.TemporaryDirectory(prefix="synthheart-")
         self.folder = Path(self.scratch.name if self.scratch else folder or "")
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.folder)!r})"
 
     @property
     def temporary(self) -> bool:
@@ -92,46 +128,62 @@ class Run:
         return self.scratch is not None
 
     def path(self, name: str) -> Path:
-        "Where the part `name` lies: one of FILES, a table's name, or a file's name with its suffix."
+        """Where the part `name` lies.
+
+        name: one of FILES; "release", of which the dataset says what it is called; a table's name;
+        or a file's name with its suffix, in a folder of the run or not.
+        """
+        if name == "release":
+            return self.folder / self.dataset.release
         return self.folder / FILES.get(name, name if "." in name else f"{name}.csv")
 
     def has(self, name: str) -> bool:
         "Is the part there?"
+        if name == "release" and not self.has("dataset"):
+            return False
         return self.path(name).is_file()
 
+    def files(self, pattern: str = "**/*") -> list[str]:
+        """The files of the run that match, as paths below its folder, sorted.
+
+        Drafts with a leading dot are left out.
+        """
+        found = (p for p in self.folder.glob(pattern) if p.is_file() and not p.is_symlink())
+        return sorted(
+            p.relative_to(self.folder).as_posix() for p in found if not p.name.startswith(".")
+        )
+
+    def text(self, name: str) -> str:
+        "A part as text; ValueError with one line where it is missing."
+        return self._there(name).read_text(encoding="utf-8")
+
     def table(self, name: str) -> pd.DataFrame:
-        "A table of results; ValueError with one line where the file is missing."
+        "A table of results; ValueError with one line where it is missing."
         return pd.read_csv(self._there(name))
 
     def rows(self, name: str) -> pd.DataFrame:
         "A table of patients, real or synthetic, typed by the run's schema."
-        return typed(read_csv(self._there(name), str(self.path(name))), self.schema)
-
-    def text(self, name: str) -> str:
-        "A part as text."
-        return self._there(name).read_text(encoding="utf-8")
+        return read_table(self._there(name), self.schema)
 
     def _there(self, name: str) -> Path:
-        if not self.has(name):
-            raise ValueError(
-                f"{self.path(name)}: missing; an earlier notebook of the run writes it"
-            )
-        return self.path(name)
+        path = self.path(name)
+        if not path.is_file():
+            raise ValueError(f"{path}: missing; an earlier notebook of the run writes it")
+        return path
 
     def write(self, name: str, content: pd.DataFrame | str | bytes | Mapping[str, Any]) -> Path:
-        "Write a part, whole or not at all: a table as CSV, a mapping as JSON, text and bytes as they are."
+        "Write a part, whole or not at all: a table as CSV, a mapping as JSON, the rest as it is."
         if isinstance(content, pd.DataFrame):
             content = csv_text(content)
-        return write_whole(
-            self.path(name), content if isinstance(content, (str, bytes)) else json_text(content)
-        )
+        elif isinstance(content, Mapping):
+            content = json_text(content)
+        vars(self).pop(name, None)  # what was read before is no longer so
+        return write_whole(self.path(name), content)
 
     def results(self, name: str, table: pd.DataFrame) -> list[Path]:
-        "Write a tidy table of results as `name.csv` and, for programs, `name.json` (records, NaN as null)."
-        records = (
-            table.to_json(orient="records", indent=1, double_precision=12, force_ascii=False) + "\n"
-        )
-        return [self.write(name, table), self.write(f"{name}.json", records)]
+        "Write results as `name.csv` and, for programs, `name.json` (records, NaN as null)."
+        records = table.to_json(orient="records", indent=1, double_precision=12, force_ascii=False)
+        return [self.write(name, table), self.write(f"{name}.json", f"{records}\n")]
 
     @cached_property
     def schema(self) -> Schema:
@@ -167,9 +219,11 @@ class Run:
 def start_run(
     folder: str | Path | None, dataset: Dataset, *, seed: int = 0, holdout: float = 0.3
 ) -> Run:
-    """Open a run: split the dataset's rows, and write train, holdout, the schema and what is known of the dataset.
+    """Open a run: split the dataset's rows, and write train, holdout, schema and dataset.
 
-    seed: of the split; holdout: the share of the patients kept back. Raises ValueError where rows cannot be split.
+    folder: where the run is to live; None takes a temporary one. dataset: whose patients they are.
+    seed: of the split. holdout: the share of the patients kept back, 0 to 1. Raises ValueError
+    where rows cannot be split.
     """
     run = Run(folder)
     parts = train_holdout_split(dataset.load(), holdout, seed, dataset.schema.target)
@@ -181,5 +235,235 @@ def start_run(
 
 # %% ../nbs/00e_runs.ipynb #open
 def open_run(folder: str | Path | None = None, *, dataset: str = "cleveland", seed: int = 0) -> Run:
-    "The run in `folder`; where none is named, a temporary one with the patients of a cohort, split with `seed`."
+    """The run in `folder`; where none is named, a temporary one with the patients of a cohort.
+
+    dataset: the cohort's name. seed: of its split. Raises ValueError for an unknown cohort.
+    """
     return Run(folder) if folder else start_run(None, DATASETS.find(dataset), seed=seed)
+
+# %% ../nbs/00e_runs.ipynb #recipe
+class Recipe(NamedTuple):
+    "All that a build is made from."
+
+    notebooks: tuple[Path, ...]
+    parameters: Mapping[str, Any] = {}  # values by name, over the notebooks' defaults
+    plugins: tuple[str, ...] = ()  # names of modules that add records
+    profile: str = "default"
+
+# %% ../nbs/00e_runs.ipynb #sha256
+def sha256(path: str | Path) -> str:
+    "SHA-256 of a file's bytes, in hexadecimal."
+    return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+
+# %% ../nbs/00e_runs.ipynb #code-sha256
+def code_sha256(notebook: str | Path) -> str:
+    "SHA-256 of a notebook's code cells, in hexadecimal; prose and outputs do not count."
+    cells = json.loads(Path(notebook).read_text(encoding="utf-8"))["cells"]
+    code = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    return hashlib.sha256(json.dumps(code).encode()).hexdigest()
+
+# %% ../nbs/00e_runs.ipynb #numbered-notebooks
+def numbered_notebooks(folder: str | Path) -> list[Path]:
+    "The numbered notebooks of a folder, in their order: stages, lessons and rooms of the house."
+    return sorted(Path(folder).glob("[0-9][0-9]*_*.ipynb"))
+
+# %% ../nbs/00e_runs.ipynb #package-files
+def package_files() -> dict[str, Path]:
+    "The package's modules, data and templates by their name in the manifest."
+    package = Path(synthheart.__file__).resolve().parent
+    skip = {"__pycache__", "notebooks"}
+    named = {path.relative_to(package): path for path in sorted(package.rglob("*"))}
+    return {
+        f"synthheart/{name.as_posix()}": path
+        for name, path in named.items()
+        if path.is_file() and not skip & set(name.parts)
+    }
+
+# %% ../nbs/00e_runs.ipynb #plugin-files
+def plugin_files(modules: Sequence[str]) -> dict[str, Path]:
+    "The source of each plugin, a module or a package, by its name in the manifest."
+    files: dict[str, Path] = {}
+    for module in modules:
+        spec = find_spec(module)
+        origin = Path(spec.origin) if spec and spec.has_location and spec.origin else None
+        if origin is None:
+            continue
+        whole = sorted(origin.parent.rglob("*.py")) if origin.name == "__init__.py" else [origin]
+        base = origin.parent.parent if origin.name == "__init__.py" else origin.parent
+        files |= {f"plugins/{path.relative_to(base).as_posix()}": path for path in whole}
+    return files
+
+# %% ../nbs/00e_runs.ipynb #hash-inputs
+def hash_inputs(recipe: Recipe) -> dict[str, str]:
+    """SHA-256 of all files a build is made from, by their names in the manifest.
+
+    They are notebooks, package, plugins, and files that a parameter names.
+    """
+    texts = [value for value in recipe.parameters.values() if isinstance(value, str) and value]
+    inputs = {f"nbs/{path.name}": path for path in recipe.notebooks}
+    inputs |= package_files() | plugin_files(recipe.plugins)
+    inputs |= {Path(text).name: Path(text) for text in texts if Path(text).is_file()}
+    return {name: sha256(path) for name, path in inputs.items()}
+
+# %% ../nbs/00e_runs.ipynb #versions
+# Those that shape the numbers or the pages.
+PACKAGES = (
+    "synthheart numpy pandas scipy scikit-learn tensorflow keras matplotlib seaborn papermill "
+    "typst segno"
+).split()
+
+
+def versions() -> dict[str, str]:
+    "Python, the platform, and the packages that shape the numbers."
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+# %% ../nbs/00e_runs.ipynb #build-key
+def build_key(recipe: Recipe) -> str:
+    "A digest of all that decides a build's results: inputs, values, versions."
+    told = {
+        "inputs": hash_inputs(recipe),
+        "parameters": dict(recipe.parameters),
+        "versions": versions(),
+        "notebooks": [path.stem for path in recipe.notebooks],
+    }
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+# %% ../nbs/00e_runs.ipynb #manifest
+def make_manifest(
+    run: Run,
+    recipe: Recipe,
+    values: Mapping[str, Mapping[str, Any]],
+    seconds: Mapping[str, float],
+) -> dict[str, Any]:
+    """What the finished `run` was made from and what it made; JSON-ready.
+
+    values: what each notebook, by stem, ran with. seconds: how long each took.
+    """
+    outputs = [name for name in run.files() if name != FILES["manifest"]]
+    folders = {path.parent for path in recipe.notebooks}
+    rooms = {*recipe.notebooks, *(room for f in folders for room in numbered_notebooks(f))}
+    return {
+        "profile": recipe.profile,
+        "parameters": dict(recipe.parameters),
+        "seed": recipe.parameters.get("seed"),
+        "plugins": list(recipe.plugins),
+        "notebooks": {stem: dict(given) for stem, given in values.items()},
+        "versions": versions(),
+        "inputs": hash_inputs(recipe),
+        "code": {path.stem: code_sha256(path) for path in sorted(rooms)},
+        "outputs": {name: sha256(run.folder / name) for name in outputs},
+        "seconds": {path.stem: round(seconds[path.stem], 1) for path in recipe.notebooks},
+        "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+    }
+
+# %% ../nbs/00e_runs.ipynb #draft
+class Draft(Run):
+    "A run being built: `key` says what from, `seconds` how long each finished notebook took."
+
+    def __init__(self, folder: str | Path, key: str, seconds: Mapping[str, float] | None = None):
+        super().__init__(folder)
+        self.key, self.seconds = key, dict(seconds or {})
+        self.lock = threading.Lock()  # notebooks end side by side
+        self.note()
+
+    def note(self, **seconds: float) -> None:
+        "Write down that notebooks, by stem, are through: the next build can go on from here."
+        with self.lock:
+            self.seconds |= seconds
+            state = {"key": self.key, "pid": os.getpid(), "done": self.seconds}
+            self.write("unfinished", state)
+
+# %% ../nbs/00e_runs.ipynb #check-target
+def check_target(out: Path) -> None:
+    "Refuse to replace a folder that no earlier build left there. Raises ValueError."
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is a file, not a folder for a report")
+    if out.is_dir() and any(out.iterdir()) and not Run(out).has("manifest"):
+        raise ValueError(
+            f"{out}: holds files but no manifest.json, so it is no earlier report; "
+            "nothing was replaced"
+        )
+
+# %% ../nbs/00e_runs.ipynb #alive
+def _alive(pid: int) -> bool:
+    "Is there a process of this number?"
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # there is one, of another user
+        pass
+    return True
+
+# %% ../nbs/00e_runs.ipynb #failed-folder
+def failed_folder(out: Path) -> Path:
+    "Where a failed build of `out` is kept."
+    return out.with_name(f"{out.name}.failed")
+
+# %% ../nbs/00e_runs.ipynb #find-unfinished
+def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]:
+    """The unfinished build of `out` with this key that has most done, and the seconds by stem.
+
+    (None, {}) where there is none.
+    """
+    best: tuple[Path | None, dict[str, float]] = (None, {})
+    at_work = [p for p in out.parent.glob(".*") if p.name.startswith(f".{out.name}.")]
+    for folder in (failed_folder(out), *at_work):
+        try:
+            state = json.loads(Run(folder).text("unfinished"))
+            done = {str(k): float(v) for k, v in state["done"].items()}
+            busy = os.name == "posix" and folder in at_work and _alive(int(state["pid"]))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue
+        if state["key"] == key and not busy and len(done) > len(best[1]):
+            best = (folder, done)
+    return best
+
+# %% ../nbs/00e_runs.ipynb #put-in-place
+def _put_in_place(folder: Path, out: Path) -> None:
+    "Rename `folder` to `out`; what was there goes only after the new one has its name."
+    old = out.with_name(f".{out.name}.{os.getpid()}.old") if out.exists() else None
+    if old:
+        out.rename(old)
+    try:
+        folder.rename(out)
+    except OSError:
+        if old:
+            old.rename(out)
+        raise
+    if old:
+        shutil.rmtree(old)
+
+# %% ../nbs/00e_runs.ipynb #drafting
+@contextmanager
+def drafting(out: str | Path, key: str, fresh: bool = False) -> Iterator[Draft]:
+    """A folder to build `out` in, which takes its place when the block ends well.
+
+    Otherwise it is kept as `out.failed`. An unfinished build of the same `key` is taken up unless
+    `fresh`: then the draft's `seconds` name what is done. Raises ValueError where `out` is no
+    earlier report.
+    """
+    out = Path(out)
+    check_target(out)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    folder.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    earlier, done = (None, {}) if fresh else find_unfinished(out, key)
+    if earlier is not None:
+        folder.rmdir()
+        earlier.rename(folder)
+    try:
+        draft = Draft(folder, key, done)
+        yield draft
+        draft.path("unfinished").unlink(missing_ok=True)
+    except BaseException:
+        shutil.rmtree(failed_folder(out), ignore_errors=True)
+        folder.rename(failed_folder(out))
+        raise
+    _put_in_place(folder, out)

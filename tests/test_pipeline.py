@@ -1,56 +1,38 @@
-"""The runner and the shell commands: refused input, failed notebooks, and the same bytes for the same seed."""
+"""The runner: refused input, failed notebooks, profiles, resuming, the same bytes for one seed."""
 
+import ast
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
-import pandas as pd
 import pytest
-from click.shell_completion import ShellComplete
-from click.testing import CliRunner
+from shell import refused, shell
 
-from synthheart import pipeline
-from synthheart.cohorts import load_heart
-from synthheart.tables import train_holdout_split
+from synthheart import pipeline, runs
 from synthheart.pipeline import (
     BuildError,
     check_parameters,
-    main,
-    parse_where,
+    choose_profile,
+    needed,
+    read_stage,
     run_notebook,
     run_pipeline,
+    waits_for,
 )
-from synthheart.models import MODELS
 
-WRITE = "from pathlib import Path\nimport random\nPath(run_dir, 'rows.csv').write_text(f'x\\n{random.Random(seed).random()}\\n')"
+ROOT = Path(__file__).resolve().parent.parent
+WRITE = (
+    "from pathlib import Path\nimport random\n"
+    "Path(run_dir, 'rows.csv').write_text(f'x\\n{random.Random(seed).random()}\\n')"
+)
 
 
 def quiet(line: str) -> None:
     """Progress that nobody reads."""
-
-
-def shell(*words: str, **options):
-    """Run `synthheart WORDS` in this process; exit code and lines of standard error."""
-    return CliRunner().invoke(main, [str(w) for w in words], **options)
-
-
-def refused(answer, *parts: str) -> None:
-    """One line, exit status 2, and every part of the message in it."""
-    lines = [
-        line
-        for line in answer.stderr.splitlines()
-        if not line.startswith(("Usage:", "Try ", "Note: ")) and line
-    ]
-    assert answer.exit_code == 2, answer.output
-    assert len(lines) == 1, lines
-    assert "Traceback" not in answer.output
-    for part in parts:
-        assert part in lines[0], lines[0]
 
 
 # The runner
@@ -144,7 +126,7 @@ def test_a_failed_notebook_fails_the_build(tiny, tmp_path, code, message):
 
 def test_an_interrupted_build_leaves_the_earlier_report(tiny, tmp_path):
     tiny("00_first", "import time; time.sleep(60)")
-    code = "import sys; from synthheart.pipeline import main; main(sys.argv[1:])"
+    code = "import sys; from synthheart.cli import main; main(sys.argv[1:])"
     words = ["report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True
@@ -173,6 +155,29 @@ def test_environment_and_folder_are_put_back(tiny, tmp_path):
     assert (dict(os.environ), os.getcwd()) == (before, folder)
 
 
+def test_plugins_are_those_of_one_build(tiny, tmp_path, monkeypatch):
+    plugin = tmp_path / "toy_figure.py"
+    plugin.write_text("FOUND = 'the toy'")
+    monkeypatch.syspath_prepend(tmp_path)
+    tiny("00_first", "import os; print(os.environ.get('SYNTHHEART_PLUGINS') or 'none')")
+    told = []
+    for given in (["toy_figure"], []):
+        out = tmp_path / f"out{len(given)}"
+        manifest = run_pipeline(out, notebooks=tmp_path / "nbs", say=quiet, plugins=given)
+        cells = json.loads((out / "executed" / "00_first.ipynb").read_text())["cells"]
+        told.append((manifest["plugins"], "".join(cells[-1]["outputs"][0]["text"]).strip()))
+        assert ("plugins/toy_figure.py" in manifest["inputs"]) == bool(given)
+    assert told == [(["toy_figure"], "toy_figure"), ([], "none")]
+    sys.modules.pop("toy_figure", None)
+
+
+def test_a_plugin_that_fails_is_refused_before_anything_runs(tiny, tmp_path):
+    tiny("00_first", "1 / 0")
+    with pytest.raises(ValueError, match="plugin no_such: ModuleNotFoundError"):
+        run_pipeline(tmp_path / "out", None, tmp_path / "nbs", say=quiet, plugins=["no_such"])
+    assert not (tmp_path / "out").exists()
+
+
 def test_progress_names_notebook_and_rest(tiny, tmp_path):
     lines = []
     tiny("00_first", WRITE)
@@ -184,11 +189,15 @@ def test_progress_names_notebook_and_rest(tiny, tmp_path):
 
 
 def test_notebooks_that_touch_no_file_of_the_run_go_beside_the_others(tiny, tmp_path):
-    moment = "import time, json, pathlib; began = time.time(); time.sleep(1.5); print(json.dumps([began, time.time()]))"
-    for name in ("00_a", "01_b", "10_report", "10a_last"):
+    moment = (
+        "import time, json; began = time.time(); time.sleep(1.5)\n"
+        "print(json.dumps([began, time.time()]))"
+    )
+    for name in ("00_a", "01_b", "10a_last"):
         tiny(name, moment)
+    tiny("10_report", moment, stage="reads = ['*']\nwrites = ['page']")
     for name in ("02_free", "03_free"):
-        tiny(name, moment, parameters="seed: int = 0")
+        tiny(name, moment, parameters="seed: int = 0", stage="")
     lines = []
     manifest = run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=lines.append)
     assert list(manifest["seconds"]) == [
@@ -214,7 +223,7 @@ def test_notebooks_that_touch_no_file_of_the_run_go_beside_the_others(tiny, tmp_
 
 def test_the_first_failure_ends_the_others(tiny, tmp_path):
     tiny("00_first", "import time; time.sleep(1); raise ValueError('soon')")
-    tiny("01_free", "import time; time.sleep(60)", parameters="seed: int = 0")
+    tiny("01_free", "import time; time.sleep(60)", parameters="seed: int = 0", stage="")
     tiny("02_last")
     began = time.perf_counter()
     with pytest.raises(BuildError, match="00_first failed: ValueError: soon"):
@@ -222,79 +231,165 @@ def test_the_first_failure_ends_the_others(tiny, tmp_path):
     assert time.perf_counter() - began < 30
 
 
-# Profiles
+# What notebooks say of themselves
 
 
-@pytest.fixture
-def profiles(monkeypatch):
-    """Two small profiles in place of the real ones."""
-    small = {
-        "default": pipeline.Profile("as they are"),
-        "quick": pipeline.Profile("fewer rows", {"rows": 2}, without=("01_lesson",), timeout=7),
-        "wrong": pipeline.Profile("a mistake", {"rowz": 2}),
-        "stale": pipeline.Profile("gone", without=("05_gone",)),
+def test_who_reads_a_part_waits_for_who_writes_it(tiny):
+    stages = [
+        read_stage(tiny(name, stage=stage))
+        for name, stage in {
+            "00_split": "reads = []\nwrites = ['train']",
+            "01_model": "reads = ['train']\nwrites = ['synthetic']",
+            "02_other": "reads = ['train']\nwrites = ['other']",
+            "03_unsaid": None,
+            "04_late": "reads = ['other']",
+            "05_page": "reads = ['synthetic', '*']\nwrites = ['page']",
+        }.items()
+    ]
+    assert waits_for(stages) == {
+        "00_split": set(),
+        "01_model": {"00_split"},
+        "02_other": {"00_split"},
+        "03_unsaid": {"00_split", "01_model", "02_other"},
+        "04_late": {"02_other", "03_unsaid"},
+        "05_page": {"00_split", "01_model", "02_other", "03_unsaid", "04_late"},
     }
-    monkeypatch.setattr(pipeline, "PROFILES", small)
+    assert [stage.stem for stage in needed(stages)] == ["00_split", "01_model", "05_page"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "message"),
+    [
+        ("read = []", "the stage cell knows no 'read'"),
+        ("reads = list(range(3))", "must be a plain value"),
+        ("profiles = {'fast': {'seed': 1}}", "00_first: speaks of an unknown profile 'fast'"),
+    ],
+)
+def test_a_stage_cell_that_means_nothing_is_refused(tiny, tmp_path, stage, message):
+    tiny("00_first", "1 / 0", stage=stage)
+    refused(shell("report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"), message)
+
+
+def test_a_notebook_takes_part_by_its_own_word(tiny, tmp_path):
+    tiny("00_stage")
+    tiny("01_lesson", parameters="seed: int = 0", stage="")
+    tiny("02_room", parameters="seed: int = 0")
+    found = pipeline.find_notebooks(tmp_path / "nbs")
+    assert [path.stem for path in found] == ["00_stage", "01_lesson"]
 
 
 ROWS = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text('x\\n' * rows)"
 TAKES_ROWS = "seed: int = 0\nrows: int = 9  # rows to write\nrun_dir: str = ''"
+SAYS_ROWS = "reads = []\nwrites = ['page']\nprofiles = {'quick': {'rows': 2}}"
 
 
-def test_a_profile_is_a_set_of_parameters_and_the_hand_wins(tiny, tmp_path, profiles):
-    tiny("00_first", ROWS, parameters=TAKES_ROWS)
-    tiny("01_lesson", "print('long')", parameters="seed: int = 0")
+def test_a_profile_is_a_set_of_parameters_and_the_hand_wins(tiny, tmp_path):
+    tiny("00_first", ROWS, parameters=TAKES_ROWS, stage=SAYS_ROWS)
+    tiny("01_lesson", "print('long')", parameters="seed: int = 0", stage="")
     one, quick, hand = (
         run_pipeline(tmp_path / f"out{i}", given, tmp_path / "nbs", say=quiet, profile=name)
         for i, (name, given) in enumerate([("default", {}), ("quick", {}), ("quick", {"rows": 4})])
     )
     assert [m["profile"] for m in (one, quick, hand)] == ["default", "quick", "quick"]
     assert [m["notebooks"]["00_first"]["rows"] for m in (one, quick, hand)] == [9, 2, 4]
-    assert list(one["seconds"]) == ["00_first", "01_lesson"] and list(quick["seconds"]) == [
-        "00_first"
-    ]
+    assert list(one["seconds"]) == ["00_first", "01_lesson"]
+    assert list(quick["seconds"]) == ["00_first"]
     assert quick["parameters"] == {"seed": 0, "rows": 2}
     assert (tmp_path / "out2" / "rows.csv").read_text() == "x\n" * 4
 
 
 @pytest.mark.parametrize(
-    ("name", "message"),
+    ("name", "stage", "message"),
     [
-        ("fast", "unknown profile 'fast'; known: default, quick"),
-        ("wrong", "profile 'wrong': unknown parameter 'rowz'; did you mean rows?"),
-        ("stale", "profile 'stale' leaves out '05_gone', which is not among the notebooks"),
+        ("fast", "", "unknown profile 'fast'; known: default, quick"),
+        (
+            "quick",
+            "profiles = {'quick': {'rowz': 2}}",
+            "profile 'quick': unknown parameter 'rowz'; did you mean rows?",
+        ),
+        ("quick", "profiles = {'quick': {'rows': 'two'}}", "must be int (00_first), got 'two'"),
     ],
 )
-def test_a_profile_that_does_not_fit_is_refused(tiny, tmp_path, profiles, name, message):
-    tiny("00_first", "1 / 0", parameters=TAKES_ROWS)
-    refused(
-        shell(
-            "report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out", "--profile", name
-        ),
-        message,
-    )
+def test_a_profile_that_does_not_fit_is_refused(tiny, tmp_path, name, stage, message):
+    tiny("00_first", "1 / 0", parameters=TAKES_ROWS, stage=stage)
+    words = ["report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"]
+    refused(shell(*words, "--profile", name), message)
     assert not (tmp_path / "out").exists()
 
 
+def test_two_notebooks_cannot_want_two_values_of_one_profile(tiny):
+    stages = [
+        read_stage(
+            tiny(name, parameters=TAKES_ROWS, stage=f"profiles = {{'full': {{'rows': {n}}}}}")
+        )
+        for name, n in {"00_one": 1, "01_two": 2}.items()
+    ]
+    with pytest.raises(ValueError, match="profile 'full': 01_two: sets 'rows' to another value"):
+        choose_profile("full", stages)
+
+
+STAGES = [read_stage(path) for path in pipeline.find_notebooks(ROOT / "nbs")]
+
+
 def test_the_shipped_profiles_fit_the_notebooks():
-    paths = pipeline.find_notebooks(pipeline.default_notebooks())
     for name in pipeline.PROFILES:
-        _, chosen = pipeline.choose_profile(name, paths)
-        stems = {p.stem for p in chosen}
+        chosen = {stage.stem for stage in choose_profile(name, STAGES)[1]}
         assert {
-            "00_data",
+            "00e_runs",
             "07_synthesizer",
             "08_evaluation",
             "09_privacy",
-            "09c_disclosure",
+            "09d_disclosure",
             "10_report",
             "10a_paper",
-        } <= stems
-    assert (
-        pipeline.choose_profile("full", paths)[1]
-        == paths
-        == pipeline.choose_profile("default", paths)[1]
-    )
+        } <= chosen
+    assert choose_profile("full", STAGES)[1] == STAGES == choose_profile("default", STAGES)[1]
+    assert len(choose_profile("quick", STAGES)[1]) == 7
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.stem)
+def test_a_stage_says_all_that_it_reads_and_writes(stage):
+    """What its cells ask of `run` stands in its stage cell: else it could start too early."""
+    reads, writes = parts_in_code(stage.path)
+    if stage.in_run:
+        assert stage.reads is not None and stage.writes is not None, "it has no stage cell"
+        said = {*stage.reads, *stage.writes}
+        assert writes <= said, "what it reads, it may write where nobody has"
+        assert "*" in stage.reads or reads <= said
+    else:
+        assert not stage.reads and not stage.writes
+
+
+def test_every_part_that_is_read_is_written_before():
+    written = set()
+    for stage in STAGES:
+        assert set(stage.reads or ()) - {"*"} <= written, stage.stem
+        written |= set(stage.writes or ())
+
+
+def parts_in_code(notebook: Path) -> tuple[set[str], set[str]]:
+    """Parts that a notebook's cells read from `run` and write into it; exported cells apart."""
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(c["source"]) for c in cells if c["cell_type"] == "code"]
+    reads, writes = set(), set()
+    for source in sources:
+        if source.startswith("#| export"):
+            continue
+        for node in ast.walk(ast.parse(source)):
+            if not isinstance(node, ast.Attribute) or getattr(node.value, "id", "") != "run":
+                continue
+            if node.attr in ("train", "holdout", "synthetic", "schema", "dataset"):
+                reads.add(node.attr)
+            if node.attr == "real":
+                reads |= {"train", "holdout"}
+        for node in ast.walk(ast.parse(source)):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).startswith("run."):
+                named = [a.value for a in node.args[:1] if isinstance(a, ast.Constant)]
+                kinds = {"write": writes, "results": writes, "table": reads, "rows": reads}
+                kinds.get(node.func.attr, set()).update(named)
+            if isinstance(node, ast.Call) and ast.unparse(node.func) == "synthetic_rows":
+                reads.add("synthetic")
+    return reads, writes
 
 
 # An interrupted build
@@ -329,7 +424,7 @@ def test_a_build_goes_on_after_the_last_finished_notebook(tiny, tmp_path):
     ]
     assert list(manifest["seconds"]) == ["00_first", "01_second", "02_third"]
     assert sorted(p.name for p in tmp_path.iterdir()) == ["nbs", "out"]
-    assert not (tmp_path / "out" / pipeline.STATE).exists()
+    assert not (tmp_path / "out" / "unfinished.json").exists()
     pages = sorted((tmp_path / "out" / "executed").glob("*.html"))
     assert [p.stem for p in pages] == ["00_first", "01_second", "02_third"]
     for (
@@ -342,8 +437,9 @@ def test_pages_of_notebooks_are_made_while_others_run(tiny, tmp_path):
     tiny("00_first", "x = 1")
     tiny(
         "01_second",
-        "import time\nfrom pathlib import Path\npage = Path(run_dir) / 'executed' / '00_first.html'\n"
-        "end = time.time() + 60\nwhile not page.exists():\n    assert time.time() < end\n    time.sleep(0.1)",
+        "import time\nfrom pathlib import Path\n"
+        "page, end = Path(run_dir) / 'executed' / '00_first.html', time.time() + 60\n"
+        "while not page.exists():\n    assert time.time() < end\n    time.sleep(0.1)",
     )
     run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=quiet)
     assert (tmp_path / "out" / "executed" / "01_second.html").exists()
@@ -354,7 +450,7 @@ def test_a_page_that_cannot_be_made_fails_the_build(tiny, tmp_path, monkeypatch)
         raise OSError(f"no room for {path.stem}")
 
     tiny("00_first", "x = 1")
-    monkeypatch.setattr(pipeline, "_render_page", fail)
+    monkeypatch.setattr(pipeline, "render_page", fail)
     with pytest.raises(OSError, match="no room for 00_first"):
         run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=quiet)
     assert not (tmp_path / "out").exists() and (tmp_path / "out.failed").exists()
@@ -369,9 +465,9 @@ def test_a_build_of_anything_else_starts_anew(tiny, tmp_path, change, monkeypatc
     if change == "notebook":
         tiny("01_second", "print('mended')")
     if change == "package":
-        monkeypatch.setattr(pipeline, "_package_files", lambda: {})
+        monkeypatch.setattr(runs, "package_files", lambda: {})
     if change != "notebook":
-        tiny_state = json.loads((tmp_path / "out.failed" / pipeline.STATE).read_text())
+        tiny_state = json.loads((tmp_path / "out.failed" / "unfinished.json").read_text())
         assert list(tiny_state["done"]) == ["00_first"]
     lines = []
     try:
@@ -395,7 +491,7 @@ def test_a_killed_build_is_taken_up(tiny, tmp_path):
         COUNT.format("second")
         + "\nimport time\nif log.read_text().count('second') == 1: time.sleep(60)",
     )
-    code = "import sys; from synthheart.pipeline import main; main(sys.argv[1:])"
+    code = "import sys; from synthheart.cli import main; main(sys.argv[1:])"
     words = ["report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"]
     with subprocess.Popen(
         [sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True
@@ -415,7 +511,8 @@ def test_what_lists_the_files_is_written_last(tiny, tmp_path):
     tiny(
         "00_first",
         WRITE
-        + "\nPath(run_dir, 'SHARING.md').write_text('')\nPath(run_dir, 'train.csv').write_text('age')",
+        + "\nPath(run_dir, 'SHARING.md').write_text('')"
+        + "\nPath(run_dir, 'train.csv').write_text('age')",
     )
     tiny("01_second", "open(run_dir + '/late.csv', 'w').write('x')")
     run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=quiet)
@@ -423,258 +520,3 @@ def test_what_lists_the_files_is_written_last(tiny, tmp_path):
     must_stay = page[page.index("## Must stay") :]
     for name in ("train.csv", "late.csv", "manifest.json", "executed/01_second.html"):
         assert f"`{name}`" in must_stay
-
-
-def test_share_packs_what_may_be_shared(tmp_path):
-    run, out = tmp_path / "run", tmp_path / "SYNTHETIC_release.zip"
-    run.mkdir()
-    for name in ("synthetic_heart_disease.csv", "disclosure.md", "train.csv", "model.synth"):
-        (run / name).write_text(name)
-    answer = shell("share", run, "-o", out)
-    assert answer.exit_code == 0, answer.output
-    assert (
-        "packed  synthetic_heart_disease.csv" in answer.stdout
-        and "stays   train.csv: real patients" in answer.stdout
-    )
-    with zipfile.ZipFile(out) as archive:
-        assert {Path(n).name for n in archive.namelist()} == {
-            "synthetic_heart_disease.csv",
-            "disclosure.md",
-        }
-    refused(shell("share", run, "-o", tmp_path / "patients.zip"), "patients.zip", "synthetic")
-    refused(shell("share", tmp_path / "none"), "none", "no such folder")
-    (run / "disclosure.md").unlink()
-    refused(shell("share", run, "-o", tmp_path / "synthetic.zip"), "no disclosure.md")
-    assert not (tmp_path / "synthetic.zip").exists()
-
-
-# The shell
-
-
-@pytest.fixture
-def patients(tmp_path) -> Path:
-    """60 real patients as CSV."""
-    path = tmp_path / "patients.csv"
-    load_heart().head(60).to_csv(path, index=False)
-    return path
-
-
-@pytest.fixture
-def model(patients, tmp_path) -> Path:
-    """A model of independent columns: quick, and no network."""
-    path = tmp_path / "patients.synth"
-    answer = shell("fit", patients, "-o", path, "--model", "independent")
-    assert answer.exit_code == 0, answer.output
-    assert "60 rows and 14 columns" in answer.stdout
-    return path
-
-
-def test_fit_and_sample(model, tmp_path):
-    out = tmp_path / "fake.csv"
-    answer = shell(
-        "sample",
-        model,
-        "-n",
-        25,
-        "-o",
-        out,
-        "--seed",
-        1,
-        "--where",
-        "sex=1",
-        "--where",
-        "age=40:60",
-    )
-    assert answer.exit_code == 0, answer.output
-    fake = pd.read_csv(out)
-    assert len(fake) == 25 and set(fake.sex) == {1} and fake.age.between(40, 60).all()
-    piped = shell(
-        "sample",
-        model,
-        "-n",
-        25,
-        "-o",
-        "-",
-        "--seed",
-        1,
-        "--where",
-        "sex=1",
-        "--where",
-        "age=40:60",
-    )
-    assert piped.stdout == out.read_text()
-    parquet = tmp_path / "fake.parquet"
-    assert shell("sample", model, "-n", 5, "-o", parquet).exit_code == 0
-    assert len(pd.read_parquet(parquet)) == 5
-
-
-def test_fit_from_a_pipe(patients, tmp_path):
-    answer = shell(
-        "fit",
-        "-",
-        "-o",
-        tmp_path / "m.synth",
-        "--model",
-        "independent",
-        input=patients.read_bytes(),
-    )
-    assert answer.exit_code == 0, answer.output
-
-
-def test_evaluate(model, tmp_path):
-    train, holdout = train_holdout_split(load_heart().head(150), seed=0)
-    for name, table in (
-        ("train", train),
-        ("holdout", holdout),
-        ("fake", train.sample(80, replace=True, random_state=0)),
-    ):
-        table.to_csv(tmp_path / f"{name}.csv", index=False)
-    words = [
-        "evaluate",
-        "--train",
-        tmp_path / "train.csv",
-        "--holdout",
-        tmp_path / "holdout.csv",
-        "--synthetic",
-        tmp_path / "fake.csv",
-    ]
-    answer = shell(*words, "--no-privacy", "-o", tmp_path / "metrics.csv")
-    assert answer.exit_code == 0, answer.output
-    table = pd.read_csv(tmp_path / "metrics.csv")
-    assert {"metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note"} <= set(
-        table.columns
-    )
-    assert table[(table.metric == "copies_train") & (table.group == "all")].value.item() == 1
-    holdout.drop(columns="chol").to_csv(tmp_path / "holdout.csv", index=False)
-    refused(shell(*words), "--holdout", "'chol'")
-
-
-BAD_TABLES = {
-    "empty": (b"", "empty"),
-    "header only": (b"age,sex\n", "no rows"),
-    "not utf-8": (b"age,sex\n\xff\xfe,1\n", "UTF-8"),
-    "one row": (b"age,sex\n63,1\n", ""),
-    "all-missing column": (
-        b"age,sex,chol\n" + b"".join(b"%d,%d,\n" % (40 + i % 9, i % 2) for i in range(30)),
-        "chol",
-    ),
-    "column twice": (b"age,age\n1,2\n3,4\n", "age"),
-    "ragged": (b"age,sex\n1,2,3,4\n3,4\n", ""),
-    "words in a number": (
-        load_heart()
-        .head(30)
-        .astype({"chol": object})
-        .assign(chol=lambda d: d.chol.where(d.index != 3, "high"))
-        .to_csv(index=False)
-        .encode(),
-        "high",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", BAD_TABLES)
-def test_a_bad_table_is_refused_in_one_line(case, tmp_path):
-    content, word = BAD_TABLES[case]
-    data, out = tmp_path / "bad.csv", tmp_path / "m.synth"
-    data.write_bytes(content)
-    refused(shell("fit", data, "-o", out, "--model", "independent"), word)
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.csv"], "nothing half-written"
-
-
-def test_bad_words_are_refused_in_one_line(patients, model, tmp_path):
-    before = sorted(tmp_path.iterdir())
-    out = tmp_path / "x.csv"
-    fit, sample = ["fit", patients, "-o"], ["sample", model, "-n"]
-    refused(
-        shell("fit", tmp_path / "none.csv", "-o", tmp_path / "m.synth"), "none.csv", "no such file"
-    )
-    refused(shell(*fit, tmp_path / "m.pickle"), "m.pickle", ".synth")
-    refused(shell(*fit, tmp_path / "no" / "m.synth"), "does not exist")
-    refused(shell(*fit, tmp_path / "m.synth", "--model", "gann"), "gann")
-    refused(
-        shell(*fit, tmp_path / "m.synth", "--model", "copula", "--target", "outcome"), "outcome"
-    )
-    refused(shell(*fit, tmp_path / "m.synth", "--epochs", "0"), "--epochs")
-    refused(
-        shell(*fit, tmp_path / "m.synth", "--schema", tmp_path / "s.json"), "s.json", "no such file"
-    )
-    refused(shell(*fit, tmp_path / "m.synth", "--schema", patients), "not a schema")
-    refused(shell("sample", tmp_path / "none.synth", "-n", 5, "-o", out), "none.synth")
-    refused(shell("sample", patients, "-n", 5, "-o", out), "patients.csv")
-    refused(shell(*sample, 0, "-o", out), "0")
-    refused(shell(*sample, 5, "-o", tmp_path / "x.xlsx"), ".xlsx", ".csv")
-    refused(shell(*sample, 5, "-o", out, "--where", "sexx=1"), "sexx", "did you mean sex?")
-    refused(shell(*sample, 5, "-o", out, "--where", "sex"), "NAME=VALUE")
-    refused(shell(*sample, 5, "-o", out, "--where", "sex=3"), "sex", "3")
-    refused(shell(*sample, 5, "-o", out, "--where", "age=old"), "age", "old")
-    refused(shell(*sample, 5, "-o", out, "--where", "age=60:40"), "age")
-    refused(shell("report", "-p", "nonsense", "1", "--out", tmp_path / "r"), "nonsense")
-    refused(shell("report", "-p", "seed", "one", "--out", tmp_path / "r"), "seed", "one")
-    refused(shell("report", "--notebooks", tmp_path / "none"), "no such folder")
-    assert sorted(tmp_path.iterdir()) == before, "nothing half-written"
-
-
-def test_report_runs_from_the_shell(tiny, tmp_path):
-    tiny("00_first", WRITE)
-    answer = shell(
-        "report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out", "-p", "seed", "7"
-    )
-    assert answer.exit_code == 0, answer.output
-    assert str(tmp_path / "out" / "rows.csv") in answer.stdout
-    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["parameters"] == {"seed": 7}
-    tiny("00_first", "raise RuntimeError('no luck')")
-    answer = shell("report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out")
-    assert answer.exit_code == 1 and "00_first failed: RuntimeError: no luck" in answer.stderr
-
-
-def test_help_lists_the_notebooks_parameters():
-    text = shell("report", "--help").stdout
-    assert "seed (int)" in text and "run_dir" not in text
-
-
-def tab(*words: str) -> set[str]:
-    "What the tab key offers for the last word; `file` where it hands over to the shell's own list of files."
-    found = ShellComplete(main, {}, "synthheart", "_SYNTHHEART_COMPLETE").get_completions(
-        list(words[:-1]), words[-1]
-    )
-    return {item.value if item.type == "plain" else item.type for item in found}
-
-
-def test_the_tab_key_knows_commands_models_and_files():
-    assert tab("") >= {"fit", "sample", "evaluate", "report", "schema", "share"}
-    assert tab("fit", "in.csv", "--model", "") == set(MODELS)
-    assert tab("fit", "--mi") == {"--missing"}
-    for words in (
-        "fit",
-        "schema",
-        "sample",
-        "share",
-        "fit x.csv -o",
-        "fit x.csv --schema",
-        "evaluate --train",
-    ):
-        assert tab(*words.split(), "pat") == {"file"}, words
-
-
-def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(pipeline, "find_spec", lambda name: None)
-    (tmp_path / "in.parquet").write_bytes(b"PAR1")
-    for words in (
-        ["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
-        ["fit", str(tmp_path / "in.parquet"), "-o", str(tmp_path / "out.synth")],
-    ):
-        result = CliRunner().invoke(main, words)
-        assert (
-            result.exit_code == 2
-            and "Parquet needs pyarrow (pip install 'synthheart[parquet]')" in result.stderr
-        )
-    assert not list(tmp_path.glob("out.*"))
-
-
-def test_where_words_take_the_columns_type():
-    from synthheart.cohorts import heart_schema
-
-    assert parse_where(["cp=4", "oldpeak=0:1.5"], heart_schema()) == {
-        "cp": 4,
-        "oldpeak": (0.0, 1.5),
-    }

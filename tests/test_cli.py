@@ -1,0 +1,328 @@
+"""The shell's commands: what they print and write, and what they refuse, on one line."""
+
+import json
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from click.shell_completion import ShellComplete
+from shell import refused, shell
+
+from synthheart import tables
+from synthheart.cli import main, parse_where
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.models import MODELS
+from synthheart.registry import PLUGINS
+from synthheart.tables import train_holdout_split
+
+WRITE = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text(f'x\\n{seed}\\n')"
+
+
+def test_share_packs_what_may_be_shared(tmp_path):
+    run, out = tmp_path / "run", tmp_path / "SYNTHETIC_release.zip"
+    run.mkdir()
+    for name in ("synthetic_heart_disease.csv", "disclosure.md", "train.csv", "model.synth"):
+        (run / name).write_text(name)
+    (run / "dataset.json").write_text('{"release": "synthetic_heart_disease.csv"}')
+    answer = shell("share", run, "-o", out)
+    assert answer.exit_code == 0, answer.output
+    assert (
+        "packed  synthetic_heart_disease.csv" in answer.stdout
+        and "stays   train.csv: real patients" in answer.stdout
+    )
+    with zipfile.ZipFile(out) as archive:
+        assert {Path(n).name for n in archive.namelist()} == {
+            "synthetic_heart_disease.csv",
+            "disclosure.md",
+        }
+    refused(shell("share", run, "-o", tmp_path / "patients.zip"), "patients.zip", "synthetic")
+    refused(shell("share", tmp_path / "none"), "none", "no such folder")
+    (run / "disclosure.md").unlink()
+    refused(shell("share", run, "-o", tmp_path / "synthetic.zip"), "no disclosure.md")
+    assert not (tmp_path / "synthetic.zip").exists()
+
+
+@pytest.fixture
+def patients(tmp_path) -> Path:
+    """60 real patients as CSV."""
+    path = tmp_path / "patients.csv"
+    load_heart().head(60).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture
+def model(patients, tmp_path) -> Path:
+    """A model of independent columns: quick, and no network."""
+    path = tmp_path / "patients.synth"
+    answer = shell("fit", patients, "-o", path, "--model", "independent")
+    assert answer.exit_code == 0, answer.output
+    assert "60 rows and 14 columns" in answer.stdout
+    return path
+
+
+def test_fit_and_sample(model, tmp_path):
+    out = tmp_path / "fake.csv"
+    answer = shell(
+        "sample",
+        model,
+        "-n",
+        25,
+        "-o",
+        out,
+        "--seed",
+        1,
+        "--where",
+        "sex=1",
+        "--where",
+        "age=40:60",
+    )
+    assert answer.exit_code == 0, answer.output
+    fake = pd.read_csv(out)
+    assert len(fake) == 25 and set(fake.sex) == {1} and fake.age.between(40, 60).all()
+    piped = shell(
+        "sample",
+        model,
+        "-n",
+        25,
+        "-o",
+        "-",
+        "--seed",
+        1,
+        "--where",
+        "sex=1",
+        "--where",
+        "age=40:60",
+    )
+    assert piped.stdout == out.read_text()
+    parquet = tmp_path / "fake.parquet"
+    assert shell("sample", model, "-n", 5, "-o", parquet).exit_code == 0
+    assert len(pd.read_parquet(parquet)) == 5
+
+
+def test_fit_from_a_pipe(patients, tmp_path):
+    answer = shell(
+        "fit",
+        "-",
+        "-o",
+        tmp_path / "m.synth",
+        "--model",
+        "independent",
+        input=patients.read_bytes(),
+    )
+    assert answer.exit_code == 0, answer.output
+
+
+def test_evaluate(model, tmp_path):
+    train, holdout = train_holdout_split(load_heart().head(150), seed=0)
+    for name, table in (
+        ("train", train),
+        ("holdout", holdout),
+        ("fake", train.sample(80, replace=True, random_state=0)),
+    ):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    words = [
+        "evaluate",
+        "--train",
+        tmp_path / "train.csv",
+        "--holdout",
+        tmp_path / "holdout.csv",
+        "--synthetic",
+        tmp_path / "fake.csv",
+    ]
+    answer = shell(*words, "--no-privacy", "-o", tmp_path / "metrics.csv")
+    assert answer.exit_code == 0, answer.output
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    assert {"metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note"} <= set(
+        table.columns
+    )
+    assert table[(table.metric == "copies_train") & (table.group == "all")].value.item() == 1
+    holdout.drop(columns="chol").to_csv(tmp_path / "holdout.csv", index=False)
+    refused(shell(*words), "--holdout", "'chol'")
+
+
+BAD_TABLES = {
+    "empty": (b"", "empty"),
+    "header only": (b"age,sex\n", "no rows"),
+    "not utf-8": (b"age,sex\n\xff\xfe,1\n", "UTF-8"),
+    "one row": (b"age,sex\n63,1\n", ""),
+    "all-missing column": (
+        b"age,sex,chol\n" + b"".join(b"%d,%d,\n" % (40 + i % 9, i % 2) for i in range(30)),
+        "chol",
+    ),
+    "column twice": (b"age,age\n1,2\n3,4\n", "age"),
+    "ragged": (b"age,sex\n1,2,3,4\n3,4\n", ""),
+    "words in a number": (
+        load_heart()
+        .head(30)
+        .astype({"chol": object})
+        .assign(chol=lambda d: d.chol.where(d.index != 3, "high"))
+        .to_csv(index=False)
+        .encode(),
+        "high",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD_TABLES)
+def test_a_bad_table_is_refused_in_one_line(case, tmp_path):
+    content, word = BAD_TABLES[case]
+    data, out = tmp_path / "bad.csv", tmp_path / "m.synth"
+    data.write_bytes(content)
+    refused(shell("fit", data, "-o", out, "--model", "independent"), word)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["bad.csv"], "nothing half-written"
+
+
+def test_bad_words_are_refused_in_one_line(patients, model, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    out = tmp_path / "x.csv"
+    fit, sample = ["fit", patients, "-o"], ["sample", model, "-n"]
+    refused(
+        shell("fit", tmp_path / "none.csv", "-o", tmp_path / "m.synth"), "none.csv", "no such file"
+    )
+    refused(shell(*fit, tmp_path / "m.pickle"), "m.pickle", ".synth")
+    refused(shell(*fit, tmp_path / "no" / "m.synth"), "does not exist")
+    refused(shell(*fit, tmp_path / "m.synth", "--model", "gann"), "gann")
+    refused(
+        shell(*fit, tmp_path / "m.synth", "--model", "copula", "--target", "outcome"), "outcome"
+    )
+    refused(shell(*fit, tmp_path / "m.synth", "--epochs", "0"), "--epochs")
+    refused(
+        shell(*fit, tmp_path / "m.synth", "--schema", tmp_path / "s.json"), "s.json", "no such file"
+    )
+    refused(shell(*fit, tmp_path / "m.synth", "--schema", patients), "not a schema")
+    refused(shell("sample", tmp_path / "none.synth", "-n", 5, "-o", out), "none.synth")
+    refused(shell("sample", patients, "-n", 5, "-o", out), "patients.csv")
+    refused(shell(*sample, 0, "-o", out), "0")
+    refused(shell(*sample, 5, "-o", tmp_path / "x.xlsx"), ".xlsx", ".csv")
+    refused(shell(*sample, 5, "-o", out, "--where", "sexx=1"), "sexx", "did you mean sex?")
+    refused(shell(*sample, 5, "-o", out, "--where", "sex"), "NAME=VALUE")
+    refused(shell(*sample, 5, "-o", out, "--where", "sex=3"), "sex", "3")
+    refused(shell(*sample, 5, "-o", out, "--where", "age=old"), "age", "old")
+    refused(shell(*sample, 5, "-o", out, "--where", "age=60:40"), "age")
+    refused(shell("report", "-p", "nonsense", "1", "--out", tmp_path / "r"), "nonsense")
+    refused(shell("report", "-p", "seed", "one", "--out", tmp_path / "r"), "seed", "one")
+    refused(shell("report", "--notebooks", tmp_path / "none"), "no such folder")
+    assert sorted(tmp_path.iterdir()) == before, "nothing half-written"
+
+
+def test_report_runs_from_the_shell(tiny, tmp_path):
+    tiny("00_first", WRITE)
+    answer = shell(
+        "report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out", "-p", "seed", "7"
+    )
+    assert answer.exit_code == 0, answer.output
+    assert str(tmp_path / "out" / "rows.csv") in answer.stdout
+    assert json.loads((tmp_path / "out" / "manifest.json").read_text())["parameters"] == {"seed": 7}
+    tiny("00_first", "raise RuntimeError('no luck')")
+    answer = shell("report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out")
+    assert answer.exit_code == 1 and "00_first failed: RuntimeError: no luck" in answer.stderr
+
+
+def test_help_lists_the_notebooks_parameters():
+    text = shell("report", "--help").stdout
+    assert "seed (int)" in text and "run_dir" not in text
+
+
+def tab(*words: str) -> set[str]:
+    "What the tab key offers for the last word; `file` where it leaves that to the shell."
+    found = ShellComplete(main, {}, "synthheart", "_SYNTHHEART_COMPLETE").get_completions(
+        list(words[:-1]), words[-1]
+    )
+    return {item.value if item.type == "plain" else item.type for item in found}
+
+
+def test_the_tab_key_knows_commands_models_and_files():
+    assert tab("") >= {"fit", "sample", "evaluate", "report", "schema", "share"}
+    assert tab("fit", "in.csv", "--model", "") == set(MODELS)
+    assert tab("fit", "--mi") == {"--missing"}
+    for words in (
+        "fit",
+        "schema",
+        "sample",
+        "share",
+        "fit x.csv -o",
+        "fit x.csv --schema",
+        "evaluate --train",
+    ):
+        assert tab(*words.split(), "pat") == {"file"}, words
+
+
+def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    (tmp_path / "in.parquet").write_bytes(b"PAR1")
+    for words in (
+        ["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
+        ["fit", str(tmp_path / "in.parquet"), "-o", str(tmp_path / "out.synth")],
+    ):
+        result = shell(*words)
+        assert (
+            result.exit_code == 2
+            and "Parquet needs pyarrow (pip install 'synthheart[parquet]')" in result.stderr
+        )
+    assert not list(tmp_path.glob("out.*"))
+
+
+def test_where_words_take_the_columns_type():
+    assert parse_where(["cp=4", "oldpeak=0:1.5"], heart_schema()) == {
+        "cp": 4,
+        "oldpeak": (0.0, 1.5),
+    }
+
+
+# Plugins
+
+
+TOY = """
+from synthheart.models import MODELS
+import dataclasses
+
+MODELS.add(dataclasses.replace(MODELS["independent"], name="toy", sentence="a toy"))
+"""
+
+
+@pytest.fixture
+def toy(tmp_path, monkeypatch):
+    """A module in the present folder that adds a model; it is gone again after the test."""
+    (tmp_path / "toy_model.py").write_text(TOY)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv(PLUGINS, "")
+    yield "toy_model"
+    sys.modules.pop("toy_model", None)
+    if "toy" in MODELS:
+        MODELS.remove("toy")
+
+
+def test_a_plugin_is_there_before_the_models_name_is_read(toy, patients):
+    refused(shell("fit", patients, "-o", "m.synth", "--model", "toy"), "'toy'", "'gan'")
+    answer = shell("fit", patients, "-o", "m.synth", "--model", "toy", "--plugin", toy)
+    assert answer.exit_code == 0, answer.output
+    assert "|toy]" in shell("fit", "--plugin", toy, "--help").output
+    refused(
+        shell("sample", "m.synth", "-n", 3, "-o", "x.csv", "--plugin", "none_such"), "none_such"
+    )
+
+
+def test_a_builders_kernels_see_the_plugin_and_the_manifest_names_it(toy, tiny, tmp_path):
+    tiny("00_first", "from synthheart.models import MODELS\nassert 'toy' in MODELS")
+    words = ["report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"]
+    answer = shell(*words, "--plugin", toy)
+    assert answer.exit_code == 0, answer.output
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["plugins"] == [toy] and "plugins/toy_model.py" in manifest["inputs"]
+
+
+def test_help_names_the_models_and_imports_nothing_heavy():
+    code = (
+        "import sys; from synthheart.cli import main\n"
+        "main(['fit', '--help'], standalone_mode=False)\n"
+        "print('heavy:', *{'pandas', 'tensorflow', 'sklearn'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    named = re.search(r"--model \[([^]]+)\]", done.stdout)
+    assert named and set("".join(named[1].split()).split("|")) == set(MODELS)
+    assert done.stdout.splitlines()[-1] == "heavy:"
