@@ -34,7 +34,9 @@ class IndependentColumns:
         progress: bool = True,
         callbacks: Sequence = (),
     ) -> IndependentColumns:
-        "Count the levels; `epochs`, `seed`, `progress` and `callbacks` are part of the contract and not needed."
+        """Count the levels; `epochs`, `seed`, `progress` and `callbacks` are part of the contract
+        and not needed.
+        """
         self.continuous_, self.history_ = coded.low.shape[1], pd.DataFrame({"step": []})
         self.shares_ = [
             np.bincount(coded.levels[:, j], minlength=k) / len(coded)
@@ -42,22 +44,22 @@ class IndependentColumns:
         ]
         return self
 
-    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, ...]:
         "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
         return draw_rows(
             lambda block: self._draw(np.random.default_rng([seed, block]), BLOCK), n, start
         )
 
     @property
-    def chance_(self) -> int:
+    def n_uniforms_(self) -> int:
         "How many uniform numbers a row is made from."
         return self.continuous_ + len(self.shares_)
 
     def _draw(self, rng, n):
-        return self.from_uniforms(rng.random((n, self.chance_)))
+        return self.from_uniforms(rng.random((n, self.n_uniforms_)))
 
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "The rows that uniforms [n, chance_] make."
+        "The rows that uniforms [n, n_uniforms_] make."
         levels = np.zeros((len(u), len(self.shares_)), np.int32)
         for j, share in enumerate(self.shares_):
             levels[:, j] = np.searchsorted(
@@ -88,7 +90,9 @@ def interval_means(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 # %% ../nbs/03a_baselines.ipynb #order
 def level_orders(coded: Coded, cardinalities: Sequence[int]) -> list[np.ndarray]:
-    "For each discrete column the levels in the order of their rows' mean on the first principal component."
+    """For each discrete column the levels in the order of their rows' mean on the first principal
+    component.
+    """
     table = np.hstack(
         [
             interval_means(
@@ -117,7 +121,9 @@ def nearest_correlation(matrix: np.ndarray, least: float = 1e-4) -> np.ndarray:
 
 # %% ../nbs/03a_baselines.ipynb #copula
 class GaussianCopula(IndependentColumns):
-    "Marginals and one latent correlation matrix (Nelsen 2006; levels by thresholds, Olsson 1979). Nothing to train."
+    """Marginals and one latent correlation matrix (Nelsen 2006; levels by thresholds, Olsson 1979).
+    Nothing to train.
+    """
 
     def fit(
         self,
@@ -151,7 +157,7 @@ class GaussianCopula(IndependentColumns):
         return self
 
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "The rows that uniforms [n, chance_] make."
+        "The rows that uniforms [n, n_uniforms_] make."
         hidden = ndtri(np.clip(u, 1e-9, 1 - 1e-9)) @ self.root_.T
         levels = np.zeros((len(u), len(self.shares_)), np.int32)
         for j, (share, order) in enumerate(zip(self.shares_, self.orders_)):

@@ -7,27 +7,51 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import Any, NamedTuple, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from .engine import BLOCK, Layout, draw_rows, unflatten
+from synthheart.engine import (
+    BLOCK,
+    Layout,
+    Shapes,
+    check_least,
+    draw_rows,
+    epoch_steps,
+    tf,
+    unflatten,
+)
 from .models import MODELS, ModelRecord
 from .preprocessing import NaiveTable
 
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
-    import tensorflow as tf
+if TYPE_CHECKING:  # Keras takes seconds to import
+    import keras
 
 # %% auto #0
-__all__ = ['GANConfig', 'generator_shapes', 'critic_shapes', 'generate', 'criticise', 'soft_levels', 'soft_rows', 'expected_rows',
-           'critic_loss', 'moments', 'moment_gap', 'generator_loss', 'naive_networks', 'NaiveGAN']
+__all__ = ['GANConfig', 'generator_shapes', 'critic_shapes', 'generate', 'Scored', 'critic_scores', 'gumbel_softmax', 'soft_rows',
+           'expected_rows', 'CriticLoss', 'critic_loss', 'Moments', 'moments', 'moment_gap', 'GeneratorLoss',
+           'generator_loss', 'naive_networks', 'NaiveGAN']
+
+# %% ../nbs/02_gan.ipynb #check-config
+def _check_gan(config: GANConfig) -> None:
+    """Make the widths tuples (JSON has lists; what is compiled is kept under settings), and refuse
+    impossible settings.
+    """
+    for name in ("generator", "critic"):
+        object.__setattr__(config, name, tuple(getattr(config, name)))
+    if config.loss not in ("relativistic", "classic"):
+        raise ValueError(f"loss must be 'relativistic' or 'classic', got {config.loss!r}")
+    check_least(config, 1, "latent", "batch", "steps")
+    check_least(config, 0, "factors", "shrink")
 
 # %% ../nbs/02_gan.ipynb #config
 @dataclass(frozen=True)
 class GANConfig:
-    "The choices that make a GAN; the defaults are chosen in `12a_recipes`."
+    """The choices that make a GAN; the defaults are chosen in `12a_recipes`. Raises ValueError for
+    impossible ones.
+    """
 
     latent: int = 64  # random numbers the generator starts from
     generator: tuple[int, ...] = (64, 64)  # widths of its hidden layers
@@ -35,100 +59,89 @@ class GANConfig:
     batch: int = 100  # rows a step
     steps: int = 300  # training steps where `epochs` is not given (up to 1,000 rows)
     learning_rate: float = 1e-2  # Adam's at the start; it falls in a line to a fiftieth
-    beta1: float = 0.5  # Adam's memory of the slope
+    beta1: float = 0.5  # Adam's memory of the gradient
     beta2: float = 0.9  # Adam's memory of its square
     loss: str = "relativistic"  # or "classic": Goodfellow's, non-saturating
     adversarial: float = 1.0  # weight of the game for the generator; 0 leaves moment matching alone
-    penalty: float = 1.0  # weight of the critic's squared input slopes (R1 + R2)
+    penalty: float = 1.0  # weight of the critic's squared input gradients (R1 + R2)
     moments: float = 10.0  # weight of the gap in means and covariances
     outcome: int = (
         -1
-    )  # position of the column whose relations are believed, and the others' guessed from
+    )  # position of the column whose relations are believed; the others' are guessed
     factors: int = 1  # hidden patterns guessed beside it
     shrink: float = 1.0  # doubt in relations they do not explain, 1: as chance has it; 0: none
     temperature: float = 0.2  # of the Gumbel-softmax
     average: float = 0.999  # memory of the averaged generator weights
     calibrate: bool = True  # set means and shares right after training
 
-    def __post_init__(self):
-        for name in (
-            "generator",
-            "critic",
-        ):  # lists come from JSON; a key of compiled programs must be hashable
-            object.__setattr__(self, name, tuple(getattr(self, name)))
-        if self.loss not in ("relativistic", "classic"):
-            raise ValueError(f"loss must be 'relativistic' or 'classic', got {self.loss!r}")
-        for name in ("latent", "batch", "steps"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for name in ("factors", "shrink"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} must not be negative, got {getattr(self, name)}")
+    def __post_init__(self) -> None:
+        _check_gan(self)
 
 # %% ../nbs/02_gan.ipynb #shapes
-def generator_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:
-    "Shapes of the generator's weights; each hidden layer also passes its input on (a skip connection)."
-    shapes, width = [], config.latent
+def generator_shapes(layout: Layout, config: GANConfig) -> Shapes:
+    """Shapes of the generator's weights; each hidden layer also passes its input on (a skip
+    connection).
+    """
+    shapes: list[tuple[int, ...]] = []
+    width = config.latent
     for hidden in config.generator:
         shapes += [(width, hidden), (hidden,)]
         width += hidden
     return shapes + [(width, layout.width), (layout.width,)]
 
 # %% ../nbs/02_gan.ipynb #critic-shapes
-def critic_shapes(layout: Layout, config: GANConfig) -> list[tuple[int, ...]]:
+def critic_shapes(layout: Layout, config: GANConfig) -> Shapes:
     "Shapes of the critic's weights: plain layers down to one number."
-    shapes, width = [], layout.width
+    shapes: list[tuple[int, ...]] = []
+    width = layout.width
     for hidden in config.critic:
         shapes += [(width, hidden), (hidden,)]
         width = hidden
     return shapes + [(width, 1), (1,)]
 
-# %% ../nbs/02_gan.ipynb #tf
-def _tf():
-    "TensorFlow, imported at first use."
-    import tensorflow
-
-    return tensorflow
-
 # %% ../nbs/02_gan.ipynb #generator
 def generate(weights: tf.Tensor, noise: tf.Tensor, layout: Layout, config: GANConfig) -> tf.Tensor:
-    "Raw generator output [rows, width] from noise [rows, latent]: Gaussian scores, then logits of the levels."
-    tf = _tf()
+    """Raw generator output [rows, width] from noise [rows, latent]: Gaussian scores, then logits of
+    the levels.
+    """
     parts, hidden = unflatten(weights, generator_shapes(layout, config)), noise
     for matrix, bias in zip(parts[:-2:2], parts[1:-2:2]):
         hidden = tf.concat([tf.nn.relu(hidden @ matrix + bias), hidden], axis=1)
     return hidden @ parts[-2] + parts[-1]  # linear: any score can be reached, no tanh wall
 
+# %% ../nbs/02_gan.ipynb #scored
+class Scored(NamedTuple):
+    "What a critic says of encoded rows."
+
+    score: tf.Tensor  # [rows]
+    gradient: tf.Tensor  # [rows, width], of the score with respect to the row
+
 # %% ../nbs/02_gan.ipynb #critic
-def criticise(
-    weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANConfig
-) -> tuple[tf.Tensor, tf.Tensor]:
-    "Scores [rows] of encoded rows [rows, width], and their slopes [rows, width] in closed form."
-    tf = _tf()
-    parts, hidden, bends = unflatten(weights, critic_shapes(layout, config)), rows, []
+def critic_scores(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: GANConfig) -> Scored:
+    "Scores of encoded rows [rows, width], and their gradients in closed form."
+    parts, hidden = unflatten(weights, critic_shapes(layout, config)), rows
+    bends: list[tf.Tensor] = []
     for matrix, bias in zip(parts[:-2:2], parts[1:-2:2]):
         before = hidden @ matrix + bias
         bends.append(tf.stop_gradient(tf.where(before > 0, 1.0, 0.2)))
         hidden = before * bends[-1]
-    slope = (
-        tf.transpose(parts[-2]) * bends[-1]
-        if bends
-        else tf.transpose(parts[-2]) + tf.zeros_like(rows)
-    )
+    gradient = tf.transpose(parts[-2]) * (bends[-1] if bends else tf.ones_like(rows))
     for i in reversed(range(len(bends))):
-        slope = slope @ tf.transpose(parts[2 * i])
+        gradient = gradient @ tf.transpose(parts[2 * i])
         if i:
-            slope = slope * bends[i - 1]
-    return (hidden @ parts[-2] + parts[-1])[:, 0], slope
+            gradient = gradient * bends[i - 1]
+    return Scored((hidden @ parts[-2] + parts[-1])[:, 0], gradient)
 
 # %% ../nbs/02_gan.ipynb #soft
-def soft_levels(
+def gumbel_softmax(
     logits: tf.Tensor, gumbel: tf.Tensor, layout: Layout, temperature: float
 ) -> tf.Tensor:
-    "Gumbel-softmax within each one-hot block: [rows, one_hot] logits and noise to nearly-one-hot shares."
-    tf = _tf()
+    """Gumbel-softmax within each one-hot block: [rows, one_hot] logits and noise to nearly-one-hot
+    shares.
+    """
     most, columns = max(layout.cardinalities), len(layout.cardinalities)
-    # All blocks in one softmax: each block is laid into a row of `most` places, the spare ones at minus infinity.
+    # All blocks in one softmax: each is laid into a row of `most` places, spare ones at minus
+    # infinity.
     place = layout.block_of * most + layout.level_of
     spread = np.full(columns * most, layout.one_hot)
     spread[place] = np.arange(layout.one_hot)
@@ -139,61 +152,84 @@ def soft_levels(
 
 # %% ../nbs/02_gan.ipynb #rows
 def soft_rows(raw: tf.Tensor, gumbel: tf.Tensor, layout: Layout, config: GANConfig) -> tf.Tensor:
-    "Synthetic rows [rows, width] as the critic sees them in training: scores, then soft one-hot blocks."
-    tf = _tf()
+    """Synthetic rows [rows, width] as the critic sees them in training: scores, then soft one-hot
+    blocks.
+    """
     if not layout.cardinalities:
         return raw
-    soft = soft_levels(raw[:, layout.continuous :], gumbel, layout, config.temperature)
+    soft = gumbel_softmax(raw[:, layout.continuous :], gumbel, layout, config.temperature)
     return tf.concat([raw[:, : layout.continuous], soft], axis=1)
 
 # %% ../nbs/02_gan.ipynb #expected
 def expected_rows(raw: tf.Tensor, layout: Layout) -> tf.Tensor:
-    "Synthetic rows [rows, width] as they will be on average over the choice of levels: scores, then probabilities."
-    tf = _tf()
+    """Synthetic rows [rows, width] as they will be on average over the choice of levels: scores,
+    then probabilities.
+    """
     if not layout.cardinalities:
         return raw
-    chances = soft_levels(raw[:, layout.continuous :], tf.constant(0.0), layout, 1.0)
+    chances = gumbel_softmax(raw[:, layout.continuous :], tf.constant(0.0), layout, 1.0)
     return tf.concat([raw[:, : layout.continuous], chances], axis=1)
+
+# %% ../nbs/02_gan.ipynb #critic-loss-def
+class CriticLoss(NamedTuple):
+    "The parts of the critic's loss, each a scalar."
+
+    total: tf.Tensor
+    game: tf.Tensor
+    gradient_penalty: tf.Tensor  # mean squared length of the gradients: R1 + R2 before their weight
 
 # %% ../nbs/02_gan.ipynb #critic-loss
 def critic_loss(
     weights: tf.Tensor, real: tf.Tensor, fake: tf.Tensor, layout: Layout, config: GANConfig
-):
-    "What the critic pays: (total, game, slope penalty), each a scalar. R1 and R2 of Huang et al. 2024."
-    tf = _tf()
+) -> CriticLoss:
+    """The critic's loss on real and synthetic rows, each [rows, width]; with R1 and R2 of Huang et
+    al. 2024.
+    """
     rows = tf.shape(real)[0]
-    score, slope = criticise(weights, tf.concat([real, fake], axis=0), layout, config)
+    score, gradient = critic_scores(weights, tf.concat([real, fake], axis=0), layout, config)
     on_real, on_fake = score[:rows], score[rows:]
     if config.loss == "relativistic":
         game = tf.reduce_mean(tf.nn.softplus(on_fake - on_real))
     else:
         game = tf.reduce_mean(tf.nn.softplus(-on_real) + tf.nn.softplus(on_fake))
-    steepness = tf.reduce_sum(slope**2) / tf.cast(
-        rows, tf.float32
-    )  # mean over real plus mean over synthetic rows
-    return game + config.penalty / 2 * steepness, game, steepness
+    # over the rows of one half: the mean over real rows plus the mean over synthetic ones
+    penalty = tf.reduce_sum(gradient**2) / tf.cast(rows, tf.float32)
+    return CriticLoss(game + config.penalty / 2 * penalty, game, penalty)
 
 # %% ../nbs/02_gan.ipynb #moment-gap
-def moments(rows: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
-    "Mean [width] and covariance [width, width] of encoded rows."
-    tf = _tf()
+class Moments(NamedTuple):
+    "The first two moments of encoded rows."
+
+    mean: Any  # [width]
+    covariance: Any  # [width, width]
+
+# %% ../nbs/02_gan.ipynb #moments-of
+def moments(rows: tf.Tensor) -> Moments:
+    "Mean and covariance of encoded rows [rows, width]."
     mean = tf.reduce_mean(rows, axis=0)
     centred = rows - mean
-    return mean, tf.matmul(centred, centred, transpose_a=True) / tf.cast(
-        tf.shape(rows)[0], tf.float32
-    )
+    count = tf.cast(tf.shape(rows)[0], tf.float32)
+    return Moments(mean, tf.matmul(centred, centred, transpose_a=True) / count)
 
 # %% ../nbs/02_gan.ipynb #moment-gap-def
-def moment_gap(target: tuple[tf.Tensor, tf.Tensor], fake: tf.Tensor, layout: Layout) -> tf.Tensor:
-    "Squared gap of means and covariances from `target`, a (mean, covariance); a scalar. `fake`: of `expected_rows`."
-    tf = _tf()
+def moment_gap(target: Moments, fake: tf.Tensor, layout: Layout) -> tf.Tensor:
+    """Squared gap between `target` and the moments of `fake` [rows, width] (see `expected_rows`); a
+    scalar.
+    """
     mean, covariance = moments(fake)
-    # The levels of one column exclude each other: their covariances follow from their means, and need no meeting.
+    # Levels of one column exclude each other: their covariances follow from their means.
     column = layout.column_of
     counts = (column[:, None] != column) | (column < layout.continuous)
-    return tf.reduce_sum((mean - target[0]) ** 2) + tf.reduce_sum(
-        counts * (covariance - target[1]) ** 2
-    )
+    gap = counts * (covariance - target.covariance) ** 2
+    return tf.reduce_sum((mean - target.mean) ** 2) + tf.reduce_sum(gap)
+
+# %% ../nbs/02_gan.ipynb #generator-loss-def
+class GeneratorLoss(NamedTuple):
+    "The parts of the generator's loss, each a scalar."
+
+    total: tf.Tensor
+    game: tf.Tensor
+    moments: tf.Tensor  # the gap of means and covariances, before its weight
 
 # %% ../nbs/02_gan.ipynb #generator-loss
 def generator_loss(
@@ -202,67 +238,94 @@ def generator_loss(
     fake: tf.Tensor,
     layout: Layout,
     config: GANConfig,
-    target: tuple[tf.Tensor, tf.Tensor] | None = None,
+    target: Moments | None = None,
     expected: tf.Tensor | None = None,
-):
-    """What the generator pays: (total, game, moment gap), each a scalar.
+) -> GeneratorLoss:
+    """The generator's loss; critic: the critic's weights; real, fake: rows [rows, width].
 
-    `target`: the moments to meet, else those of the batch `real`; `expected`: the rows to take moments of, else `fake`.
+    target: the moments to meet, else those of `real`. expected: the rows to take moments of, else
+    `fake`.
     """
-    tf = _tf()
-    on_fake, _ = criticise(critic, fake, layout, config)
+    on_fake = critic_scores(critic, fake, layout, config).score
     if config.loss == "relativistic":
-        on_real, _ = criticise(critic, real, layout, config)
+        on_real = critic_scores(critic, real, layout, config).score
         game = tf.reduce_mean(tf.nn.softplus(on_real - on_fake))
     else:
         game = tf.reduce_mean(tf.nn.softplus(-on_fake))
     gap = tf.constant(0.0)
     if config.moments:
-        gap = moment_gap(
-            moments(real) if target is None else target,
-            fake if expected is None else expected,
-            layout,
-        )
-    return config.adversarial * game + config.moments * gap, game, gap
+        wanted, made = target or moments(real), fake if expected is None else expected
+        gap = moment_gap(wanted, made, layout)
+    return GeneratorLoss(config.adversarial * game + config.moments * gap, game, gap)
 
 # %% ../nbs/02_gan.ipynb #naive-nets
-def naive_networks(width: int, seed: int = 0, output: str = "tanh"):
-    "The original's (generator, discriminator) as Keras models; `output` is the generator's last activation."
-    from keras import Sequential, layers
-    from keras.initializers import GlorotUniform
+def naive_networks(
+    width: int, seed: int = 0, output: str = "tanh"
+) -> tuple[keras.Model, keras.Model]:
+    """The original's (generator, discriminator) of rows [n, width], as Keras models.
 
-    count = iter(
+    output: the generator's last activation. The discriminator ends in a logit: the original's
+    sigmoid is inside the loss.
+    """
+    from keras import Sequential, initializers, layers
+
+    seeds = iter(
         range(seed * 100, seed * 100 + 100)
-    )  # own seeds: Keras' global generator is left alone
+    )  # own ones: Keras' global generator is left alone
 
     def dense(units, activation=None):
-        return layers.Dense(
-            units, activation=activation, kernel_initializer=GlorotUniform(seed=next(count))
-        )
+        start = initializers.GlorotUniform(seed=next(seeds))
+        return layers.Dense(units, activation, kernel_initializer=start)
 
     generator = Sequential([layers.Input((100,))], name="generator")
     for units in (128, 256, 512):
-        for layer in (
-            dense(units),
-            layers.LeakyReLU(negative_slope=0.2),
-            layers.BatchNormalization(momentum=0.8),
-        ):
-            generator.add(layer)
+        generator.add(dense(units))
+        generator.add(layers.LeakyReLU(negative_slope=0.2))
+        generator.add(layers.BatchNormalization(momentum=0.8))
     generator.add(dense(width, output))
     discriminator = Sequential([layers.Input((width,))], name="discriminator")
     for units in (512, 256, 128):
-        for layer in (
-            dense(units),
-            layers.LeakyReLU(negative_slope=0.2),
-            layers.Dropout(0.4, seed=next(count)),
-        ):
-            discriminator.add(layer)
-    discriminator.add(dense(1))  # a logit: the original's sigmoid is inside the loss
+        discriminator.add(dense(units))
+        discriminator.add(layers.LeakyReLU(negative_slope=0.2))
+        discriminator.add(layers.Dropout(0.4, seed=next(seeds)))
+    discriminator.add(dense(1))
     return generator, discriminator
+
+# %% ../nbs/02_gan.ipynb #naive-step
+def _naive_step(generator: keras.Model, discriminator: keras.Model) -> Callable[..., tuple]:
+    """One turn each, as a TensorFlow graph: the discriminator on a real and a made batch, then the
+    generator.
+    """
+    import keras
+
+    entropy = keras.losses.BinaryCrossentropy(from_logits=True)
+    d_adam, g_adam = keras.optimizers.Adam(), keras.optimizers.Adam()
+    d_weights, g_weights = discriminator.trainable_variables, generator.trainable_variables
+
+    @tf.function
+    def step(real, noise):
+        with tf.GradientTape() as tape:
+            on_real = discriminator(real, training=True)
+            on_fake = discriminator(generator(noise, training=True), training=True)
+            right = entropy(tf.ones_like(on_real), on_real)
+            d_loss = (right + entropy(tf.zeros_like(on_fake), on_fake)) / 2
+        if d_weights:  # frozen: nothing to move
+            d_adam.apply(tape.gradient(d_loss, d_weights), d_weights)
+        with tf.GradientTape() as tape:
+            on_fake = discriminator(generator(noise, training=True), training=True)
+            g_loss = entropy(tf.ones_like(on_fake), on_fake)
+        g_adam.apply(tape.gradient(g_loss, g_weights), g_weights)
+        return d_loss, g_loss
+
+    return step
 
 # %% ../nbs/02_gan.ipynb #naive
 class NaiveGAN:
-    "The original GAN on a standardised matrix. `frozen=True` keeps its bug, `output='tanh'` its wall."
+    """The original GAN on a standardised matrix, one call a step as the original trained.
+
+    steps: where `epochs` is not given. batch: rows a step. frozen: keep its bug. output: "tanh"
+    keeps its wall.
+    """
 
     def __init__(
         self, steps: int = 1000, batch: int = 64, frozen: bool = True, output: str = "tanh"
@@ -277,26 +340,28 @@ class NaiveGAN:
         epochs: int | None = None,
         seed: int = 0,
         progress: bool = True,
-        callbacks: Sequence[Callable] = (),
+        callbacks: Sequence[Callable[..., Any]] = (),
     ) -> NaiveGAN:
-        "Train on standardised rows [n, width], one call a step as the original did; levels are not known to it."
+        "Train on standardised rows [n, width]; it knows of no levels, and asks no callbacks."
         rng, rows, history = np.random.default_rng(seed), np.asarray(rows, np.float32), []
         self.generator, self.discriminator = naive_networks(rows.shape[1], seed, self.output)
         self.discriminator.trainable = not self.frozen
         step = _naive_step(self.generator, self.discriminator)
-        steps = self.steps if epochs is None else max(1, -(-epochs * len(rows) // self.batch))
+        steps = self.steps if epochs is None else epoch_steps(epochs, len(rows), self.batch)
         for i in (bar := tqdm(range(1, steps + 1), "naive GAN", disable=not progress, unit="step")):
             real = rows[rng.integers(0, len(rows), self.batch)]
-            losses = step(real, rng.standard_normal((self.batch, 100), np.float32))
+            d_loss, g_loss = step(real, rng.standard_normal((self.batch, 100), np.float32))
             if i % 100 == 0 or i in (1, steps):
-                named = dict(zip(("discriminator", "generator"), (float(x) for x in losses)))
+                named = {"discriminator": float(d_loss), "generator": float(g_loss)}
                 history.append({"step": i, **named})
                 bar.set_postfix(named, refresh=False)
         self.history_ = pd.DataFrame(history)
         return self
 
-    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray]:
-        "`n` rows on the standardised scale, as a tuple of one matrix [n, width]."
+    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, ...]:
+        """Rows `start` to `start + n` on the standardised scale, as a tuple of one matrix [n,
+        width].
+        """
 
         def draw(block):
             noise = np.random.default_rng([seed, block]).standard_normal((BLOCK, 100), np.float32)
@@ -316,34 +381,6 @@ class NaiveGAN:
         model.generator, _ = naive_networks(config["width"], output=config["output"])
         model.generator.set_weights([arrays[key] for key in sorted(arrays)])
         return model
-
-# %% ../nbs/02_gan.ipynb #naive-step
-def _naive_step(generator, discriminator):
-    "One turn each, as a TensorFlow graph: the discriminator on a real and a made batch, then the generator."
-    import keras
-    import tensorflow as tf
-
-    entropy = keras.losses.BinaryCrossentropy(from_logits=True)
-    d_adam, g_adam = keras.optimizers.Adam(), keras.optimizers.Adam()
-    d_weights, g_weights = discriminator.trainable_variables, generator.trainable_variables
-
-    @tf.function
-    def step(real, noise):
-        with tf.GradientTape() as tape:
-            on_real = discriminator(real, training=True)
-            on_fake = discriminator(generator(noise, training=True), training=True)
-            d_loss = (
-                entropy(tf.ones_like(on_real), on_real) + entropy(tf.zeros_like(on_fake), on_fake)
-            ) / 2
-        if d_weights:  # frozen: nothing to move
-            d_adam.apply(tape.gradient(d_loss, d_weights), d_weights)
-        with tf.GradientTape() as tape:
-            on_fake = discriminator(generator(noise, training=True), training=True)
-            g_loss = entropy(tf.ones_like(on_fake), on_fake)
-        g_adam.apply(tape.gradient(g_loss, g_weights), g_weights)
-        return d_loss, g_loss
-
-    return step
 
 # %% ../nbs/02_gan.ipynb #naive-record
 MODELS.add(

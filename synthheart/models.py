@@ -7,48 +7,121 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import numpy as np
 import pandas as pd
 
+from .engine import Callback
 from .preprocessing import RankGaussEncoder
 from .registry import Registry
 from .tables import Schema
 
 # %% auto #0
-__all__ = ['MODELS', 'Model', 'no_options', 'ModelRecord']
+__all__ = ['Coding', 'Arrays', 'Settings', 'Window', 'MODELS', 'Codec', 'Model', 'WritesWithin', 'FromUniforms', 'no_options',
+           'ModelRecord']
+
+# %% ../nbs/01c_models.ipynb #coding
+Coding: TypeAlias = (
+    Any  # a table as the codec codes it and its model learns it: `Coded`, or a matrix
+)
+Arrays: TypeAlias = dict[str, np.ndarray]  # a part of a model file
+Settings: TypeAlias = dict[str, Any]  # ... and what stands beside it, plain enough for JSON
+
+# %% ../nbs/01c_models.ipynb #codec
+class Codec(Protocol):
+    "What codes a table for a model, and what the model writes as a table of the same form."
+
+    schema_: Schema
+    cardinalities_: tuple[int, ...]  # how many levels each discrete column has
+
+    def fit(self, df: pd.DataFrame) -> Codec:
+        "Learn from training rows what coding needs."
+
+    def code(self, df: pd.DataFrame) -> Coding:
+        "The table as the model learns it."
+
+    def decode(self, *args: Any, **kwargs: Any) -> pd.DataFrame:
+        """What the model writes, its arrays one after the other, as a table in the form of the
+        first.
+        """
+
+    def to_state(self) -> tuple[Arrays, Settings]:
+        "All that coding needs, as arrays and settings."
+
+    @classmethod
+    def from_state(cls, arrays: Arrays, config: Settings) -> Codec:
+        "The inverse of `to_state`."
 
 # %% ../nbs/01c_models.ipynb #model
 class Model(Protocol):
-    "What learns from coded rows and writes coded rows. `history_` has a row a logged step."
+    "What learns from coded rows and writes coded rows. `history_` has a row for each logged step."
 
     history_: pd.DataFrame
 
     def fit(
         self,
-        coded: Any,
+        coded: Coding,
         cardinalities: Sequence[int],
         *,
         epochs: int | None = None,
         seed: int = 0,
         progress: bool = True,
-        callbacks: Sequence[Callable[..., Any]] = (),
+        callbacks: Sequence[Callback] = (),
     ) -> Model:
-        "Learn from coded rows; `cardinalities` are the numbers of levels of the discrete columns."
+        """Learn from coded rows.
+
+        cardinalities: the number of levels of each discrete column. epochs: passes over the rows,
+        None for the model's own default. callbacks: called at each look at the training; one that
+        returns True ends it.
+        """
 
     def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, ...]:
-        "Rows `start` to `start + n` of an endless stream: what the codec's `decode` takes."
+        """Rows `start` to `start + n` of the endless stream of this seed: what the codec's `decode`
+        takes.
+        """
 
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        "All that sampling needs, as arrays and as settings that JSON can hold."
+    def to_state(self) -> tuple[Arrays, Settings]:
+        "All that sampling needs, as arrays and settings."
 
     @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> Model:
+    def from_state(cls, arrays: Arrays, config: Settings) -> Model:
         "The inverse of `to_state`."
 
+# %% ../nbs/01c_models.ipynb #within
+Window: TypeAlias = (
+    tuple[float, float] | np.ndarray
+)  # allowed ranks (low, high), or a mask of levels
+
+
+@runtime_checkable
+class WritesWithin(Protocol):
+    "A model that can be told which part of each column is allowed."
+
+    def sample_within(
+        self, n: int, windows: Mapping[int, Window], seed: int = 0, start: int = 0
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """`n` rows inside `windows`, {position of a coded column: what is allowed of it}, and their
+        log weights [n].
+
+        Rows taken in proportion to exp(log weight) are those that an unrestricted sample has inside
+        the windows.
+        """
+
+# %% ../nbs/01c_models.ipynb #uniforms
+@runtime_checkable
+class FromUniforms(Protocol):
+    "A model whose rows are a function of uniform random numbers, so that a search may move these."
+
+    @property
+    def n_uniforms_(self) -> int:
+        "How many uniform numbers a row is made from."
+
+    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, ...]:
+        "The rows that uniforms [n, n_uniforms_] make: what the codec's `decode` takes."
+
 # %% ../nbs/01c_models.ipynb #no-options
-def no_options(codec: Any, schema: Schema) -> dict[str, Any]:
+def no_options(codec: Codec, schema: Schema) -> Settings:
     "Nothing in the configuration follows from the table."
     return {}
 
@@ -57,31 +130,41 @@ def no_options(codec: Any, schema: Schema) -> dict[str, Any]:
 class ModelRecord:
     """What others must know of a model.
 
-    name: what people type. sentence: what it is, in a sentence. make: the class; its first argument is a `config`, where
-    there is one. codec: the class that codes a table for it. options: what the configuration takes from a table (codec
-    and schema), beneath what the user sets. private: may it be given an epsilon? valid: does it keep to the domain?
+    name: what people type. sentence: what it is, in a sentence. make: the class; its argument is a
+    `config`, where there is one. codec: the class that codes a table for it. options: what the
+    configuration takes from codec and schema, beneath what the user sets. private_options: the same
+    where it learns with an epsilon; None: it cannot. valid: does it keep to the domain?
     """
 
     name: str
     sentence: str
-    make: Callable[..., Model]
+    make: type[Model]
     config: Callable[..., Any] | None = None
-    codec: Callable[..., Any] = RankGaussEncoder
-    options: Callable[[Any, Schema], dict[str, Any]] = no_options
-    private: bool = False
+    codec: type[Codec] = RankGaussEncoder
+    options: Callable[[Any, Schema], Mapping[str, Any]] = no_options
+    private_options: Mapping[str, Any] | None = None
     valid: bool = True
 
+    @property
+    def private(self) -> bool:
+        "May it be given an epsilon?"
+        return self.private_options is not None
+
+    def code(self, train: pd.DataFrame, schema: Schema) -> Codec:
+        "This model's codec, fitted on training rows."
+        codec: Callable[[Schema], Codec] = self.codec
+        return codec(schema).fit(train)
+
     def build(self, options: Mapping[str, Any]) -> Model:
-        "A fresh model with these settings; raises ValueError for a name that its configuration does not know."
+        """A fresh model with these settings; ValueError for a name that its configuration does not
+        know.
+        """
+        make: Callable[..., Model] = self.make
         try:
-            return self.make(self.config(**options)) if self.config else self.make(**options)
+            return make(self.config(**options)) if self.config else make(**options)
         except TypeError as error:  # a name that the configuration does not know
             reason = " ".join(str(error).split()).rpartition("() ")[2]
             raise ValueError(f"options: {reason} (model {self.name!r})") from None
-
-    def restore(self, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> Model:
-        "The model that `to_state` wrote down."
-        return self.make.from_state(arrays, config)  # type: ignore[attr-defined]  # `make` is the model's class
 
 # %% ../nbs/01c_models.ipynb #models
 MODELS: Registry[ModelRecord] = Registry("model")

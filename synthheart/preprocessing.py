@@ -6,10 +6,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +20,12 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted
 
 from .inference import infer_schema
-from .tables import Column, Schema, dates_from_days, days_since_1970
+from .tables import Column, Schema, dates_from_days, to_floats
 
 # %% auto #0
-__all__ = ['MissingImputer', 'NaiveScaler', 'NaiveTable', 'one_hot', 'quantile_knots', 'smooth_curve', 'find_habits',
-           'smooth_shares', 'smooth_knots', 'interpolator', 'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder',
-           'RankGaussEncoder']
+__all__ = ['MissingImputer', 'dtypes_to_state', 'dtypes_from_state', 'NaiveScaler', 'NaiveTable', 'one_hot', 'Knots',
+           'quantile_knots', 'smooth_curve', 'find_digit_preference', 'smooth_shares', 'smooth_knots', 'Interpolator',
+           'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
 
 # %% ../nbs/01_preprocessing.ipynb #dba6b187
 def _noise(dtype: Any) -> float:
@@ -34,7 +34,9 @@ def _noise(dtype: Any) -> float:
 
 # %% ../nbs/01_preprocessing.ipynb #e5d59746
 def _snap(x: Any, decimals: int | None, noise: float) -> Any:
-    """Numbers with `decimals` decimals where they are that but for noise: 0.1 in 32 bits, 0.1 + 0.2; others stay."""
+    """Numbers with `decimals` decimals where they are that but for noise, as 0.1 + 0.2; others
+    stay.
+    """
     if decimals is None:
         return x
     x = np.asarray(x, dtype=np.float64)  # Python's whole numbers know no end, int64 does
@@ -43,25 +45,14 @@ def _snap(x: Any, decimals: int | None, noise: float) -> Any:
 
 # %% ../nbs/01_preprocessing.ipynb #cca716ea
 def _as_numbers(s: pd.Series, decimals: int | None = None) -> np.ndarray:
-    """The column as float64 [n], NaN for empty cells, dates as days since 1970-01-01; float noise is rounded away."""
-    if pd.api.types.is_datetime64_any_dtype(s.dtype):
-        return days_since_1970(s).to_numpy()
-    if pd.api.types.is_numeric_dtype(s.dtype):
-        x = s.to_numpy(dtype=np.float64, na_value=np.nan)
-    else:
-        x = pd.to_numeric(s.astype(object), errors="coerce").to_numpy(
-            dtype=np.float64, na_value=np.nan
-        )
-        words = np.isnan(x) & s.notna().to_numpy()
-        if words.any():
-            raise ValueError(
-                f"{s.name}: {s[words].iloc[0]!r} in row {s.index[words][0]} is not a number"
-            )
-    return _snap(x, decimals, _noise(s.dtype))
+    """The column as float64 [n] (see `to_floats`), float noise rounded away; a word raises
+    ValueError.
+    """
+    return _snap(to_floats(s, strict=True), decimals, _noise(s.dtype))
 
 # %% ../nbs/01_preprocessing.ipynb #360cd154
 def _numbers_as(x: np.ndarray, empty: np.ndarray | None, dtype: Any) -> Any:
-    """The numbers `x` [n] as an array of this pandas dtype, with empty cells where `empty` says so."""
+    """The numbers `x` [n] as an array of this pandas dtype, cells empty where `empty` says so."""
     if isinstance(dtype, np.dtype) and dtype.kind in "iu":
         return np.rint(x).astype(dtype)
     if empty is not None and empty.any():
@@ -72,34 +63,35 @@ def _numbers_as(x: np.ndarray, empty: np.ndarray | None, dtype: Any) -> Any:
 
 # %% ../nbs/01_preprocessing.ipynb #3f0de41f
 def _level_index(s: pd.Series, levels: tuple) -> np.ndarray:
-    """Index of each cell's level, int32 [n], -1 for an empty cell; raises ValueError at a value that is no level."""
+    """Index of each cell's level, int32 [n], -1 for an empty cell; ValueError at what is no
+    level.
+    """
     index = pd.Index(list(levels))
     if isinstance(s.dtype, pd.CategoricalDtype):
         at = np.append(index.get_indexer(s.cat.categories), -1)[s.cat.codes].astype(np.int32)
     else:
-        if _noise(s.dtype) > 1e-9:  # 32 bits: compare as the table holds them
-            index = index.astype(s.dtype)
-        at = index.get_indexer(pd.Index(s)).astype(np.int32)
+        short = _noise(s.dtype) > 1e-9  # 32 bits: compare as the table holds them
+        at = (index.astype(s.dtype) if short else index).get_indexer(pd.Index(s)).astype(np.int32)
     unknown = (at < 0) & s.notna().to_numpy()
     if unknown.any():
         value, row = s[unknown].tolist()[0], s.index[unknown][0]
-        raise ValueError(
-            f"{s.name}: {value!r} in row {row} is not one of {', '.join(map(repr, levels))}"
-        )
+        known = ", ".join(map(repr, levels))
+        raise ValueError(f"{s.name}: {value!r} in row {row} is not one of {known}")
     return at
 
 # %% ../nbs/01_preprocessing.ipynb #ddd14941
 def _levels_as(at: np.ndarray, levels: tuple, dtype: Any) -> Any:
-    """The levels at these indices as an array of this pandas dtype; an index past the last level is an empty cell."""
+    """The levels at these indices as an array of this dtype; an index past the last is an empty
+    cell.
+    """
     if isinstance(dtype, pd.CategoricalDtype):
         codes = dtype.categories.get_indexer(pd.Index(list(levels)))
         return pd.Categorical.from_codes(np.append(codes, -1)[at], dtype=dtype)
     if isinstance(dtype, np.dtype) and dtype.kind in "biu":
         return np.array(levels, dtype=dtype)[at]
     table = pd.array([*levels, np.nan if isinstance(dtype, np.dtype) else None], dtype=dtype)
-    return pd.Series(
-        table.take(at), dtype=dtype, copy=False
-    )  # a Series: a bare object array would become `str`
+    # a Series: a bare object array would become `str`
+    return pd.Series(table.take(at), dtype=dtype, copy=False)
 
 # %% ../nbs/01_preprocessing.ipynb #eed3ce86
 def _is_word(column: Column) -> bool:
@@ -108,47 +100,55 @@ def _is_word(column: Column) -> bool:
 
 # %% ../nbs/01_preprocessing.ipynb #e34642ed
 def _plain_numbers(s: pd.Series, column: Column) -> np.ndarray:
-    """Every cell as one number, float64 [n]: words by the index of their level, NaN for empty cells."""
+    """Every cell as one number, float64 [n]: words by the index of their level, NaN for empty
+    cells.
+    """
     if _is_word(column):
         at = _level_index(s, column.levels)
         return np.where(at < 0, np.nan, at)
     return _as_numbers(s, column.decimals)
 
+# %% ../nbs/01_preprocessing.ipynb #nothing
+def _nothing(column: Column, s: pd.Series) -> str:
+    """What is said of a column without any value."""
+    return f"{column.name}: all {len(s)} cells are missing, there is nothing to learn from"
+
 # %% ../nbs/01_preprocessing.ipynb #d91f5439
 def _likely(s: pd.Series, column: Column) -> float:
-    """Train's median (rounded to the column's decimals) or most frequent number; ValueError where all is missing."""
+    """Train's median (rounded to the column's decimals) or most frequent number; ValueError where
+    all is missing.
+    """
     x = _plain_numbers(s, column)
     x = x[~np.isnan(x)]
     if not len(x):
-        raise ValueError(
-            f"{column.name}: all {len(s)} cells are missing, there is nothing to learn from"
-        )
+        raise ValueError(_nothing(column, s))
     if column.kind != "continuous":
         values, counts = np.unique(x, return_counts=True)
         return float(values[counts.argmax()])
-    return float(
-        np.median(x) if column.decimals is None else np.round(np.median(x), column.decimals)
-    )
+    middle = np.median(x)
+    return float(middle if column.decimals is None else np.round(middle, column.decimals))
 
 # %% ../nbs/01_preprocessing.ipynb #064dc78f
 def _naive_column(x: np.ndarray, column: Column, dtype: Any) -> Any:
-    """The numbers `x` [n] in the column's dtype: words by the nearest index, numbers rounded, however wrong."""
+    """The numbers `x` [n] in the column's dtype, however wrong: numbers rounded, words by the
+    nearest index.
+    """
+    levels = column.levels
     if _is_word(column):
-        return _levels_as(
-            np.clip(np.rint(x), 0, len(column.levels) - 1).astype(np.int64), column.levels, dtype
-        )
+        return _levels_as(np.clip(np.rint(x), 0, len(levels) - 1).astype(np.int64), levels, dtype)
     if isinstance(dtype, pd.CategoricalDtype):  # a category cannot hold what is no category
-        nearest = np.abs(x[:, None] - np.array(column.levels, dtype=np.float64)).argmin(axis=1)
-        return _levels_as(nearest, column.levels, dtype)
-    whole = str(dtype).lower().startswith(("int", "uint")) or {type(v) for v in column.levels} == {
-        int
-    }
+        nearest = np.abs(x[:, None] - np.array(levels, dtype=np.float64)).argmin(axis=1)
+        return _levels_as(nearest, levels, dtype)
+    whole = str(dtype).lower().startswith(("int", "uint")) or {type(v) for v in levels} == {int}
     decimals = 0 if whole else column.decimals
     return _numbers_as(x if decimals is None else np.round(x, decimals) + 0.0, None, dtype)
 
 # %% ../nbs/01_preprocessing.ipynb #ae2d7603
 class MissingImputer(TransformerMixin, BaseEstimator):
-    """Fill empty cells: with train's median in continuous columns, with train's most frequent level in the others."""
+    """Fill empty cells with train's median, in columns of levels with train's most frequent level.
+
+    schema: of the table; None infers it from train.
+    """
 
     def __init__(self, schema: Schema | None = None):
         self.schema = schema
@@ -166,138 +166,127 @@ class MissingImputer(TransformerMixin, BaseEstimator):
         """The table without empty cells: same columns, order, index and dtypes."""
         check_is_fitted(self, "fill_")
         filled = {
-            name: df[name].where(df[name].notna(), value) for name, value in self.fill_.items()
+            k: df[k].where(df[k].notna(), v).astype(df[k].dtype) for k, v in self.fill_.items()
         }
-        return df.assign(**{name: column.astype(df[name].dtype) for name, column in filled.items()})
+        return df.assign(**filled)
 
 # %% ../nbs/01_preprocessing.ipynb #72405835
+def _with_levels(dtype: Any, levels: tuple) -> Any:
+    """The dtype; a categorical one with those levels added that it lacks."""
+    if not isinstance(dtype, pd.CategoricalDtype):
+        return dtype
+    new = [level for level in levels if level not in dtype.categories]
+    return pd.CategoricalDtype([*dtype.categories, *new], dtype.ordered) if new else dtype
+
+# %% ../nbs/01_preprocessing.ipynb #table-dtypes
 def _table_dtypes(df: pd.DataFrame, schema: Schema) -> dict[str, Any]:
-    """The table's own dtypes; a categorical one gets those levels of the schema added that it lacks."""
-    dtypes: dict[str, Any] = {name: df[name].dtype for name in schema.names}
-    for c in schema.discrete:
-        dtype = dtypes[c.name]
-        if isinstance(dtype, pd.CategoricalDtype):
-            new = [level for level in c.levels if level not in dtype.categories]
-            dtypes[c.name] = (
-                pd.CategoricalDtype([*dtype.categories, *new], dtype.ordered) if new else dtype
-            )
-    return dtypes
+    """The table's own dtypes, categorical ones with all levels of the schema."""
+    return {c.name: _with_levels(df[c.name].dtype, c.levels) for c in schema}
 
 # %% ../nbs/01_preprocessing.ipynb #85e7e3bb
-def _dtype_state(dtype: Any) -> str | dict:
-    """A pandas dtype as something JSON can hold."""
-    if isinstance(dtype, pd.CategoricalDtype):
-        return {"categories": dtype.categories.tolist(), "ordered": bool(dtype.ordered)}
-    return str(dtype)
+def dtypes_to_state(dtypes: dict[str, Any]) -> list[str | dict[str, Any]]:
+    """Pandas dtypes as something JSON can hold."""
+    return [
+        {"categories": dtype.categories.tolist(), "ordered": bool(dtype.ordered)}
+        if isinstance(dtype, pd.CategoricalDtype)
+        else str(dtype)
+        for dtype in dtypes.values()
+    ]
 
 # %% ../nbs/01_preprocessing.ipynb #35fbb02c
-def _dtype_from_state(state: str | dict) -> Any:
-    """The pandas dtype that `_dtype_state` wrote."""
-    if isinstance(state, dict):
-        return pd.CategoricalDtype(state["categories"], ordered=state["ordered"])
-    return pd.api.types.pandas_dtype(state)
+def dtypes_from_state(names: Sequence[str], state: list[str | dict[str, Any]]) -> dict[str, Any]:
+    """The pandas dtypes that `dtypes_to_state` wrote, of columns with these names."""
+    return {
+        name: pd.CategoricalDtype(one["categories"], ordered=one["ordered"])
+        if isinstance(one, dict)
+        else pd.api.types.pandas_dtype(one)
+        for name, one in zip(names, state, strict=True)
+    }
 
 # %% ../nbs/01_preprocessing.ipynb #d4dae897
 class NaiveScaler(TransformerMixin, BaseEstimator):
-    """Every column as one standardised number, codes treated as amounts; what comes back may leave the domain."""
+    """Every column as one standardised number, codes as if they were amounts.
+
+    What comes back may leave the domain. schema: of the table; None infers it from train.
+    keep_dtypes: False gives bare floats back, neither rounded nor turned into words.
+    """
 
     def __init__(self, schema: Schema | None = None, keep_dtypes: bool = True):
         self.schema = schema
         self.keep_dtypes = keep_dtypes
 
     def fit(self, df: pd.DataFrame, y: Any = None) -> NaiveScaler:
-        """Learn fills, means and standard deviations."""
-        schema = infer_schema(df) if self.schema is None else self.schema
-        x = self._numbers(df, schema)
-        fill = np.array([_likely(df[c.name], c) for c in schema])
-        scaler = StandardScaler().fit(np.where(np.isnan(x), fill, x))
-        return self._set(schema, _table_dtypes(df, schema), fill, scaler.mean_, scaler.scale_)
-
-    def _set(
-        self, schema: Schema, dtypes: dict, fill: np.ndarray, mean: np.ndarray, scale: np.ndarray
-    ) -> NaiveScaler:
-        self.schema_, self.dtypes_, self.fill_, self.mean_, self.scale_ = (
-            schema,
-            dtypes,
-            fill,
-            mean,
-            scale,
-        )
+        """Learn fills, means and standard deviations; ValueError for a column without any value."""
+        self.schema_ = infer_schema(df) if self.schema is None else self.schema
+        self.dtypes_ = _table_dtypes(df, self.schema_)
+        self.fill_ = np.array([_likely(df[c.name], c) for c in self.schema_])
+        scaler = StandardScaler().fit(self._filled(df))
+        self.mean_, self.scale_ = scaler.mean_, scaler.scale_
         return self
 
-    @staticmethod
-    def _numbers(df: pd.DataFrame, schema: Schema) -> np.ndarray:
-        return np.stack([_plain_numbers(df[c.name], c) for c in schema], axis=1)
+    def _filled(self, df: pd.DataFrame) -> np.ndarray:
+        x = np.stack([_plain_numbers(df[c.name], c) for c in self.schema_], axis=1)
+        return np.where(np.isnan(x), self.fill_, x)
 
     def transform(self, df: pd.DataFrame) -> np.ndarray:
         """float32 [n, columns]: (value - mean) / standard deviation, empty cells filled."""
         check_is_fitted(self, "scale_")
-        x = self._numbers(df, self.schema_)
-        return ((np.where(np.isnan(x), self.fill_, x) - self.mean_) / self.scale_).astype(
-            np.float32
-        )
+        return ((self._filled(df) - self.mean_) / self.scale_).astype(np.float32)
 
     def inverse_transform(self, X: np.ndarray) -> pd.DataFrame:
-        """Numbers in the table's units; with `keep_dtypes`, rounded, and words where train had words."""
+        """A table in train's units and types, from numbers [n, columns]."""
         check_is_fitted(self, "scale_")
         x = np.asarray(X, dtype=np.float64) * self.scale_ + self.mean_
         if not self.keep_dtypes:
             return pd.DataFrame(x, columns=self.schema_.names)
-        return pd.DataFrame(
-            {
-                c.name: _naive_column(x[:, j], c, self.dtypes_[c.name])
-                for j, c in enumerate(self.schema_)
-            }
-        )
+        made = (_naive_column(x[:, j], c, self.dtypes_[c.name]) for j, c in enumerate(self.schema_))
+        return pd.DataFrame(dict(zip(self.schema_.names, made)))
 
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict]:
+    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything learned, as plain arrays and a dict that JSON can hold."""
         check_is_fitted(self, "scale_")
-        dtypes = [_dtype_state(self.dtypes_[name]) for name in self.schema_.names]
-        return (
-            {"fill": self.fill_, "mean": self.mean_, "scale": self.scale_},
-            {
-                "schema": json.loads(self.schema_.to_json()),
-                "dtypes": dtypes,
-                "keep_dtypes": self.keep_dtypes,
-            },
-        )
+        config = {
+            "schema": json.loads(self.schema_.to_json()),
+            "dtypes": dtypes_to_state(self.dtypes_),
+            "keep_dtypes": self.keep_dtypes,
+        }
+        return {"fill": self.fill_, "mean": self.mean_, "scale": self.scale_}, config
 
     @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict) -> NaiveScaler:
-        """The scaler that `to_state` wrote."""
+    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> NaiveScaler:
+        """The inverse of `to_state`."""
         schema = Schema.from_json(json.dumps(config["schema"]))
-        dtypes = dict(zip(schema.names, map(_dtype_from_state, config["dtypes"]), strict=True))
-        return cls(schema, config["keep_dtypes"])._set(
-            schema, dtypes, *(arrays[k] for k in ("fill", "mean", "scale"))
-        )
+        scaler = cls(schema, config["keep_dtypes"])
+        scaler.schema_ = schema
+        scaler.dtypes_ = dtypes_from_state(scaler.schema_.names, config["dtypes"])
+        scaler.fill_, scaler.mean_, scaler.scale_ = (arrays[k] for k in ("fill", "mean", "scale"))
+        return scaler
 
 # %% ../nbs/01_preprocessing.ipynb #naive-table
 class NaiveTable(NaiveScaler):
-    "The original's code of a table (standardised numbers, levels among them), in the shape of the encoder."
+    """`NaiveScaler` in the shape of a table's codec: what the original system made of a table."""
 
-    cardinalities_ = ()  # levels are just numbers here
+    cardinalities_: tuple[int, ...] = ()  # levels are just numbers here
 
     def code(self, df: pd.DataFrame) -> np.ndarray:
-        "Standardised matrix [n, columns]."
+        """Standardised matrix [n, columns]."""
         return self.transform(df)
 
     def decode(self, matrix: np.ndarray) -> pd.DataFrame:
-        "Back to the table's columns and dtypes; values may lie outside the domain."
+        """Back to the table's columns and dtypes; values may lie outside the domain."""
         return self.inverse_transform(matrix)
 
 # %% ../nbs/01_preprocessing.ipynb #60a5be4a
 def one_hot(levels: np.ndarray, cardinalities: tuple[int, ...]) -> np.ndarray:
-    """Level indices [n, d] as blocks of zeros with a single one: float32 [n, sum(cardinalities)]."""
+    """Level indices [n, d] as blocks of zeros with one 1 each: float32 [n, sum(cardinalities)]."""
     starts = np.concatenate([[0], np.cumsum(cardinalities)]).astype(np.int64)
     out = np.zeros((len(levels), starts[-1]), np.float32)
     out[np.arange(len(levels))[:, None], levels + starts[:-1]] = 1
     return out
 
 # %% ../nbs/01_preprocessing.ipynb #da306804
-_PAD = (
-    2.0**-21
-)  # intervals end this much inside the value's share: float32 scores then never cross into a neighbour's
+# Intervals end this much inside the value's share: float32 scores never cross into a neighbour's.
+_PAD = 2.0**-21
 
 # %% ../nbs/01_preprocessing.ipynb #2b72653c
 def _grid_limits(minimum: float, maximum: float, decimals: int | None) -> tuple[float, float]:
@@ -305,83 +294,102 @@ def _grid_limits(minimum: float, maximum: float, decimals: int | None) -> tuple[
     if decimals is None:
         return float(minimum), float(maximum)
     step = 10.0**decimals
-    return float(np.ceil(np.round(minimum * step, 6)) / step), float(
-        np.floor(np.round(maximum * step, 6)) / step
-    )
+    low, high = (np.round(end * step, 6) for end in (minimum, maximum))
+    return float(np.ceil(low) / step), float(np.floor(high) / step)
+
+# %% ../nbs/01_preprocessing.ipynb #knots
+class Knots(NamedTuple):
+    """Knots of a quantile function, float64 [m] each: at rank `u` (0 to 1) it has the value `x`."""
+
+    u: np.ndarray
+    x: np.ndarray
 
 # %% ../nbs/01_preprocessing.ipynb #275762a7
-def quantile_knots(
-    values: np.ndarray, counts: np.ndarray, limits: tuple
-) -> tuple[np.ndarray, np.ndarray]:
-    """Knots (u, x) of the quantile function of a sample with these sorted distinct `values` and `counts`.
+def quantile_knots(values: np.ndarray, counts: np.ndarray, limits: tuple[float, float]) -> Knots:
+    """Knots of the quantile function of a sample with these sorted distinct `values` and
+    `counts`.
 
-    A tied value keeps its whole interval, as wide as its share. A single value's interval runs from the midpoint
-    to its left neighbour, through the value, to the midpoint to its right neighbour; beyond the smallest and the
-    largest it goes half a gap further where `limits` allow that, and else starts at the value and runs inwards.
+    A tied value keeps its whole interval, as wide as its share. A single value's interval runs
+    from the midpoint to its left neighbour, through the value, to the midpoint to its right
+    neighbour; beyond the smallest and the largest it goes half a gap further where `limits`
+    allow that, and else starts at the value and runs inwards.
     """
     upper = np.cumsum(counts) / counts.sum()
     lower = np.concatenate([[0.0], upper[:-1]])
-    half = (
-        np.diff(values) / 2 * (1 - 1e-6)
-    )  # a hair short of the midpoint, so that rounding never reaches across
+    # a hair short of the midpoint, so that rounding never reaches across
+    half = np.diff(values) / 2 * (1 - 1e-6)
     ends = half[[0, -1]] if len(half) else np.zeros(2)
     single = counts == 1
     left = np.clip(values - np.where(single, np.concatenate([ends[:1], half]), 0), *limits)
     right = np.clip(values + np.where(single, np.concatenate([half, ends[1:]]), 0), *limits)
-    centre = (lower + upper) / 2
-    # at a closed end the value itself is only the border of its interval: an extreme patient is not copied
-    keep = np.stack(
-        [np.ones_like(single), (left < values) & (values < right), np.ones_like(single)], axis=1
-    )
-    u, x = np.stack([lower, centre, upper], axis=1), np.stack([left, values, right], axis=1)
-    return u[keep], x[keep]
+    # at a closed end the value is only the border of its interval: an extreme patient is not copied
+    always = np.ones_like(single)
+    keep = np.stack([always, (left < values) & (values < right), always], axis=1)
+    u = np.stack([lower, (lower + upper) / 2, upper], axis=1)
+    x = np.stack([left, values, right], axis=1)
+    return Knots(u[keep], x[keep])
 
 # %% ../nbs/01_preprocessing.ipynb #smooth-curve
 def smooth_curve(count: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """The count that a Gaussian kernel expects at each of equally spaced values [m], and the part a value has in its own.
+    """The count that a Gaussian kernel expects at each of equally spaced values, and its own
+    part.
 
-    width: the kernel's standard deviation, in steps. What falls beyond either end is given back to the inside.
+    count: [m], of each value; width: the kernel's standard deviation, in steps. Returns two
+    arrays [m]: what is expected (what falls beyond either end is given back to the inside), and
+    the part that a value has in its own expectation.
     """
     blur = partial(gaussian_filter1d, sigma=width, mode="constant")
     edge, reach = (
         blur(np.ones(len(count))),
         int(4 * width + 0.5),
-    )  # where the filter cuts its kernel off
+    )  # where the filter ends its kernel
     centre = 1 / np.exp(-0.5 * (np.arange(-reach, reach + 1) / width) ** 2).sum()
     return blur(count.astype(float)) / edge, centre / edge
 
 # %% ../nbs/01_preprocessing.ipynb #find-habits
-def find_habits(count: np.ndarray, width: float) -> np.ndarray:
-    "Mask [m] of the values that are more common than chance explains: Poisson, P below 0.05 / m, the others' curve expected."
-    habit = np.zeros(len(count), bool)
+def find_digit_preference(count: np.ndarray, width: float) -> np.ndarray:
+    """Mask [m] of the values that are more common than chance explains, from the counts [m].
+
+    Poisson, P below 0.05 / m, the smooth curve of the others (kernel of `width` steps) expected.
+    """
+    preferred = np.zeros(len(count), bool)
     while True:
-        curve, _ = smooth_curve(np.where(habit, 0, count), width)
-        more = (count > 2) & (pdtrc(count - 1.0, curve) < 0.05 / len(count)) & ~habit
+        curve, _ = smooth_curve(np.where(preferred, 0, count), width)
+        rare = pdtrc(count - 1.0, curve) < 0.05 / len(count)
+        more = (count > 2) & rare & ~preferred
         if not more.any():
-            return habit
-        habit |= more
+            return preferred
+        preferred |= more
 
 # %% ../nbs/01_preprocessing.ipynb #smooth-shares
 def smooth_shares(count: np.ndarray, width: float) -> np.ndarray:
-    """Smoothed shares of equally spaced values, habits kept: float64 [m], sum 1, from their counts [m].
+    """Smoothed shares of equally spaced values, those of preferred ones kept: float64 [m], sum
+    1.
 
-    width: standard deviation of the kernel, in steps. Values that are no habit get their posterior mean under a gamma
-    prior around the curve, as wide as the counts vary beyond Poisson (Clayton and Kaldor 1987).
+    count: [m]; width: standard deviation of the kernel, in steps. The others get their posterior
+    mean under a gamma prior around the curve, as wide as the counts vary beyond Poisson (Clayton
+    and Kaldor 1987).
     """
-    habit = find_habits(count, width)
-    rest = np.where(habit, 0, count)
+    preferred = find_digit_preference(count, width)
+    rest = np.where(preferred, 0, count)
     curve, own = smooth_curve(rest, width)
-    others = np.maximum(curve - own * rest, 1e-9) / np.maximum(
-        1 - own, 1e-9
-    )  # a value is no witness in its own case
-    beyond = ((rest - others) ** 2 - others)[~habit].sum() / max((others[~habit] ** 2).sum(), 1e-12)
-    spread = max(0.0, beyond)  # 0: as even as chance allows
-    share = np.where(habit, 0.0, curve * (1 + rest * spread) / (1 + curve * spread))
-    share = np.where(habit, count, share * rest.sum() / max(share.sum(), 1e-12)) / count.sum()
-    share = np.where(
-        count > 0, np.maximum(share, 8 * _PAD), share
-    )  # a patient's value can always be coded
+    # a value is no witness in its own case
+    others = np.maximum(curve - own * rest, 1e-9) / np.maximum(1 - own, 1e-9)
+    beyond = ((rest - others) ** 2 - others)[~preferred].sum()
+    spread = max(0.0, beyond / max((others[~preferred] ** 2).sum(), 1e-12))  # 0: chance alone
+    share = np.where(preferred, 0.0, curve * (1 + rest * spread) / (1 + curve * spread))
+    share = np.where(preferred, count, share * rest.sum() / max(share.sum(), 1e-12)) / count.sum()
+    # a patient's value can always be coded
+    share = np.where(count > 0, np.maximum(share, 8 * _PAD), share)
     return share / share.sum()
+
+# %% ../nbs/01_preprocessing.ipynb #silverman
+def _silverman(at: np.ndarray, counts: np.ndarray) -> float:
+    """Width of a kernel for a sample with these values and counts (Silverman 1986)."""
+    spread = np.sqrt(np.cov(at, fweights=counts))
+    low, high = np.quantile(np.repeat(at, counts), [0.25, 0.75])
+    smaller = min(spread, (high - low) / 1.34) if high > low else spread
+    return float(0.9 * smaller * counts.sum() ** -0.2)
 
 # %% ../nbs/01_preprocessing.ipynb #smooth-knots
 def smooth_knots(
@@ -390,62 +398,66 @@ def smooth_knots(
     limits: tuple[float, float],
     decimals: int | None,
     most: int = 5000,
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Knots (u, x) of the smoothed quantile function of a rounded column; None where there is no grid to smooth on.
+) -> Knots | None:
+    """Knots of the smoothed quantile function of a rounded column; None without a grid to smooth
+    on.
 
-    That is: no `decimals`, fewer than 3 distinct values, more than `most` steps, or a kernel narrower than half a step
-    (Silverman 1986: 0.9 x the smaller of standard deviation and quartile range / 1.34, x n^-1/5).
+    That is: no `decimals`, fewer than 3 distinct values, more than `most` steps, or a kernel
+    narrower than half a step.
     """
-    if decimals is None or len(values) < 3 or (values[-1] - values[0]) * 10.0**decimals >= most:
+    scale = 1.0 if decimals is None else 10.0**decimals
+    if decimals is None or len(values) < 3 or (values[-1] - values[0]) * scale >= most:
         return None
-    if max(map(abs, limits)) * 10.0**decimals >= 2**53:  # beyond, steps of one are lost to rounding
+    if max(map(abs, limits)) * scale >= 2**53:  # beyond, steps of one are lost to rounding
         return None
-    n, at = counts.sum(), np.rint(values * 10.0**decimals).astype(np.int64)
-    low, high = np.quantile(np.repeat(at, counts), [0.25, 0.75])
-    spread = np.sqrt(np.cov(at, fweights=counts))
-    width = 0.9 * (min(spread, (high - low) / 1.34) if high > low else spread) * n**-0.2
-    first, last = (int(np.rint(limit * 10.0**decimals)) for limit in limits)
+    at = np.rint(values * scale).astype(np.int64)
+    width = _silverman(at, counts)
     reach = int(np.ceil(3 * width))
+    first, last = (int(np.rint(limit * scale)) for limit in limits)
     first, last = max(first, at[0] - reach), min(last, at[-1] + reach)
     if width < 0.5 or last - first >= most:
         return None
     count = np.zeros(last - first + 1, np.int64)
     count[at - first] = counts
     u = np.concatenate([[0.0], np.cumsum(smooth_shares(count, width))])
-    return u / u[-1], (np.arange(first, last + 2) - 0.5) * 10.0**-decimals
+    return Knots(u / u[-1], (np.arange(first, last + 2) - 0.5) * 10.0**-decimals)
 
 # %% ../nbs/01_preprocessing.ipynb #interpolator
-def interpolator(
-    at: np.ndarray, values: np.ndarray, most: int = 64
-) -> Callable[[np.ndarray], np.ndarray]:
-    """A function that gives what `np.interp(u, at, values)` gives, bit for bit and faster where knots lie evenly.
+class Interpolator:
+    """What `np.interp(u, at, values)` gives, bit for bit, and faster where knots lie evenly.
 
-    at: float64 [m], rising from 0 to 1. It looks up the last knot before a cell of a fine grid and walks at most `most`
-    knots from there, where np.interp searches among all; with more knots in a cell it is np.interp.
+    at: float64 [m], rising from 0 to 1; values: float64 [m]. It looks up the last knot before a
+    cell of a fine grid and walks at most `most` knots from there, where np.interp searches among
+    all; with more knots in a cell it is np.interp.
     """
-    cells = 1 << min(16, 4 + len(at).bit_length())
-    first = np.searchsorted(at, np.arange(cells + 1) / cells, "right") - 1
-    if np.diff(first).max() > most:
-        return lambda u: np.interp(u, at, values)
-    following = np.append(at[1:], np.inf)
-    with np.errstate(divide="ignore", invalid="ignore"):  # between knots at one place nothing lies
-        slope = np.append(np.diff(values) / np.diff(at), 0.0)
 
-    def between(u: np.ndarray) -> np.ndarray:
+    def __init__(self, at: np.ndarray, values: np.ndarray, most: int = 64):
+        self.at, self.values = at, values
+        self.cells = 1 << min(16, 4 + len(at).bit_length())
+        self.first = np.searchsorted(at, np.arange(self.cells + 1) / self.cells, "right") - 1
+        self.crowded = bool(np.diff(self.first).max() > most)
+        self.following = np.append(at[1:], np.inf)
+        with np.errstate(divide="ignore", invalid="ignore"):  # between knots at one place: nothing
+            self.gradient = np.append(np.diff(values) / np.diff(at), 0.0)
+
+    def __call__(self, u: np.ndarray) -> np.ndarray:
+        """The values at u [n], in 0 to 1."""
+        if self.crowded:
+            return np.interp(u, self.at, self.values)
         u = np.asarray(u, np.float64)
-        j = first[(u * cells).astype(np.int64)]
-        walking = np.flatnonzero(following[j] <= u)
+        j = self.first[(u * self.cells).astype(np.int64)]
+        walking = np.flatnonzero(self.following[j] <= u)
         while len(walking):
             j[walking] += 1
-            walking = walking[following[j[walking]] <= u[walking]]
-        return slope[j] * (u - at[j]) + values[j]
-
-    return between
+            walking = walking[self.following[j[walking]] <= u[walking]]
+        return self.gradient[j] * (u - self.at[j]) + self.values[j]
 
 # %% ../nbs/01_preprocessing.ipynb #87301b34
 @dataclass(frozen=True, eq=False)
 class ContinuousCode:
-    """One continuous column's distribution: value to interval, and any number in (0, 1) back to a value."""
+    """One continuous column's distribution: value to interval, and any number in (0, 1) back to
+    a value.
+    """
 
     values: np.ndarray  # float64 [m]: sorted distinct values of train; empty for a public code
     counts: np.ndarray  # int64 [m]: how often each occurs
@@ -453,38 +465,36 @@ class ContinuousCode:
     maximum: float
     decimals: int | None
     smooth: bool = False  # smooth the shares of a rounded column, see `smooth_knots`
-    limits: tuple[float, float] = field(init=False)  # lowest and highest number that can come back
-    u: np.ndarray = field(init=False)  # knots of the quantile function
-    x: np.ndarray = field(init=False)
-    smoothed: bool = field(
-        init=False
-    )  # is there a grid to smooth on? then every value of it has an interval
-
-    def __post_init__(self) -> None:
-        limits = _grid_limits(self.minimum, self.maximum, self.decimals)
-        knots = (
-            smooth_knots(self.values, self.counts, limits, self.decimals) if self.smooth else None
-        )
-        if knots:
-            u, x = knots
-        elif len(self.values):
-            u, x = quantile_knots(self.values, self.counts, limits)
-        else:  # nothing learned from data: uniform over the public range
-            u, x = (
-                np.array([0.0, 1.0]),
-                np.array([limits[0] - self.half_step, limits[1] + self.half_step]),
-            )
-        for name, value in {
-            "limits": limits,
-            "u": u,
-            "x": x,
-            "smoothed": knots is not None,
-        }.items():
-            object.__setattr__(self, name, value)
 
     @cached_property
-    def _between(self) -> Callable[[np.ndarray], np.ndarray]:
-        return interpolator(self.u, self.x)
+    def limits(self) -> tuple[float, float]:
+        """The lowest and highest number that can come back."""
+        return _grid_limits(self.minimum, self.maximum, self.decimals)
+
+    @cached_property
+    def _smoothed_knots(self) -> Knots | None:
+        smooth = self.smooth and len(self.values)
+        given = (self.values, self.counts, self.limits, self.decimals)
+        return smooth_knots(*given) if smooth else None
+
+    @property
+    def smoothed(self) -> bool:
+        """Is there a grid to smooth on? Then every value of it has an interval."""
+        return self._smoothed_knots is not None
+
+    @cached_property
+    def knots(self) -> Knots:
+        """The quantile function; where nothing was learned from data, uniform over the range."""
+        if self._smoothed_knots is not None:
+            return self._smoothed_knots
+        if len(self.values):
+            return quantile_knots(self.values, self.counts, self.limits)
+        ends = self.limits[0] - self.half_step, self.limits[1] + self.half_step
+        return Knots(np.array([0.0, 1.0]), np.array(ends))
+
+    @cached_property
+    def _between(self) -> Interpolator:
+        return Interpolator(*self.knots)
 
     @property
     def half_step(self) -> float:
@@ -492,19 +502,19 @@ class ContinuousCode:
         return 0.0 if self.decimals is None else 0.5 * 10.0**-self.decimals
 
     def interval(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Lower and upper end, float32 [n], of each value's interval; NaN gets (0, 1), new values are interpolated."""
-        low, high = (
-            np.interp(x - self.half_step, self.x, self.u),
-            np.interp(x + self.half_step, self.x, self.u),
-        )
+        """Lower and upper end, float32 [n], of each value's interval in (0, 1).
+
+        NaN gets (0, 1); a value that train never had gets the ranks that are rounded to it.
+        """
+        u, at_x = self.knots
+        low, high = (np.interp(x + away, at_x, u) for away in (-self.half_step, self.half_step))
         if len(self.values) and not self.smoothed:
             upper = np.cumsum(self.counts) / self.counts.sum()
             at = np.minimum(np.searchsorted(self.values, x), len(self.values) - 1)
             known = self.values[at] == x
             low = np.where(known, np.where(at > 0, upper[at - 1], 0.0), low)
             high = np.where(known, upper[at], high)
-        empty = np.isnan(x)
-        low, high = np.where(empty, 0.0, low), np.where(empty, 1.0, high)
+        low, high = np.where(np.isnan(x), [[0.0], [1.0]], [low, high])
         pad = np.minimum(_PAD, (high - low) / 4)
         low, high = np.clip([low + pad, high - pad], _PAD, 1 - _PAD).astype(np.float32)
         return low, high
@@ -517,41 +527,45 @@ class ContinuousCode:
         return np.clip(x, *self.limits) + 0.0  # no negative zeros
 
 # %% ../nbs/01_preprocessing.ipynb #45b4723a
-def continuous_code(s: pd.Series, column: Column) -> ContinuousCode:
-    """Learn a continuous column; raises ValueError where it is empty, or where a value breaks the range or decimals."""
-    x = _as_numbers(s, column.decimals)
-    seen = x[~np.isnan(x)]
-    if not len(seen):
-        raise ValueError(
-            f"{column.name}: all {len(x)} cells are missing, there is nothing to learn from"
-        )
-    ends = (
-        seen.min() if column.minimum is None else column.minimum,
-        seen.max() if column.maximum is None else column.maximum,
-    )
-    minimum, maximum = (float(_snap(float(end), column.decimals, _noise(s.dtype))) for end in ends)
+def _check_range(x: np.ndarray, s: pd.Series, minimum: float, maximum: float) -> None:
+    """Raise ValueError where one of the column's numbers [n] is outside the range."""
     slack = _noise(s.dtype) * max(1, abs(minimum), abs(maximum))
     outside = (x < minimum - slack) | (x > maximum + slack)
     if outside.any():
         raise ValueError(
-            f"{column.name}: {x[outside][0]:g} in row {s.index[outside][0]} is outside "
+            f"{s.name}: {x[outside][0]:g} in row {s.index[outside][0]} is outside "
             f"{minimum:g} to {maximum:g}"
         )
-    if column.decimals is not None and (off := np.round(seen, column.decimals) != seen).any():
-        raise ValueError(
-            f"{column.name}: {seen[off][0]:g} has more decimals than the schema's {column.decimals}"
-        )
+
+# %% ../nbs/01_preprocessing.ipynb #continuous-code
+def continuous_code(s: pd.Series, column: Column) -> ContinuousCode:
+    """Learn a continuous column.
+
+    Raises ValueError where it is empty, or where a value breaks the column's range or decimals.
+    """
+    decimals = column.decimals
+    x = _as_numbers(s, decimals)
+    seen = x[~np.isnan(x)]
+    if not len(seen):
+        raise ValueError(_nothing(column, s))
+    lowest = seen.min() if column.minimum is None else column.minimum
+    highest = seen.max() if column.maximum is None else column.maximum
+    low, high = (float(_snap(float(end), decimals, _noise(s.dtype))) for end in (lowest, highest))
+    _check_range(x, s, low, high)
+    if decimals is not None and (off := np.round(seen, decimals) != seen).any():
+        number = f"{seen[off][0]:g}"
+        raise ValueError(f"{column.name}: {number} has more decimals than the schema's {decimals}")
     values, counts = np.unique(seen, return_counts=True)
-    return ContinuousCode(values, counts, minimum, maximum, column.decimals, smooth=True)
+    return ContinuousCode(values, counts, low, high, decimals, smooth=True)
 
 # %% ../nbs/01_preprocessing.ipynb #dc341d11
 @dataclass(frozen=True, eq=False)
 class Coded:
-    """A table of n rows as the models see it: c continuous and d discrete columns, no words, no empty cells."""
+    """A table of n rows as models see it: c continuous and d discrete columns, no words, no
+    empty cells.
+    """
 
-    low: (
-        np.ndarray
-    )  # float32 [n, c]: lower end of the value's interval in train's distribution, in (0, 1)
+    low: np.ndarray  # float32 [n, c]: lower end of the value's interval in train's ranks, in (0, 1)
     high: np.ndarray  # float32 [n, c]: upper end; an empty continuous cell is (0, 1), any value
     levels: np.ndarray  # int32 [n, d]: index of the level
 
@@ -563,202 +577,226 @@ class Coded:
         return Coded(self.low[rows], self.high[rows], self.levels[rows])
 
     def scores(self, rng: np.random.Generator) -> np.ndarray:
-        """Draw one Gaussian score for each continuous cell: float32 [n, c], a fresh draw each call."""
+        """One Gaussian score for each continuous cell: float32 [n, c], a fresh draw each call."""
         u = self.low + (self.high - self.low) * rng.random(self.low.shape, dtype=np.float32)
         return ndtri(np.clip(u, self.low, self.high))
 
 # %% ../nbs/01_preprocessing.ipynb #475057b4
 def _check_table(df: pd.DataFrame, schema: Schema) -> None:
-    """Raise ValueError where the table lacks a column, or has a level or an empty cell that the schema forbids."""
+    """Raise ValueError where the table lacks a column, or has what the schema forbids."""
     absent = [name for name in schema.names if name not in df.columns]
     if absent:
         raise ValueError(f"{absent[0]}: the schema has this column, the table has not")
     for c in schema:
         empty = df[c.name].isna()
         if empty.any() and not c.missing:
-            raise ValueError(
-                f"{c.name}: the cell in row {df.index[empty][0]} is missing, the schema forbids that"
-            )
+            row = df.index[empty][0]
+            raise ValueError(f"{c.name}: the cell in row {row} is missing, the schema forbids that")
         if c.kind != "continuous":
             _level_index(df[c.name], c.levels)
 
 # %% ../nbs/01_preprocessing.ipynb #3fa46e6d
 class TableCoder(BaseEstimator):
-    """Learn a table's columns from train; turn tables into `Coded` and back into tables of the same form."""
+    """Learn a table's columns from train; turn tables into `Coded` and back into tables of the
+    same form.
+
+    schema: of the table; None infers it from train. After `fit`: `schema_`, `dtypes_` (of
+    train's columns), `missing_` (names of the columns with empty cells) and `codes_` (a
+    `ContinuousCode` each continuous column).
+    """
 
     def __init__(self, schema: Schema | None = None):
         self.schema = schema
 
     def fit(self, df: pd.DataFrame, y: Any = None) -> TableCoder:
-        """Learn distributions, levels, dtypes and where cells are missing, from `df` and nothing else."""
+        """Learn distributions, levels, dtypes and where cells are missing, from `df` and nothing
+        else.
+
+        Raises ValueError that names column, row and value where the table breaks the schema.
+        """
         schema = infer_schema(df) if self.schema is None else self.schema
         _check_table(df, schema)
-        missing = [c for c in schema.names if df[c].isna().any()]
+        missing = [name for name in schema.names if df[name].isna().any()]
         codes = {c.name: continuous_code(df[c.name], c) for c in schema.continuous}
         return self._set(schema, _table_dtypes(df, schema), missing, codes)
 
-    def _set(self, schema: Schema, dtypes: dict, missing: list[str], codes: dict) -> TableCoder:
+    def _set(
+        self,
+        schema: Schema,
+        dtypes: dict[str, Any],
+        missing: list[str],
+        codes: dict[str, ContinuousCode],
+    ) -> TableCoder:
         self.schema_, self.dtypes_, self.missing_, self.codes_ = schema, dtypes, missing, codes
-        self.continuous_names_ = [c.name for c in schema.continuous]
-        self.discrete_names_ = [c.name for c in schema.discrete]
-        self.flagged_ = [
-            c for c in self.continuous_names_ if c in missing
-        ]  # continuous columns with empty cells
-        self.names_ = (
-            self.continuous_names_
-            + self.discrete_names_
-            + [f"{c} is missing" for c in self.flagged_]
-        )
         self.feature_names_in_ = np.array(schema.names, dtype=object)
-        self.n_continuous_ = len(self.continuous_names_)
-        own = [len(c.levels) + (c.name in missing) for c in schema.discrete]
-        self.cardinalities_ = tuple(own) + (2,) * len(self.flagged_)
-        self.width_ = self.n_continuous_ + sum(self.cardinalities_)
-        self.smooth_ = any(code.smooth for code in codes.values())
         return self
 
+    @property
+    def continuous_names_(self) -> list[str]:
+        """Names of the continuous columns, in the order of coding."""
+        return [c.name for c in self.schema_.continuous]
+
+    @property
+    def discrete_names_(self) -> list[str]:
+        """Names of the discrete columns, in the order of coding."""
+        return [c.name for c in self.schema_.discrete]
+
+    @property
+    def flagged_(self) -> list[str]:
+        """Continuous columns with empty cells; each has one more discrete column, "... is
+        missing".
+        """
+        return [name for name in self.continuous_names_ if name in self.missing_]
+
+    @property
+    def names_(self) -> list[str]:
+        """What each coded column is, continuous ones first."""
+        flags = [f"{name} is missing" for name in self.flagged_]
+        return self.continuous_names_ + self.discrete_names_ + flags
+
+    @property
+    def n_continuous_(self) -> int:
+        """How many continuous columns there are."""
+        return len(self.continuous_names_)
+
+    @property
+    def cardinalities_(self) -> tuple[int, ...]:
+        """How many levels each discrete column has, "missing" among them."""
+        own = [len(c.levels) + (c.name in self.missing_) for c in self.schema_.discrete]
+        return (*own, *(2 for _ in self.flagged_))
+
+    @property
+    def width_(self) -> int:
+        """Numbers in a row of scores and one-hot blocks."""
+        return self.n_continuous_ + sum(self.cardinalities_)
+
     def code(self, df: pd.DataFrame) -> Coded:
-        """Code a table with the columns of train (in any order); raises ValueError for levels train cannot have."""
+        """Code a table with the columns of train (in any order).
+
+        Raises ValueError for a missing column, and for levels or empty cells that train cannot
+        have.
+        """
         check_is_fitted(self, "codes_")
-        absent = [c for c in self.schema_.names if c not in df.columns]
+        absent = [name for name in self.schema_.names if name not in df.columns]
         if absent:
             raise ValueError(f"{absent[0]}: train's column is not in the table")
         low, high = np.zeros((2, len(df), self.n_continuous_), np.float32)
-        levels = np.zeros((len(df), len(self.cardinalities_)), np.int32)
-        for j, name in enumerate(self.continuous_names_):
-            low[:, j], high[:, j] = self.codes_[name].interval(
-                _as_numbers(df[name], self.codes_[name].decimals)
+        for j, (name, code) in enumerate(self.codes_.items()):
+            low[:, j], high[:, j] = code.interval(_as_numbers(df[name], code.decimals))
+        levels = [self._levels_of(df[c.name], c) for c in self.schema_.discrete]
+        levels += [df[name].isna().to_numpy() for name in self.flagged_]
+        whole = np.stack(levels, axis=1) if levels else np.zeros((len(df), 0))
+        return Coded(low, high, whole.astype(np.int32))
+
+    def _levels_of(self, s: pd.Series, column: Column) -> np.ndarray:
+        at = _level_index(s, column.levels)
+        if (at < 0).any() and column.name not in self.missing_:
+            row = s.index[at < 0][0]
+            raise ValueError(
+                f"{column.name}: the cell in row {row} is missing, train has no missing cell"
             )
-        for j, name in enumerate(self.discrete_names_):
-            column = self.schema_[name]
-            at = _level_index(df[name], column.levels)
-            if (at < 0).any() and name not in self.missing_:
-                raise ValueError(
-                    f"{name}: the cell in row {df.index[at < 0][0]} is missing, train has no missing cell"
-                )
-            levels[:, j] = np.where(at < 0, len(column.levels), at)
-        for j, name in enumerate(self.flagged_, len(self.discrete_names_)):
-            levels[:, j] = df[name].isna()
-        return Coded(low, high, levels)
+        return np.where(at < 0, len(column.levels), at)
 
     def decode(self, scores: np.ndarray, levels: np.ndarray) -> pd.DataFrame:
-        """Gaussian scores [n, c] and level indices [n, d] to a table with train's columns, order and dtypes."""
+        """A table with train's columns, order and dtypes, from scores [n, c] and level indices
+        [n, d].
+        """
         check_is_fitted(self, "codes_")
-        if np.isnan(scores).any():
-            raise ValueError(
-                f"scores must be numbers, row {int(np.isnan(scores).any(axis=1).argmax())} holds NaN"
-            )
+        holes = np.isnan(scores).any(axis=1)
+        if holes.any():
+            raise ValueError(f"scores must be numbers, row {int(holes.argmax())} holds NaN")
         data: dict[str, Any] = dict.fromkeys(self.schema_.names)
-        for j, name in enumerate(self.continuous_names_):
-            x = self.codes_[name].invert(ndtr(np.ascontiguousarray(scores[:, j])))
-            flag = (
-                len(self.discrete_names_) + self.flagged_.index(name)
-                if name in self.flagged_
-                else None
-            )
-            data[name] = _numbers_as(
-                x, None if flag is None else levels[:, flag] == 1, self.dtypes_[name]
-            )
-        for j, name in enumerate(self.discrete_names_):
-            data[name] = _levels_as(levels[:, j], self.schema_[name].levels, self.dtypes_[name])
+        flags = dict(zip(self.flagged_, levels.T[len(self.discrete_names_) :]))
+        for j, (name, code) in enumerate(self.codes_.items()):
+            x = code.invert(ndtr(np.ascontiguousarray(scores[:, j])))
+            empty = flags[name] == 1 if name in flags else None
+            data[name] = _numbers_as(x, empty, self.dtypes_[name])
+        for j, c in enumerate(self.schema_.discrete):
+            data[c.name] = _levels_as(levels[:, j], c.levels, self.dtypes_[c.name])
         return pd.DataFrame(data, copy=False)
 
 # %% ../nbs/01_preprocessing.ipynb #1064a810
-def _public_dtypes(schema: Schema) -> dict[str, Any]:
-    """The schema's dtypes; where cells may be missing, whole numbers become floats, as pandas does."""
-    dtypes: dict[str, Any] = {}
-    for c in schema:
-        if c.dtype == "category":
-            dtypes[c.name] = pd.CategoricalDtype(list(c.levels), ordered=c.kind == "ordinal")
-            continue
-        dtype = pd.api.types.pandas_dtype(c.dtype)
-        if c.missing and isinstance(dtype, np.dtype) and dtype.kind in "biu":
-            dtype = np.dtype("object" if dtype.kind == "b" else "float64")
-        dtypes[c.name] = dtype
-    return dtypes
+def _public_dtype(c: Column) -> Any:
+    """The schema's dtype; where cells may be missing, whole numbers become floats, as in pandas."""
+    if c.dtype == "category":
+        return pd.CategoricalDtype(list(c.levels), ordered=c.kind == "ordinal")
+    dtype = pd.api.types.pandas_dtype(c.dtype)
+    if c.missing and isinstance(dtype, np.dtype) and dtype.kind in "biu":
+        return np.dtype("object" if dtype.kind == "b" else "float64")
+    return dtype
 
 # %% ../nbs/01_preprocessing.ipynb #06afddd4
 class RankGaussEncoder(TransformerMixin, TableCoder):
-    """A table as Gaussian scores and one-hot blocks, and back: same columns, order, dtypes, decimals and domain."""
+    """A table as Gaussian scores and one-hot blocks, and back: same columns, order, dtypes,
+    decimals, domain.
+    """
 
     def transform(self, df: pd.DataFrame, seed: int = 0) -> np.ndarray:
-        """float32 [n, width_]: Gaussian scores of the continuous columns, then one block for each discrete column."""
+        """float32 [n, width_]: scores of the continuous columns, then a block for each discrete
+        one.
+        """
         coded = self.code(df)
         scores = coded.scores(np.random.default_rng(seed))
         return np.concatenate([scores, one_hot(coded.levels, self.cardinalities_)], axis=1)
 
     def inverse_transform(self, X: np.ndarray) -> pd.DataFrame:
-        """Back to a table; the largest number of each block decides the level."""
+        """Back to a table, from [n, width_]; the largest number of each block decides the level."""
         check_is_fitted(self, "codes_")
         if X.ndim != 2 or X.shape[1] != self.width_:
             raise ValueError(f"expected an array of {self.width_} columns, got shape {X.shape}")
-        ends = self.n_continuous_ + np.cumsum(self.cardinalities_, dtype=np.int64)
-        levels = np.zeros((len(X), len(ends)), np.int32)
-        for j, (end, size) in enumerate(zip(ends, self.cardinalities_, strict=True)):
-            levels[:, j] = X[:, end - size : end].argmax(axis=1)
-        return self.decode(X[:, : self.n_continuous_], levels)
+        ends = np.cumsum([self.n_continuous_, *self.cardinalities_])
+        levels = [X[:, a:b].argmax(axis=1) for a, b in zip(ends, ends[1:])]
+        whole = np.stack(levels, axis=1) if levels else np.zeros((len(X), 0))
+        return self.decode(X[:, : self.n_continuous_], whole.astype(np.int32))
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
         """Names of the array's columns: `age`, then `sex=0`, `sex=1` and so on."""
-        blocks = [
-            (c.name, [*c.levels] + ["missing"] * (c.name in self.missing_))
-            for c in self.schema_.discrete
-        ]
-        blocks += [(f"{c} is missing", [0, 1]) for c in self.flagged_]
-        return np.array(
-            self.continuous_names_ + [f"{n}={v}" for n, vs in blocks for v in vs], dtype=object
-        )
+        missing = {c.name: ["missing"] * (c.name in self.missing_) for c in self.schema_.discrete}
+        blocks = [(c.name, [*c.levels, *missing[c.name]]) for c in self.schema_.discrete]
+        blocks += [(f"{name} is missing", [0, 1]) for name in self.flagged_]
+        levels = [f"{name}={level}" for name, levels in blocks for level in levels]
+        return np.array(self.continuous_names_ + levels, dtype=object)
 
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict]:
+    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
         """Everything learned, as plain arrays and a dict that JSON can hold: no pickle needed."""
         check_is_fitted(self, "codes_")
-        arrays = {
-            f"{k}/{i}": getattr(self.codes_[n], k)
-            for i, n in enumerate(self.continuous_names_)
-            for k in ("values", "counts")
-        }
-        limits = [[self.codes_[n].minimum, self.codes_[n].maximum] for n in self.continuous_names_]
-        dtypes = [_dtype_state(self.dtypes_[n]) for n in self.schema_.names]
-        return arrays, {
+        arrays: dict[str, np.ndarray] = {}
+        for i, code in enumerate(self.codes_.values()):
+            arrays |= {f"values/{i}": code.values, f"counts/{i}": code.counts}
+        config = {
             "schema": json.loads(self.schema_.to_json()),
-            "dtypes": dtypes,
+            "dtypes": dtypes_to_state(self.dtypes_),
             "missing": self.missing_,
-            "limits": limits,
+            "limits": [[code.minimum, code.maximum] for code in self.codes_.values()],
             "given": self.schema is not None,
-            "smooth": self.smooth_,
+            "smooth": any(code.smooth for code in self.codes_.values()),
         }
+        return arrays, config
 
     @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict) -> RankGaussEncoder:
-        """The encoder that `to_state` wrote."""
-        schema = Schema.from_json(json.dumps(config["schema"]))
-        smooth = config.get("smooth", False)  # older files know no smoothing
-        codes = {
-            c.name: ContinuousCode(
-                np.asarray(arrays[f"values/{i}"]),
-                np.asarray(arrays[f"counts/{i}"]),
-                lo,
-                hi,
-                c.decimals,
-                smooth,
-            )
-            for i, (c, (lo, hi)) in enumerate(zip(schema.continuous, config["limits"], strict=True))
-        }
-        dtypes = dict(zip(schema.names, map(_dtype_from_state, config["dtypes"]), strict=True))
-        return cls(schema if config["given"] else None)._set(
-            schema, dtypes, list(config["missing"]), codes
-        )
+    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> RankGaussEncoder:
+        """The inverse of `to_state`."""
+        schema, codes = Schema.from_json(json.dumps(config["schema"])), {}
+        for i, (c, (low, high)) in enumerate(zip(schema.continuous, config["limits"], strict=True)):
+            values, counts = (np.asarray(arrays[f"{part}/{i}"]) for part in ("values", "counts"))
+            codes[c.name] = ContinuousCode(values, counts, low, high, c.decimals, config["smooth"])
+        dtypes = dtypes_from_state(schema.names, config["dtypes"])
+        encoder = cls(schema if config["given"] else None)
+        encoder._set(schema, dtypes, list(config["missing"]), codes)
+        return encoder
 
     @classmethod
     def from_schema(cls, schema: Schema) -> RankGaussEncoder:
-        """An encoder that has seen no patient: uniform over each column's public range and levels."""
+        """An encoder that has seen no patient: uniform over each column's public range and levels.
+
+        Raises ValueError where the schema gives a continuous column no minimum or no maximum.
+        """
         codes, none = {}, np.zeros(0)
         for c in schema.continuous:
             if c.minimum is None or c.maximum is None:
                 raise ValueError(f"{c.name}: the schema must give a minimum and a maximum")
-            codes[c.name] = ContinuousCode(
-                none, none.astype(np.int64), float(c.minimum), float(c.maximum), c.decimals
-            )
-        return cls(schema)._set(
-            schema, _public_dtypes(schema), [c.name for c in schema if c.missing], codes
-        )
+            ends = float(c.minimum), float(c.maximum)
+            codes[c.name] = ContinuousCode(none, none.astype(np.int64), *ends, c.decimals)
+        encoder, dtypes = cls(schema), {c.name: _public_dtype(c) for c in schema}
+        encoder._set(schema, dtypes, [c.name for c in schema if c.missing], codes)
+        return encoder

@@ -5,41 +5,49 @@
 # %% ../nbs/05_rnn.ipynb #imports
 from __future__ import annotations
 
-import functools
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.special import ndtri
+from scipy.special import ndtri, softmax
 
 from synthheart.engine import (
     BLOCK,
-    Callback,
-    Layout,
-    Progress,
     SAMPLING,
+    AdamState,
+    Callback,
+    Cells,
+    Layout,
+    Network,
+    Program,
+    Progress,
     Step,
+    Take,
+    Training,
     adam,
+    cached,
+    check_least,
+    check_share,
     compile_program,
     cutter,
     draw_rows,
+    epoch_steps,
     gumbels,
     normals,
-    run_program,
+    tf,
     uniforms,
 )
 from .models import MODELS, ModelRecord
 from .preprocessing import Coded, RankGaussEncoder
 from .tables import Schema
 
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
-    import tensorflow as tf
-
 # %% auto #0
-__all__ = ['RNN_LOSSES', 'RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'rnn_parts',
-           'no_choice', 'answers', 'answer_targets', 'fold_rows', 'rnn_step', 'rnn_program', 'rnn_data', 'rnn_sampler',
-           'bin_window', 'write_from', 'RNN', 'outcome_first', 'write_on']
+__all__ = ['RNN_LOSSES', 'RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'RNNParts',
+           'rnn_parts', 'no_choice', 'states_of', 'answers', 'answer_targets', 'Folds', 'fold_rows', 'RNNState',
+           'RNNData', 'records', 'held_out_loss', 'dropout_mask', 'keep_best', 'look_at_folds', 'rnn_step',
+           'written_alone', 'rnn_program', 'window_logits', 'Writing', 'write_column', 'write', 'rnn_row_program',
+           'bin_window', 'no_better', 'write_from', 'allowed', 'RNN', 'outcome_first', 'write_on']
 
 # %% ../nbs/05_rnn.ipynb #config
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class RNNConfig:
     folds: int = 5  # networks; each is stopped on its own fold, new rows come from all of them
     batch: int = 32  # rows a step and network
     steps: int = 1000  # training steps at most ...
-    passes: int = 30  # ... or so many passes over the table, whichever is more
+    passes: int = 30  # ... or so many epochs, whichever is more
     patience: int = 100  # steps without a better fold likelihood after which training ends
     look: int = 10  # steps between two looks at the folds
     dropout: float = 0.5  # share of the state hidden from the answer
@@ -62,25 +70,19 @@ class RNNConfig:
     label_smoothing: float = 0.02  # share of every answer that is spread over all choices
     learning_rate: float = 3e-3  # Adam's
 
-    def __post_init__(self):
-        for name in ("units", "embed", "folds", "batch", "steps", "look"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if self.bins < 2:
-            raise ValueError(f"bins must be at least 2, got {self.bins}")
-        for name in ("dropout", "input_dropout", "label_smoothing"):
-            if not 0 <= getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} must be at least 0 and below 1, got {getattr(self, name)}"
-                )
+    def __post_init__(self) -> None:
+        check_least(self, 1, "units", "embed", "folds", "batch", "steps", "look")
+        check_least(self, 2, "bins")
+        check_share(self, "dropout", "input_dropout", "label_smoothing")
 
 # %% ../nbs/05_rnn.ipynb #order
 def writing_order(layout: Layout, config: RNNConfig) -> list[int]:
-    "Columns (continuous ones first, as coded) in the order of writing: `config.first`, then the others."
+    """Columns (continuous ones first, as coded) in the order of writing: `config.first`, then the
+    others.
+    """
     columns = list(range(layout.continuous + len(layout.cardinalities)))
-    lead = (
-        layout.continuous + config.first % len(layout.cardinalities) if layout.cardinalities else 0
-    )
+    discrete = len(layout.cardinalities)
+    lead = layout.continuous + config.first % discrete if discrete else 0
     return [lead] + [j for j in columns if j != lead]
 
 # %% ../nbs/05_rnn.ipynb #choices
@@ -90,19 +92,20 @@ def choices(layout: Layout, config: RNNConfig) -> list[int]:
     return [sizes[j] for j in writing_order(layout, config)]
 
 # %% ../nbs/05_rnn.ipynb #codes
-def as_codes(low, high, levels, place, layout: Layout, config: RNNConfig) -> tf.Tensor:
-    "Coded rows as int32 choices [..., columns] in writing order; `place` (0 to 1) is where in its interval a value lies."
-    import tensorflow as tf
-
-    bins = tf.cast((low + place * (high - low)) * config.bins, tf.int32)
-    whole = tf.concat([tf.clip_by_value(bins, 0, config.bins - 1), levels], axis=-1)
+def as_codes(cells: Cells, place: Any, layout: Layout, config: RNNConfig) -> tf.Tensor:
+    """Coded rows as int32 choices [..., columns] in writing order; place (0 to 1): where in its
+    interval a value lies.
+    """
+    bins = tf.cast((cells.low + place * (cells.high - cells.low)) * config.bins, tf.int32)
+    whole = tf.concat([tf.clip_by_value(bins, 0, config.bins - 1), cells.levels], axis=-1)
     return tf.gather(whole, writing_order(layout, config), axis=-1)
 
 # %% ../nbs/05_rnn.ipynb #gru
 def gru(read: tf.Tensor, state: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    "One step of a gated recurrent unit (Cho et al. 2014): read [models, rows, 3 units], state [models, rows, units]."
-    import tensorflow as tf
+    """One step of a gated recurrent unit (Cho et al.
 
+    2014): read [models, rows, 3 units], state [models, rows, units].
+    """
     keep_in, look_in, new_in = tf.split(read, 3, axis=-1)
     keep_old, look_old, new_old = tf.split(state @ matrix + bias[:, None], 3, axis=-1)
     keep, look = tf.sigmoid(keep_in + keep_old), tf.sigmoid(look_in + look_old)
@@ -127,7 +130,9 @@ def rnn_shapes(layout: Layout, config: RNNConfig) -> dict[str, tuple[int, ...]]:
 
 # %% ../nbs/05_rnn.ipynb #rnn-weights
 def rnn_weights(layout: Layout, config: RNNConfig, rng: np.random.Generator) -> np.ndarray:
-    "Fresh weights of one network as a flat float32 vector: biases zero, the others within 1/sqrt(inputs)."
+    """Fresh weights of one network as a flat float32 vector: biases zero, the others within
+    1/sqrt(inputs).
+    """
     parts = []
     for name, shape in rnn_shapes(layout, config).items():
         inputs = 1 if name in ("start", "entries") else shape[-2] if "bias" not in name else np.inf
@@ -135,81 +140,121 @@ def rnn_weights(layout: Layout, config: RNNConfig, rng: np.random.Generator) -> 
     return np.concatenate([p.ravel() for p in parts]).astype(np.float32)
 
 # %% ../nbs/05_rnn.ipynb #rnn-parts
-def rnn_parts(weights: tf.Tensor, layout: Layout, config: RNNConfig) -> dict[str, tf.Tensor]:
-    "Cut weights [models, size] into named arrays [models, ...]."
-    import tensorflow as tf
+class RNNParts(NamedTuple):
+    """The weights of several networks as arrays, each with the networks in front; shapes in
+    `rnn_shapes`.
+    """
 
+    start: Any  # what is read before the first entry
+    entries: Any  # a vector for each choice of each column
+    read: Any
+    read_bias: Any
+    state: Any
+    state_bias: Any
+    answer: Any
+    answer_bias: Any
+
+    def cell(self, read: Any, state: Any) -> Any:
+        "The state after what was read [models, rows, 3 units]."
+        return gru(read, state, self.state, self.state_bias)
+
+    def logits(self, state: Any, t: Any) -> Any:
+        "The answer to column t, before what it cannot choose is closed: [models, rows, most]."
+        return state @ self.answer[:, t] + self.answer_bias[:, t, None]
+
+    def heard(self, entry: Any) -> Any:
+        "An entry [models, rows, embed] as the cell reads it [models, rows, 3 units]."
+        return entry @ self.read + self.read_bias[:, None]
+
+# %% ../nbs/05_rnn.ipynb #rnn-parts-def
+def rnn_parts(weights: Any, layout: Layout, config: RNNConfig) -> RNNParts:
+    "Cut flat weights [models, size] into arrays."
     parts, start = {}, 0
     for name, shape in rnn_shapes(layout, config).items():
-        size = int(np.prod(shape))
-        parts[name] = tf.reshape(weights[:, start : start + size], [-1, *shape])
-        start += size
-    return parts
+        end = start + int(np.prod(shape))
+        parts[name] = tf.reshape(weights[:, start:end], [-1, *shape])
+        start = end
+    return RNNParts(**parts)
 
 # %% ../nbs/05_rnn.ipynb #closed
 def no_choice(layout: Layout, config: RNNConfig) -> np.ndarray:
-    "float32 [columns, most]: 0 where the column has this choice, a large negative number where it has not."
+    """float32 [columns, most]: 0 where the column has this choice, a large negative number where it
+    has not.
+    """
     sizes = np.array(choices(layout, config))
     return np.where(np.arange(sizes.max()) < sizes[:, None], 0, -1e9).astype(np.float32)
 
 # %% ../nbs/05_rnn.ipynb #answers
+def states_of(p: RNNParts, read: tf.Tensor) -> tf.Tensor:
+    """The states [models, columns, rows, units] of cells that read [columns, models, rows, 3
+    units], entry by entry.
+    """
+    columns, models, rows, wide = read.shape
+    state = tf.zeros([models, rows, wide // 3])
+
+    def step(t, state, states):
+        state = p.cell(read[t], state)
+        return t + 1, state, states.write(t, state)
+
+    # a loop, not `for`: it compiles once, however many columns there are
+    states = tf.TensorArray(tf.float32, columns, element_shape=state.shape)
+    *_, states = tf.while_loop(
+        lambda t, *_: t < columns, step, (0, state, states), maximum_iterations=columns
+    )
+    return tf.transpose(states.stack(), [1, 0, 2, 3])
+
+# %% ../nbs/05_rnn.ipynb #answers-def
 def answers(
     weights: tf.Tensor,
     hot: tf.Tensor,
     layout: Layout,
     config: RNNConfig,
-    read_mask=1.0,
-    state_mask=1.0,
+    read_mask: Any = 1.0,
+    state_mask: Any = 1.0,
 ) -> tf.Tensor:
-    """Log probability of every choice of every column, given the entries before it: [models, columns, rows, most].
+    """Log probability of every choice of every column, given the entries before it: [models,
+    columns, rows, most].
 
-    `hot`: the records, one-hot [models, rows, columns, most]. The masks carry dropout.
+    hot: the records, one-hot [models, rows, columns, most]. read_mask, state_mask: dropout's.
     """
-    import tensorflow as tf
-
     p, (models, rows, columns, _) = rnn_parts(weights, layout, config), hot.shape
-    before = tf.einsum("mrck,mcke->mcre", hot[:, :, :-1], p["entries"][:, :-1])
-    start = tf.broadcast_to(p["start"][:, :, None], [models, 1, rows, config.embed])
+    before = tf.einsum("mrck,mcke->mcre", hot[:, :, :-1], p.entries[:, :-1])
+    start = tf.broadcast_to(p.start[:, :, None], [models, 1, rows, config.embed])
     read = tf.concat([start, before], axis=1) * read_mask
-    read = tf.reshape(read, [models, columns * rows, -1]) @ p["read"] + p["read_bias"][:, None]
+    read = p.heard(tf.reshape(read, [models, columns * rows, -1]))
     read = tf.transpose(tf.reshape(read, [models, columns, rows, 3 * config.units]), [1, 0, 2, 3])
-    state = tf.zeros([models, rows, config.units])
-
-    def step(
-        t, state, states
-    ):  # a loop, not `for`: it compiles once, however many columns there are
-        state = gru(read[t], state, p["state"], p["state_bias"])
-        return t + 1, state, states.write(t, state)
-
-    states = tf.TensorArray(tf.float32, columns, element_shape=state.shape)
-    *_, states = tf.while_loop(
-        lambda t, *_: t < columns, step, (0, state, states), maximum_iterations=columns
-    )
-    states = tf.transpose(states.stack(), [1, 0, 2, 3])
-    logits = (states * state_mask) @ p["answer"] + p["answer_bias"][:, :, None]
+    states = states_of(p, read) * state_mask
+    logits = states @ p.answer + p.answer_bias[:, :, None]
     return tf.nn.log_softmax(logits + no_choice(layout, config)[:, None])
 
 # %% ../nbs/05_rnn.ipynb #targets
 def answer_targets(layout: Layout, config: RNNConfig) -> np.ndarray:
-    "float32 [columns, most, most]: what the answer should be (last axis) where a choice (middle) is right."
-    sizes = choices(layout, config)
+    """float32 [columns, most, most]: what the answer should be (last axis) where a choice (middle)
+    is right.
+    """
+    sizes, spread = choices(layout, config), config.label_smoothing
     table = np.zeros((len(sizes), max(sizes), max(sizes)), np.float32)
     for t, (j, k) in enumerate(zip(writing_order(layout, config), sizes)):
         bell = np.eye(k)
         if j < layout.continuous and config.smoothing > 0:
-            bell = np.exp(-(((np.arange(k)[:, None] - np.arange(k)) / config.smoothing) ** 2) / 2)
-        table[t, :k, :k] = (1 - config.label_smoothing) * bell / bell.sum(
-            1, keepdims=True
-        ) + config.label_smoothing / k
+            away = (np.arange(k)[:, None] - np.arange(k)) / config.smoothing
+            bell = np.exp(-(away**2) / 2)
+        table[t, :k, :k] = (1 - spread) * bell / bell.sum(1, keepdims=True) + spread / k
     return table
 
 # %% ../nbs/05_rnn.ipynb #folds
-def fold_rows(
-    rows: int, folds: int, rng: np.random.Generator, most: int = 512
-) -> tuple[np.ndarray, ...]:
-    """For each fold: rows to train on [folds, rows], how many of them count, rows to watch, and their weights.
+class Folds(NamedTuple):
+    "Which rows each network is trained on, and on which it is stopped."
 
-    At most `most` rows are watched. With a single row it is both trained on and watched.
+    rows: Any  # int32 [folds, rows]: the first `count` of them are trained on
+    count: Any  # float32 [folds]
+    watched: Any  # int32 [folds, watched]: left-out rows
+    weight: Any  # float32 [folds, watched]: of each in the mean; 0 where it only fills up
+
+# %% ../nbs/05_rnn.ipynb #fold-rows
+def fold_rows(rows: int, folds: int, rng: np.random.Generator, most: int = 512) -> Folds:
+    """Deal rows into folds; at most `most` are watched in each. A single row is both trained on and
+    watched.
     """
     folds = max(1, min(folds, rows))
     fold = rng.permutation(rows) % folds
@@ -217,7 +262,7 @@ def fold_rows(
     others = ~mine if folds > 1 else mine
     watched = np.argsort(~mine, axis=1, kind="stable")[:, : min(mine.sum(1).max(), most)]
     weight = np.take_along_axis(mine, watched, axis=1)
-    return (
+    return Folds(
         np.argsort(~others, axis=1, kind="stable").astype(np.int32),
         others.sum(1).astype(np.float32),
         watched.astype(np.int32),
@@ -228,335 +273,373 @@ def fold_rows(
 RNN_LOSSES = ("train", "held_out", "held_out_best")
 
 
-def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> tuple[Step, int]:
-    "The step of all networks and the number of uniforms it uses. State: weights, Adam's moments, the best so far."
-    import tensorflow as tf
+class RNNState(NamedTuple):
+    """What changes in training, a network a row: the weights, the best so far, and how good they
+    are on the left-out rows.
+    """
 
-    c, columns, most = config, len(choices(layout, config)), max(choices(layout, config))
-    at_rows = [folds, c.batch]
-    noise = folds * c.batch * (1 + layout.continuous + columns * (c.units + c.embed))
-
-    def step(state, data, buffer, turn):
-        weights, first, second, kept, best, when, last = state
-        low, high, levels, teach, count, watch, share, targets, knobs = data
-        take = cutter(buffer)
-        pick = tf.minimum(
-            tf.cast(take(*at_rows) * count[:, None], tf.int32),
-            tf.cast(count[:, None], tf.int32) - 1,
-        )
-        hot = records(data, tf.gather(teach, pick, batch_dims=1), take(*at_rows, layout.continuous))
-        masks = [
-            tf.cast(take(folds, columns, c.batch, size) > rate, tf.float32) / (1 - rate)
-            for size, rate in ((c.embed, knobs[0]), (c.units, knobs[1]))
-        ]
-        with tf.GradientTape() as tape:
-            tape.watch(weights)
-            wanted = tf.einsum("mrck,ckj->mcrj", hot, targets)
-            cost = -tf.reduce_sum(wanted * answers(weights, hot, layout, c, *masks), axis=[1, 3])
-            pays = tf.reduce_sum(tf.reduce_mean(cost, axis=1))
-        weights, first, second = adam(
-            weights, tape.gradient(pays, weights), first, second, turn, knobs[2], 0.9, 0.999
-        )
-        whole = tf.cast(turn, tf.int32)
-        now = tf.cond(
-            (whole % c.look == 0) | (whole <= c.look), lambda: held_out(weights, data), lambda: last
-        )
-        better = now < best
-        kept, when = tf.where(better[:, None], weights, kept), tf.where(better, turn, when)
-        best = tf.minimum(best, now)
-        losses = tf.stack([tf.reduce_mean(cost), tf.reduce_mean(now), tf.reduce_mean(best)])
-        return (weights, first, second, kept, best, when, now), losses
-
-    def records(data, rows, place):
-        low, high, levels = (tf.gather(a, rows) for a in data[:3])
-        return tf.one_hot(as_codes(low, high, levels, place, layout, c), most)
-
-    def held_out(weights, data):
-        hot = records(data, data[5], 0.5)
-        return -tf.einsum(
-            "mrck,mcrk,mr->m", hot, tf.maximum(answers(weights, hot, layout, c), -1e3), data[6]
-        )
-
-    return step, noise
-
-# %% ../nbs/05_rnn.ipynb #sampler
-def rnn_program(layout: Layout, config: RNNConfig, folds: int):
-    "The compiled training loop; kept, so that a second fit of the same shape, with whatever brakes, does not compile again."
-    shape = RNNConfig(
-        units=config.units,
-        embed=config.embed,
-        bins=config.bins,
-        first=config.first,
-        batch=config.batch,
-        look=config.look,
-    )
-    return _rnn_program(layout, shape, folds)
+    weights: AdamState
+    best: Any  # [folds, size]
+    best_loss: Any  # [folds]
+    best_step: Any  # [folds]
+    last_loss: Any  # [folds], at the last look
 
 # %% ../nbs/05_rnn.ipynb #rnn-data
-def rnn_data(
-    coded: Coded, layout: Layout, config: RNNConfig, folds: Sequence[np.ndarray]
-) -> tuple[np.ndarray, ...]:
-    "What the step reads: intervals, levels, the folds, the answers wanted, and the brakes that are numbers."
-    knobs = np.array([config.input_dropout, config.dropout, config.learning_rate], np.float32)
-    return (
-        coded.low,
-        coded.high,
-        coded.levels.astype(np.int32),
-        *folds,
-        answer_targets(layout, config),
-        knobs,
+class RNNData(NamedTuple):
+    """What the step reads and does not change: the rows, and the brakes, so that other brakes need
+    no other program.
+    """
+
+    cells: Cells
+    folds: Folds
+    targets: Any  # [columns, most, most], see `answer_targets`
+    input_dropout: Any
+    dropout: Any
+    learning_rate: Any
+
+# %% ../nbs/05_rnn.ipynb #records
+def records(cells: Cells, rows: Any, place: Any, layout: Layout, config: RNNConfig) -> tf.Tensor:
+    "Rows [folds, n] of the table as one-hot records [folds, n, columns, most]."
+    picked = Cells(*(tf.gather(part, rows) for part in cells))
+    return tf.one_hot(as_codes(picked, place, layout, config), max(choices(layout, config)))
+
+# %% ../nbs/05_rnn.ipynb #held-out
+def held_out_loss(
+    weights: tf.Tensor, data: RNNData, layout: Layout, config: RNNConfig
+) -> tf.Tensor:
+    "Mean negative log-likelihood of each network's left-out rows: [folds], in nats a row."
+    hot = records(data.cells, data.folds.watched, 0.5, layout, config)
+    logp = tf.maximum(answers(weights, hot, layout, config), -1e3)
+    return -tf.einsum("mrck,mcrk,mr->m", hot, logp, data.folds.weight)
+
+# %% ../nbs/05_rnn.ipynb #fold-batch
+def _fold_batch(take: Take, data: RNNData, layout: Layout, config: RNNConfig) -> tf.Tensor:
+    "A batch of one-hot records for each network, of the rows that it is trained on."
+    folds = data.folds
+    count, at_rows = folds.count[:, None], [folds.count.shape[0], config.batch]
+    pick = tf.minimum(tf.cast(take(*at_rows) * count, tf.int32), tf.cast(count, tf.int32) - 1)
+    rows, place = tf.gather(folds.rows, pick, batch_dims=1), take(*at_rows, layout.continuous)
+    return records(data.cells, rows, place, layout, config)
+
+# %% ../nbs/05_rnn.ipynb #dropout
+def dropout_mask(u: tf.Tensor, rate: Any) -> tf.Tensor:
+    """0 where a number is hidden, which happens with chance `rate`; else what keeps the mean, from
+    uniforms.
+    """
+    return tf.cast(u > rate, tf.float32) / (1 - rate)
+
+# %% ../nbs/05_rnn.ipynb #keep-best
+def keep_best(state: RNNState, weights: AdamState, now: Any, turn: Any) -> RNNState:
+    """The state after a step; networks whose left-out rows were never more likely (`now`, [folds])
+    keep their weights.
+    """
+    better = now < state.best_loss
+    best = tf.where(better[:, None], weights.weights, state.best)
+    best_step = tf.where(better, turn, state.best_step)
+    return RNNState(weights, best, tf.minimum(state.best_loss, now), best_step, now)
+
+# %% ../nbs/05_rnn.ipynb #look-at-folds
+def look_at_folds(
+    weights: Any, last: Any, data: RNNData, turn: Any, layout: Layout, config: RNNConfig
+) -> tf.Tensor:
+    """The left-out rows' losses [folds] now, every `config.look` turns and in the first ones; else
+    the last ones again.
+    """
+    whole = tf.cast(turn, tf.int32)
+    return tf.cond(
+        (whole % config.look == 0) | (whole <= config.look),
+        lambda: held_out_loss(weights, data, layout, config),
+        lambda: last,
     )
 
-# %% ../nbs/05_rnn.ipynb #rnn-program
-@functools.lru_cache(maxsize=32)
-def _rnn_program(layout, config, folds):
-    return compile_program(*rnn_step(layout, config, folds), len(RNN_LOSSES))
+# %% ../nbs/05_rnn.ipynb #rnn-step
+def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> Step:
+    "One turn of all networks: RNNState and RNNData to the next state and the losses."
+    c, columns = config, len(choices(layout, config))
+
+    def turn(state: RNNState, data: RNNData, buffer, number):
+        take, weights = cutter(buffer), state.weights.weights
+        hot = _fold_batch(take, data, layout, c)
+        read = dropout_mask(take(folds, columns, c.batch, c.embed), data.input_dropout)
+        seen = dropout_mask(take(folds, columns, c.batch, c.units), data.dropout)
+        with tf.GradientTape() as tape:
+            tape.watch(weights)
+            wanted = tf.einsum("mrck,ckj->mcrj", hot, data.targets)
+            logp = answers(weights, hot, layout, c, read, seen)
+            losses = -tf.reduce_sum(wanted * logp, axis=[1, 3])
+            loss = tf.reduce_sum(tf.reduce_mean(losses, axis=1))
+        moved = adam(state.weights, tape.gradient(loss, weights), number, data.learning_rate)
+        now = look_at_folds(moved.weights, state.last_loss, data, number, layout, c)
+        state = keep_best(state, moved, now, number)
+        means = (tf.reduce_mean(part) for part in (losses, now, state.best_loss))
+        return state, dict(zip(RNN_LOSSES, means))
+
+    uniforms_a_row = 1 + layout.continuous + columns * (c.units + c.embed)
+    return Step(turn, folds * c.batch * uniforms_a_row, RNN_LOSSES)
+
+# %% ../nbs/05_rnn.ipynb #shape-alone
+def written_alone(config: RNNConfig, **more: int) -> RNNConfig:
+    """The settings that writing depends on, and `more`; all others at their defaults: what is
+    compiled is kept under them.
+    """
+    return RNNConfig(config.units, config.embed, config.bins, config.first, **more)
+
+# %% ../nbs/05_rnn.ipynb #sampler
+def rnn_program(layout: Layout, config: RNNConfig, folds: int) -> Program:
+    "The compiled training loop."
+    return compile_program(rnn_step(layout, config, folds))
 
 # %% ../nbs/05_rnn.ipynb #rnn-sampler
-def rnn_sampler(layout: Layout, config: RNNConfig, folds: int):
-    "The compiled writer: (weights, windows, seed, block number) to BLOCK rows of (scores, levels, log weights)."
-    c = RNNConfig(units=config.units, embed=config.embed, bins=config.bins, first=config.first)
-    return _rnn_sampler(layout, c, folds)
+def window_logits(logp: tf.Tensor, low: tf.Tensor, high: tf.Tensor) -> tf.Tensor:
+    """Log probability of each choice and of a place inside its window (low to high, in 0 to 1):
+    [..., most].
+    """
+    inside = logp + tf.math.log(tf.maximum(high - low, 1e-30))
+    return tf.where(high > low, inside, -1e9)
 
-# %% ../nbs/05_rnn.ipynb #rnn-sampler-def
-@functools.lru_cache(maxsize=32)
-def _rnn_sampler(layout, config, folds):
-    import tensorflow as tf
+# %% ../nbs/05_rnn.ipynb #written
+class Writing(NamedTuple):
+    "Records that the networks are writing."
 
-    order, most = writing_order(layout, config), max(choices(layout, config))
-    rows, closed, numbers = (
-        -(-BLOCK // folds),
-        tf.constant(no_choice(layout, config)),
-        layout.continuous,
+    state: Any  # [folds, rows, units]: what has been read
+    entry: Any  # [folds, rows, embed]: what is to be read next
+    log_weight: (
+        Any  # [folds, rows]: log probability that free writers had stayed inside the windows
     )
+    codes: Any  # int32 [columns, folds, rows], in writing order
 
-    @tf.function(jit_compile=True, autograph=False)
-    def draw(weights, low, high, seed, block):
-        take = cutter(
-            uniforms(seed, block + SAMPLING, folds * rows * (len(order) * most + numbers))
-        )
-        p, noise = rnn_parts(weights, layout, config), gumbels(take(len(order), folds, rows, most))
+# %% ../nbs/05_rnn.ipynb #write-column
+def write_column(
+    p: RNNParts, now: Writing, t: Any, low: Any, high: Any, noise: Any, closed: Any
+) -> Writing:
+    "The records with column t: read the last entry, answer, draw among what the window allows."
+    state = p.cell(p.heard(now.entry), now.state)
+    free = tf.nn.log_softmax(p.logits(state, t) + closed)
+    bound = window_logits(free, low, high)
+    pick = tf.argmax(bound + noise, axis=-1, output_type=tf.int32)
+    entry = tf.one_hot(pick, noise.shape[-1]) @ p.entries[:, t]
+    log_weight = now.log_weight + tf.reduce_logsumexp(bound, axis=-1)
+    codes = tf.tensor_scatter_nd_update(now.codes, [[t]], pick[None])
+    return Writing(state, entry, log_weight, codes)
 
-        def write(
-            t, state, entry, log_weight, written
-        ):  # column t; a loop compiles once, however many columns there are
-            state = gru(
-                entry @ p["read"] + p["read_bias"][:, None], state, p["state"], p["state_bias"]
-            )
-            free = tf.nn.log_softmax(
-                state @ p["answer"][:, t] + p["answer_bias"][:, t, None] + closed[t]
-            )
-            bound = tf.where(
-                high[t] > low[t], free + tf.math.log(tf.maximum(high[t] - low[t], 1e-30)), -1e9
-            )
-            pick = tf.argmax(bound + noise[t], axis=-1, output_type=tf.int32)
-            return (
-                t + 1,
-                state,
-                tf.one_hot(pick, most) @ p["entries"][:, t],
-                log_weight + tf.reduce_logsumexp(bound, axis=-1),
-                tf.tensor_scatter_nd_update(written, [[t]], pick[None]),
-            )
+# %% ../nbs/05_rnn.ipynb #write
+def write(
+    p: RNNParts, low: Any, high: Any, noise: Any, layout: Layout, config: RNNConfig
+) -> Writing:
+    """Let each network write rows, column by column.
 
-        start = (
-            0,
-            tf.zeros([folds, rows, config.units]),
-            tf.broadcast_to(p["start"], [folds, rows, config.embed]),
-            tf.zeros([folds, rows]),
-            tf.zeros([len(order), folds, rows], tf.int32),
-        )
-        *_, log_weight, written = tf.while_loop(
-            lambda t, *_: t < len(order), write, start, maximum_iterations=len(order)
-        )
-
-        def in_turn(a):  # the networks take turns, row by row
-            return tf.reshape(tf.transpose(a), [-1])[:BLOCK]
-
-        columns = [in_turn(written[order.index(j)]) for j in range(len(order))]
-        places = take(folds * rows, numbers)[:BLOCK]
-        scores = [
-            _score(columns[j], low[order.index(j)], high[order.index(j)], places[:, j], config.bins)
-            for j in range(numbers)
-        ]
-        empty = tf.zeros((BLOCK, 0))
-        return (
-            tf.stack(scores, 1) if scores else empty,
-            tf.stack(columns[numbers:], 1) if columns[numbers:] else tf.cast(empty, tf.int32),
-            in_turn(log_weight),
-        )
-
-    return draw
+    low, high [columns, most]: the windows. noise [columns, folds, rows, most]: Gumbel, which makes
+    the choices.
+    """
+    columns, folds, rows, _ = noise.shape
+    start = Writing(
+        tf.zeros([folds, rows, config.units]),
+        tf.broadcast_to(p.start, [folds, rows, config.embed]),
+        tf.zeros([folds, rows]),
+        tf.zeros([columns, folds, rows], tf.int32),
+    )
+    closed = tf.constant(no_choice(layout, config))
+    column = lambda t, now: (t + 1, write_column(p, now, t, low[t], high[t], noise[t], closed[t]))
+    # a loop compiles once, however many columns there are
+    return tf.while_loop(lambda t, _: t < columns, column, (0, start), maximum_iterations=columns)[
+        1
+    ]
 
 # %% ../nbs/05_rnn.ipynb #score
-def _score(bins, low, high, place, count: int):
-    "Gaussian scores [rows] of drawn bins, at `place` (0 to 1) in the allowed part of each."
-    import tensorflow as tf
-
+def _score(bins: Any, low: Any, high: Any, place: Any, count: int) -> tf.Tensor:
+    """Gaussian scores [rows] of drawn bins, of `count`, at `place` (0 to 1) in the allowed part of
+    each.
+    """
     start, end = tf.gather(low, bins), tf.gather(high, bins)
     u = (tf.cast(bins, tf.float32) + start + place * (end - start)) / count
     return normals(tf.clip_by_value(u, 1e-6, 1 - 1e-6))
 
+# %% ../nbs/05_rnn.ipynb #rnn-sampler-def
+def rnn_row_program(layout: Layout, config: RNNConfig, folds: int) -> Any:
+    """The compiled writer: (weights, low, high, seed, block) to BLOCK rows of (scores, levels, log
+    weights).
+    """
+    order, most = writing_order(layout, config), max(choices(layout, config))
+    rows, numbers = -(-BLOCK // folds), layout.continuous
+    at = [order.index(j) for j in range(len(order))]  # where each column, as coded, is written
+
+    def in_turn(part):  # the networks take turns, row by row
+        return tf.reshape(tf.transpose(part), [-1])[:BLOCK]
+
+    @tf.function(jit_compile=True, autograph=False)
+    def draw(weights, low, high, seed, block):
+        size = folds * rows * (len(order) * most + numbers)
+        take = cutter(uniforms(seed, block + SAMPLING, size))
+        noise = gumbels(take(len(order), folds, rows, most))
+        written = write(rnn_parts(weights, layout, config), low, high, noise, layout, config)
+        codes = [in_turn(written.codes[t]) for t in at]
+        places = take(folds * rows, numbers)[:BLOCK]
+        scores = [
+            _score(codes[j], low[t], high[t], places[:, j], config.bins)
+            for j, t in enumerate(at[:numbers])
+        ]
+        empty = tf.zeros((BLOCK, 0))
+        levels = tf.stack(codes[numbers:], 1) if codes[numbers:] else tf.cast(empty, tf.int32)
+        return tf.stack(scores, 1) if scores else empty, levels, in_turn(written.log_weight)
+
+    return draw
+
 # %% ../nbs/05_rnn.ipynb #bin-window
 def bin_window(low: float, high: float, bins: int) -> np.ndarray:
-    "The part of each of `bins` equal bins that lies between `low` and `high` in 0 to 1: array [bins, 2], for `sample_within`."
+    """The part of each of `bins` equal bins that lies between `low` and `high` in 0 to 1: array
+    [bins, 2], for `sample_within`.
+    """
     return np.clip(np.array([low, high]) * bins - np.arange(bins)[:, None], 0, 1)
+
+# %% ../nbs/05_rnn.ipynb #hit
+def _hit(chance: np.ndarray, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "Which of the stacked chances [rows, choices] each u [rows] hits, and where in it (0 to 1)."
+    ends = np.cumsum(chance, axis=1)
+    pick = (u[:, None] >= ends[:, :-1]).sum(1)
+    end, wide = (np.take_along_axis(part, pick[:, None], 1)[:, 0] for part in (ends, chance))
+    return pick, np.clip(1 - (end - u) / wide, 0, 1)
+
+# %% ../nbs/05_rnn.ipynb #no-better
+def no_better(patience: int) -> Callback:
+    "A callback that stops when no network has improved on its left-out rows for `patience` steps."
+
+    def stop(look: Progress) -> bool:
+        return look.step - float(np.max(look.state.best_step)) >= patience
+
+    return stop
 
 # %% ../nbs/05_rnn.ipynb #write-from
 def write_from(
     weights: np.ndarray, u: np.ndarray, layout: Layout, config: RNNConfig
 ) -> tuple[np.ndarray, np.ndarray]:
-    "What one network [size] writes with uniforms `u` [rows, columns]: choices and places in them, [rows, columns], in writing order."
-    import tensorflow as tf
+    """What one network [size] writes with uniforms `u` [rows, columns].
 
-    p, sizes = rnn_parts(tf.constant(weights[None]), layout, config), choices(layout, config)
-    state, rows = tf.zeros([1, len(u), config.units]), np.arange(len(u))
-    entry, written, places = tf.broadcast_to(p["start"], [1, len(u), config.embed]), [], []
-    for t, k in enumerate(sizes):
-        state = gru(entry @ p["read"] + p["read_bias"][:, None], state, p["state"], p["state_bias"])
-        chance = (
-            tf.nn.softmax((state @ p["answer"][:, t] + p["answer_bias"][:, t, None])[0, :, :k])
-            .numpy()
-            .astype(np.float64)
-        )
-        ends = np.cumsum(chance, axis=1)
-        pick = (u[:, t, None] >= ends[:, :-1]).sum(1)
-        written.append(pick)
-        places.append(np.clip(1 - (ends[rows, pick] - u[:, t]) / chance[rows, pick], 0, 1))
-        entry = tf.gather(p["entries"][:, t], pick, axis=1)
-    return np.stack(written, 1), np.stack(places, 1)
+    Returns the choices and the places in them (0 to 1), each [rows, columns], in writing order.
+    """
+    p = rnn_parts(tf.constant(weights[None]), layout, config)
+    state, entry = (
+        tf.zeros([1, len(u), config.units]),
+        tf.broadcast_to(p.start, [1, len(u), config.embed]),
+    )
+    written, places = np.zeros(u.shape, np.int64), np.zeros(u.shape)
+    for t, k in enumerate(choices(layout, config)):
+        state = p.cell(p.heard(entry), state)
+        chance = tf.nn.softmax(p.logits(state, t)[0, :, :k]).numpy().astype(np.float64)
+        written[:, t], places[:, t] = _hit(chance, u[:, t])
+        entry = tf.gather(p.entries[:, t], written[:, t], axis=1)
+    return written, places
+
+# %% ../nbs/05_rnn.ipynb #allowed
+def allowed(
+    windows: Mapping[int, Any], layout: Layout, config: RNNConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lower and upper ends of the windows of all choices, each float32 [columns, most], in writing
+    order.
+    """
+    sizes = choices(layout, config)
+    ends = np.zeros((2, len(sizes), max(sizes)), np.float32)
+    for t, (j, k) in enumerate(zip(writing_order(layout, config), sizes)):
+        window = windows.get(j, np.ones(k, bool))
+        if isinstance(window, tuple):
+            window = bin_window(window[0], window[1], config.bins)
+        whole = np.asarray(window)
+        ends[:, t, :k] = whole.T if whole.ndim == 2 else np.stack([np.zeros(k), whole])
+    return ends[0], ends[1]
 
 # %% ../nbs/05_rnn.ipynb #model
-class RNN:
-    "Recurrent networks (GRU: Cho et al. 2014) that write coded rows column by column; a mixture of `config.folds`."
+class RNN(Network[RNNConfig]):
+    """Recurrent networks (GRU: Cho et al. 2014) that write coded rows column by column; a mixture
+    of `config.folds`.
 
-    def __init__(self, config: RNNConfig = RNNConfig()):
-        self.config = config
+    After `fit`: `fold_losses_`, the negative log-likelihood of each network's left-out rows, and
+    `fold_steps_`, its step.
+    """
 
-    def fit(
-        self,
-        coded: Coded,
-        cardinalities: Sequence[int],
-        *,
-        epochs: int | None = None,
-        seed: int = 0,
-        progress: bool = True,
-        callbacks: Sequence[Callback] = (),
-    ) -> RNN:
-        "Train on coded rows until the folds are no longer better told, for at most `epochs` passes over the rows."
-        c, rows, rng = self.config, len(coded), np.random.default_rng(seed)
-        one_pass = -(-rows // c.batch)
-        steps = (
-            max(c.steps, c.passes * one_pass)
-            if epochs is None
-            else max(1, -(-epochs * rows // c.batch))
-        )
-        self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
-        folds = fold_rows(rows, c.folds, rng)
-        count = len(folds[0])
-        weights = np.stack([rnn_weights(self.layout_, c, rng) for _ in range(count)])
-        zeros, worst = np.zeros_like(weights), np.full(count, 1e9, np.float32)
-        start = (weights, zeros, zeros, weights, worst, np.zeros(count, np.float32), worst)
-        state, self.history_ = run_program(
-            rnn_program(self.layout_, c, count),
-            start,
-            rnn_data(coded, self.layout_, c, folds),
-            steps=steps,
-            seed=seed,
-            names=RNN_LOSSES,
-            label="RNN",
-            every=50,
-            progress=progress,
-            callbacks=[*callbacks, _no_better(max(c.patience, one_pass))],
-            sampler=lambda state, n, seed=0: self._draw(state[3], n, seed)[:2],
-        )
-        self.weights_, self.fold_losses_, self.fold_steps_ = (
-            state[3],
-            state[4],
-            state[5].astype(int),
-        )
-        return self
+    name, settings = "rnn", RNNConfig
+    fold_losses_: np.ndarray
+    fold_steps_: np.ndarray
 
-    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
-        return self._draw(self.weights_, n, seed, start)[:2]
+    def default_steps(self, rows: int) -> int:
+        """The settings' steps, or their passes over the rows if that is more: at most, for training
+        stops by itself.
+        """
+        return max(self.config.steps, self.config.passes * epoch_steps(1, rows, self.config.batch))
+
+    def prepare(self, coded: Coded, steps: int, seed: int) -> Training:
+        "Fresh networks, the rows dealt into folds, and the patience."
+        layout, c, rng = self.layout_, self.config, np.random.default_rng(seed)
+        folds = fold_rows(len(coded), c.folds, rng)
+        count = len(folds.rows)
+        weights = np.stack([rnn_weights(layout, c, rng) for _ in range(count)])
+        worst = np.full(count, 1e9, np.float32)
+        start = AdamState.start(weights)
+        state = RNNState(start, weights, worst, np.zeros(count, np.float32), worst)
+        brakes = (np.float32(x) for x in (c.input_dropout, c.dropout, c.learning_rate))
+        data = RNNData(Cells.of(coded), folds, answer_targets(layout, c), *brakes)
+        shape = written_alone(c, batch=c.batch, look=c.look)
+        patience = max(c.patience, epoch_steps(1, len(coded), c.batch))
+        program = cached(rnn_program, layout, shape, count)
+        return Training(program, state, data, (no_better(patience),), every=50)
+
+    def finish(self, state: RNNState, data: RNNData, seed: int) -> np.ndarray:
+        "Each network as it was when its left-out rows were most likely."
+        return np.asarray(state.best)
+
+    def keep(self, state: RNNState) -> None:
+        "How good each network was at its best, and when."
+        self.fold_losses_, self.fold_steps_ = state.best_loss, state.best_step.astype(int)
+
+    def draw(
+        self, weights: np.ndarray, n: int, seed: int, start: int = 0
+    ) -> tuple[np.ndarray, ...]:
+        "Rows `start` to `start + n` of the stream that these networks write, as (scores, levels)."
+        return self._write(weights, n, seed, start, {})[:2]
 
     def sample_within(
-        self, n: int, windows: Mapping[int, np.ndarray], seed: int = 0, start: int = 0
+        self, n: int, windows: Mapping[int, Any], seed: int = 0, start: int = 0
     ) -> tuple[np.ndarray, ...]:
         """`n` rows inside `windows` as (scores, levels, log weights [n]).
 
-        windows: {column, as coded (continuous ones first): array [choices, 2]}, the allowed part of each choice from
-        low to high in 0 to 1; (0, 0) forbids it; or a mask of the levels; or, for a continuous column, (low, high) ranks.
-        Rows drawn in proportion to exp(log weight) are rows of the condition.
+        windows: {column, as coded (continuous ones first): array [choices, 2]}, the allowed part of
+        each choice from low to high in 0 to 1; (0, 0) forbids it; or a mask of the levels; or, for
+        a continuous column, (low, high) ranks. Rows drawn in proportion to exp(log weight) are rows
+        of the condition.
         """
-        return self._draw(
-            self.weights_,
-            n,
-            seed,
-            start,
-            {j: self._window(window) for j, window in windows.items()},
-        )
+        return self._write(self.weights_, n, seed, start, windows)
 
-    def _window(self, window) -> np.ndarray:
-        "A window in any of its forms as an array [choices, 2]."
-        if isinstance(window, tuple):
-            return bin_window(*window, self.config.bins)
-        whole = np.asarray(window)
-        return whole if whole.ndim == 2 else np.stack([np.zeros(len(whole)), whole], axis=1)
+    def _write(
+        self, weights: np.ndarray, n: int, seed: int, start: int, windows: Mapping[int, Any]
+    ) -> tuple[np.ndarray, ...]:
+        layout, config = self.layout_, self.config
+        program = cached(rnn_row_program, layout, written_alone(config), len(weights))
+        given = [tf.constant(part) for part in (weights, *allowed(windows, layout, config))]
+        number = tf.constant(seed, tf.int64)
+        return draw_rows(
+            lambda block: program(*given, number, tf.constant(block, tf.int64)), n, start
+        )
 
     @property
-    def chance_(self) -> int:
-        "How many uniform numbers a row is made from: one picks the network, and each column takes one."
+    def n_uniforms_(self) -> int:
+        """How many uniform numbers a row is made from: one picks the network, and each column takes
+        one.
+        """
         return 1 + len(choices(self.layout_, self.config))
 
-    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
+    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, ...]:
+        """The rows that uniforms [n, n_uniforms_] make; a guided search moves these numbers to
+        reach rare rows.
+        """
         networks, numbers = len(self.weights_), self.layout_.continuous
         mine = np.minimum((u[:, 0] * networks).astype(int), networks - 1)
-        written, places = (
-            np.zeros((len(u), self.chance_ - 1), np.int32),
-            np.zeros((len(u), self.chance_ - 1)),
-        )
+        order = writing_order(self.layout_, self.config)
+        codes, places = np.zeros((len(u), len(order)), np.int32), np.zeros((len(u), len(order)))
         for k in np.unique(mine):
-            written[mine == k], places[mine == k] = write_from(
+            own = np.ix_(mine == k, order)  # from writing order to the order of coding
+            codes[own], places[own] = write_from(
                 self.weights_[k], u[mine == k, 1:], self.layout_, self.config
             )
-        back = np.argsort(
-            writing_order(self.layout_, self.config)
-        )  # from writing order to the order of coding
-        written, places = written[:, back], places[:, back]
-        score = ndtri(
-            np.clip((written[:, :numbers] + places[:, :numbers]) / self.config.bins, 1e-6, 1 - 1e-6)
-        )
-        return score.astype(np.float32), written[:, numbers:]
-
-    def _draw(self, weights, n, seed, start=0, windows=None):
-        import tensorflow as tf
-
-        windows = windows or {}
-        order, sizes = writing_order(self.layout_, self.config), choices(self.layout_, self.config)
-        allowed = np.zeros((2, len(sizes), max(sizes)), np.float32)
-        for t, (j, k) in enumerate(zip(order, sizes)):
-            allowed[:, t, :k] = np.asarray(windows[j]).T if j in windows else [[0.0], [1.0]]
-        program = rnn_sampler(self.layout_, self.config, len(weights))
-        given = [tf.constant(a) for a in (weights, *allowed)] + [tf.constant(seed, tf.int64)]
-        return draw_rows(lambda block: program(*given, tf.constant(block, tf.int64)), n, start)
-
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        "Arrays and plain settings, enough to sample again."
-        layout = {
-            "continuous": self.layout_.continuous,
-            "cardinalities": list(self.layout_.cardinalities),
-        }
-        return {"weights": self.weights_}, {"rnn": asdict(self.config), **layout}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> RNN:
-        "The inverse of `to_state`."
-        model = cls(RNNConfig(**config["rnn"]))
-        model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
-        model.weights_ = np.asarray(arrays["weights"], np.float32)
-        return model
+        rank = (codes[:, :numbers] + places[:, :numbers]) / self.config.bins
+        return ndtri(np.clip(rank, 1e-6, 1 - 1e-6)).astype(np.float32), codes[:, numbers:]
 
 # %% ../nbs/05_rnn.ipynb #outcome-first
 def outcome_first(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
@@ -575,28 +658,15 @@ MODELS.add(
     )
 )
 
-# %% ../nbs/05_rnn.ipynb #no-better
-def _no_better(patience: int) -> Callback:
-    "Stop when no network has improved on its fold for `patience` steps."
-
-    def stop(look: Progress) -> bool:
-        return look.step - float(np.max(look.state[5])) >= patience
-
-    return stop
-
 # %% ../nbs/05_rnn.ipynb #probabilities
 def write_on(model: RNN, codes: np.ndarray) -> np.ndarray:
-    "Probability of every choice given the entries before it, [rows, columns, most], from codes in writing order."
-    import tensorflow as tf
-
+    """Probability of every choice given the entries before it, [rows, columns, most], from codes in
+    writing order.
+    """
     layout, c, models = model.layout_, model.config, len(model.weights_)
     hot = tf.one_hot(np.stack([codes] * models), max(choices(layout, c)))
-    logp = answers(
-        tf.constant(model.weights_), hot, layout, c
-    ).numpy()  # [models, columns, rows, most]
-    wrote = np.take_along_axis(logp, codes.T[None, :, :, None], axis=-1)[
-        ..., 0
-    ]  # of what is really written
-    trust = np.cumsum(wrote, axis=1) - wrote  # who foresaw the record so far is believed more
-    trust = np.exp(trust - trust.max(0))
-    return np.einsum("mcr,mcrk->rck", trust / trust.sum(0), np.exp(logp))
+    logp = answers(tf.constant(model.weights_), hot, layout, c).numpy()
+    # [models, columns, rows]: of what is really written
+    wrote = np.take_along_axis(logp, codes.T[None, :, :, None], axis=-1)[..., 0]
+    foreseen = np.cumsum(wrote, axis=1) - wrote  # who foresaw the record so far is believed more
+    return np.einsum("mcr,mcrk->rck", softmax(foreseen, axis=0), np.exp(logp))

@@ -5,62 +5,70 @@
 # %% ../nbs/03_training.ipynb #imports
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from dataclasses import asdict, replace
-from typing import Any, TYPE_CHECKING
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import eigh
 
 from synthheart.engine import (
-    BLOCK,
-    Callback,
+    AdamState,
+    Cells,
     Layout,
-    SAMPLING,
+    Network,
+    Program,
+    RowMaker,
+    RowProgram,
     Step,
+    Take,
+    Training,
     adam,
+    cached,
     compile_program,
+    compile_rows,
     cutter,
-    draw_rows,
+    falling_rate,
     gumbels,
     hard_levels,
     initial_weights,
+    moving_average,
     normals,
     real_rows,
-    run_program,
+    tf,
     unflatten,
     uniforms,
+    weight_count,
 )
 from synthheart.gan import (
+    CriticLoss,
     GANConfig,
+    GeneratorLoss,
+    Moments,
     critic_loss,
     critic_shapes,
     expected_rows,
     generate,
     generator_loss,
     generator_shapes,
-    soft_levels,
+    gumbel_softmax,
     soft_rows,
 )
 from .models import MODELS, ModelRecord
 from .preprocessing import Coded, RankGaussEncoder, one_hot
 from .tables import Schema
 
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
-    import tensorflow as tf
-
 # %% auto #0
 __all__ = ['GAN_LOSSES', 'CALIBRATION', 'outcome_covariance', 'factor_covariance', 'guessed_covariance', 'believed_covariance',
-           'train_moments', 'gan_step', 'gan_data', 'gan_program', 'gan_sampler', 'calibrate', 'GAN',
-           'believed_outcome']
+           'train_moments', 'GANState', 'GANData', 'gan_step', 'game_alone', 'gan_program', 'generator_alone',
+           'gan_row_program', 'calibrate', 'GAN', 'believed_outcome']
 
 # %% ../nbs/03_training.ipynb #outcome-guess
 def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int) -> np.ndarray:
-    """The covariances [width, width] that follow from each column's own relation with column `outcome`.
+    """The covariances [width, width] that follow from each column's own relation with column
+    `outcome`.
 
-    column: [width] the column each coordinate belongs to. Of a discrete outcome: the covariance of its classes' means; of
-    a continuous one: what linear regression explains; of none (-1): zeros.
+    column: [width] the column each coordinate belongs to. Of a discrete outcome: the covariance of
+    its classes' means; of a continuous one: what linear regression explains; of none (-1): zeros.
     """
     own = column == outcome
     return (
@@ -73,10 +81,11 @@ def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int)
 def factor_covariance(
     covariance: np.ndarray, column: np.ndarray, factors: int, rounds: int = 50
 ) -> np.ndarray:
-    """The covariances [width, width] that `factors` hidden patterns explain, fitted to those between different columns.
+    """The covariances [width, width] that `factors` hidden patterns explain, fitted to those
+    between different columns.
 
-    column: [width] the column each coordinate belongs to; covariances within one are not looked at. Iterated principal
-    factors (Harman 1976), on correlations.
+    column: [width] the column each coordinate belongs to; covariances within one are not looked at.
+    Iterated principal factors (Harman 1976), on correlations.
     """
     scale = np.sqrt(np.maximum(np.diag(covariance), 1e-6))
     seen, own = covariance / np.outer(scale, scale), column[:, None] == column
@@ -92,7 +101,8 @@ def factor_covariance(
 def guessed_covariance(
     covariance: np.ndarray, column: np.ndarray, outcome: int = -1, factors: int = 1
 ) -> np.ndarray:
-    """The covariances [width, width] between columns that column `outcome` and `factors` hidden patterns explain.
+    """The covariances [width, width] between columns that column `outcome` and `factors` hidden
+    patterns explain.
 
     The patterns are looked for in what the outcome leaves; without an outcome (-1), in everything.
     """
@@ -110,10 +120,12 @@ def believed_covariance(
     factors: int = 1,
     shrink: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Covariances pulled towards `guessed_covariance`, and the share of each pair's own evidence kept [columns, columns].
+    """Covariances pulled towards `guessed_covariance`, and the share of each pair's own evidence
+    kept [columns, columns].
 
-    chance: variance of each covariance from sample to sample [width, width]; `shrink` times it counts as chance.
-    Positive-part James-Stein, a pair of columns at a time; pairs with column `outcome` are kept whole.
+    chance: variance of each covariance from sample to sample [width, width]; `shrink` times it
+    counts as chance. Positive-part James-Stein, a pair of columns at a time; pairs with column
+    `outcome` are kept whole.
     """
     guess = guessed_covariance(covariance, column, outcome, factors)
     block = (column[:, None] == np.arange(column.max() + 1)).astype(float)
@@ -128,296 +140,240 @@ def believed_covariance(
     pulled = guess + keep[column][:, column] * (covariance - guess)
     return np.where(column[:, None] == column, covariance, pulled), keep
 
+# %% ../nbs/03_training.ipynb #squared-products
+def _squared_products(tables: list[np.ndarray]) -> np.ndarray:
+    """Mean over tables and rows of the squared product of each pair of centred coordinates: [width,
+    width].
+    """
+    return np.mean(
+        [((t - t.mean(0)) ** 2).T @ (t - t.mean(0)) ** 2 / len(t) for t in tables], axis=0
+    )
+
 # %% ../nbs/03_training.ipynb #target
 def train_moments(
     coded: Coded, layout: Layout, config: GANConfig, seed: int, draws: int = 20
-) -> tuple[np.ndarray, np.ndarray]:
-    "Mean [width] and believed covariance [width, width] of the encoded table; see `believed_covariance`."
+) -> Moments:
+    """Mean [width] and believed covariance [width, width] of the encoded table; see
+    `believed_covariance`.
+
+    draws: of the places in the intervals; on large tables two do, and 20,000 rows: more would not
+    change what matters.
+    """
     rng, hot = np.random.default_rng(seed), one_hot(coded.levels, layout.cardinalities)
-    rows = rng.permutation(len(coded))[:20_000]  # more rows would not change a moment that matters
-    tables = [
-        np.hstack([coded.take(rows).scores(rng), hot[rows]])
-        for _ in range(draws if len(rows) < 5000 else 2)
-    ]
+    rows = rng.permutation(len(coded))[:20_000]
+    draws = draws if len(rows) < 5000 else 2
+    tables = [np.hstack([coded.take(rows).scores(rng), hot[rows]]) for _ in range(draws)]
     mean = np.mean([t.mean(0) for t in tables], axis=0)
     covariance = np.mean([(t - t.mean(0)).T @ (t - t.mean(0)) / len(t) for t in tables], axis=0)
     if config.shrink:
-        squares = np.mean(
-            [((t - t.mean(0)) ** 2).T @ (t - t.mean(0)) ** 2 / len(t) for t in tables], axis=0
-        )
-        chance = np.maximum(squares - covariance**2, 0) / len(rows)
-        covariance, _ = believed_covariance(
-            covariance.astype(float),
-            chance,
-            layout.column_of,
-            config.outcome,
-            config.factors,
-            config.shrink,
-        )
-    return mean.astype(np.float32), covariance.astype(np.float32)
+        chance = np.maximum(_squared_products(tables) - covariance**2, 0) / len(rows)
+        whole, doubt = covariance.astype(float), (config.outcome, config.factors, config.shrink)
+        covariance, _ = believed_covariance(whole, chance, layout.column_of, *doubt)
+    return Moments(mean.astype(np.float32), covariance.astype(np.float32))
 
 # %% ../nbs/03_training.ipynb #gan-step
-GAN_LOSSES = ("critic", "generator", "slope", "moments")
+GAN_LOSSES = ("critic", "generator", "gradient_penalty", "moments")
 
 
-def gan_step(layout: Layout, config: GANConfig) -> tuple[Step, int]:
-    "The step of the game and the number of uniforms it uses. State: weights and Adam moments of both, the average."
-    import tensorflow as tf
+class GANState(NamedTuple):
+    "What changes in training: both players, and the average of the generator's weights."
 
-    batch, c = config.batch, config
-    noise = batch * (1 + layout.continuous + 2 * config.latent + 2 * layout.one_hot)
-
-    def step(state, data, buffer, turn):
-        gen, critic, gen1, gen2, critic1, critic2, average = state
-        *rows, mean, covariance, total = data
-        rate = c.learning_rate * tf.maximum(1 - (turn - 1) / total, 0.02)
-        take = cutter(buffer)
-        real = real_rows(take, rows, layout, batch)
-        draws = [
-            (normals(take(batch, c.latent)), gumbels(take(batch, layout.one_hot))) for _ in range(2)
-        ]
-        (noise, gumbel), (noise2, gumbel2) = draws
-        fake = soft_rows(generate(gen, noise, layout, config), gumbel, layout, config)
-        with tf.GradientTape() as tape:
-            tape.watch(critic)
-            pays, critic_game, steepness = critic_loss(critic, real, fake, layout, config)
-        critic, critic1, critic2 = adam(
-            critic, tape.gradient(pays, critic), critic1, critic2, turn, rate, c.beta1, c.beta2
-        )
-        with tf.GradientTape() as tape:
-            tape.watch(gen)
-            raw = generate(gen, noise2, layout, config)
-            pays, gen_game, gap = generator_loss(
-                critic,
-                real,
-                soft_rows(raw, gumbel2, layout, config),
-                layout,
-                config,
-                (mean, covariance),
-                expected_rows(raw, layout),
-            )
-        gen, gen1, gen2 = adam(
-            gen, tape.gradient(pays, gen), gen1, gen2, turn, rate, c.beta1, c.beta2
-        )
-        keep = tf.minimum(c.average, turn / (turn + 10.0))  # a young average forgets faster
-        average = keep * average + (1 - keep) * gen
-        return (gen, critic, gen1, gen2, critic1, critic2, average), tf.stack(
-            [critic_game, gen_game, steepness, gap]
-        )
-
-    return step, noise
+    generator: AdamState
+    critic: AdamState
+    average: Any  # [weights of the generator]
 
 # %% ../nbs/03_training.ipynb #gan-data
-def gan_data(
-    coded: Coded, layout: Layout, config: GANConfig, steps: int, seed: int = 0
-) -> tuple[np.ndarray, ...]:
-    "What the step reads: intervals, levels, the moments to meet, and the number of steps (for the learning rate)."
-    moments = train_moments(coded, layout, config, seed)
-    return coded.low, coded.high, coded.levels.astype(np.int32), *moments, np.float32(steps)
+class GANData(NamedTuple):
+    "What the step reads and does not change."
+
+    cells: Cells
+    moments: Moments  # to meet
+    steps: Any  # how many there will be, for the learning rate
+
+# %% ../nbs/03_training.ipynb #gan-noise
+def _noise(take: Take, layout: Layout, config: GANConfig) -> tuple[tf.Tensor, tf.Tensor]:
+    """What a batch of synthetic rows is made from: normals for the generator, Gumbel noise for the
+    levels.
+    """
+    return normals(take(config.batch, config.latent)), gumbels(take(config.batch, layout.one_hot))
+
+# %% ../nbs/03_training.ipynb #critic-turn
+def _critic_turn(
+    state: GANState,
+    real: tf.Tensor,
+    fake: tf.Tensor,
+    turn: Any,
+    rate: Any,
+    layout: Layout,
+    config: GANConfig,
+) -> tuple[AdamState, CriticLoss]:
+    "The critic, moved by one Adam step on these rows."
+    with tf.GradientTape() as tape:
+        tape.watch(state.critic.weights)
+        loss = critic_loss(state.critic.weights, real, fake, layout, config)
+    gradient = tape.gradient(loss.total, state.critic.weights)
+    return adam(state.critic, gradient, turn, rate, config.beta1, config.beta2), loss
+
+# %% ../nbs/03_training.ipynb #generator-turn
+def _generator_turn(
+    state: GANState,
+    critic: tf.Tensor,
+    real: tf.Tensor,
+    noise: tuple[tf.Tensor, tf.Tensor],
+    target: Moments,
+    turn: Any,
+    rate: Any,
+    layout: Layout,
+    config: GANConfig,
+) -> tuple[AdamState, GeneratorLoss]:
+    "The generator, moved by one Adam step against this critic."
+    normal, gumbel = noise
+    with tf.GradientTape() as tape:
+        tape.watch(state.generator.weights)
+        raw = generate(state.generator.weights, normal, layout, config)
+        fake, expected = soft_rows(raw, gumbel, layout, config), expected_rows(raw, layout)
+        loss = generator_loss(critic, real, fake, layout, config, target, expected)
+    gradient = tape.gradient(loss.total, state.generator.weights)
+    return adam(state.generator, gradient, turn, rate, config.beta1, config.beta2), loss
+
+# %% ../nbs/03_training.ipynb #gan-step-def
+def gan_step(layout: Layout, config: GANConfig) -> Step:
+    "One turn of the game: GANState and GANData to the next state and the losses."
+
+    def turn(state: GANState, data: GANData, buffer, number):
+        rate = falling_rate(config.learning_rate, number, data.steps)
+        take = cutter(buffer)
+        real = real_rows(take, data.cells, layout, config.batch)
+        (normal, gumbel), later = (_noise(take, layout, config) for _ in range(2))
+        made = generate(state.generator.weights, normal, layout, config)
+        fake = soft_rows(made, gumbel, layout, config)
+        critic, of_critic = _critic_turn(state, real, fake, number, rate, layout, config)
+        generator, of_generator = _generator_turn(
+            state, critic.weights, real, later, data.moments, number, rate, layout, config
+        )
+        average = moving_average(state.average, generator.weights, number, config.average)
+        losses = (
+            of_critic.game,
+            of_generator.game,
+            of_critic.gradient_penalty,
+            of_generator.moments,
+        )
+        return GANState(generator, critic, average), dict(zip(GAN_LOSSES, losses))
+
+    uniforms_a_row = 1 + layout.continuous + 2 * (config.latent + layout.one_hot)
+    return Step(turn, config.batch * uniforms_a_row, GAN_LOSSES)
+
+# %% ../nbs/03_training.ipynb #game-alone
+def game_alone(config: GANConfig) -> GANConfig:
+    """The settings that the compiled game depends on: not how long it is trained, nor which moments
+    are to be met.
+    """
+    return replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False)
 
 # %% ../nbs/03_training.ipynb #cached
-def gan_program(layout: Layout, config: GANConfig):
-    "The compiled game; kept, so that a second fit of the same shape does not compile again."
-    # how long to train and which moments to meet are no part of the program
-    return _gan_program(
-        layout, replace(config, steps=1, factors=0, shrink=0.0, outcome=-1, calibrate=False)
-    )
+def gan_program(layout: Layout, config: GANConfig) -> Program:
+    "The compiled game."
+    return compile_program(gan_step(layout, config))
 
-# %% ../nbs/03_training.ipynb #gan-program
-@functools.lru_cache(maxsize=32)
-def _gan_program(layout, config):
-    return compile_program(*gan_step(layout, config), len(GAN_LOSSES))
+# %% ../nbs/03_training.ipynb #generator-alone
+def generator_alone(config: GANConfig) -> GANConfig:
+    """The settings that the generator depends on, all others at their defaults: what is compiled is
+    kept under them.
+    """
+    return GANConfig(latent=config.latent, generator=config.generator)
 
 # %% ../nbs/03_training.ipynb #gan-sampler
-def gan_sampler(layout: Layout, config: GANConfig):
-    "Two compiled functions, kept too: (weights, seed, block) and (weights, uniforms) to BLOCK rows of (scores, levels)."
-    return _gan_sampler(layout, GANConfig(latent=config.latent, generator=config.generator))
-
-# %% ../nbs/03_training.ipynb #gan-sampler-def
-@functools.lru_cache(maxsize=32)
-def _gan_sampler(layout, config):
-    import tensorflow as tf
-
-    width = config.latent + layout.one_hot
+def gan_row_program(layout: Layout, config: GANConfig) -> RowProgram:
+    "The compiled generator: its weights and uniforms to rows."
 
     def rows(weights, u):
         raw = generate(weights, normals(u[:, : config.latent]), layout, config)
-        return raw[:, : layout.continuous], hard_levels(
-            raw[:, layout.continuous :] + gumbels(u[:, config.latent :]), layout
-        )
+        logits = raw[:, layout.continuous :] + gumbels(u[:, config.latent :])
+        return raw[:, : layout.continuous], hard_levels(logits, layout)
 
-    def stream(weights, seed, block):
-        return rows(
-            weights, tf.reshape(uniforms(seed, block + SAMPLING, BLOCK * width), (BLOCK, width))
-        )
-
-    weights = tf.TensorSpec([sum(int(np.prod(s)) for s in generator_shapes(layout, config))])
-    number, given = tf.TensorSpec([], tf.int64), tf.TensorSpec([BLOCK, width])
-    # Concrete functions: a call need not compare its arguments with those of earlier calls.
-    return tuple(
-        tf.function(f, jit_compile=True, autograph=False).get_concrete_function(*kinds)
-        for f, kinds in ((stream, (weights, number, number)), (rows, (weights, given)))
-    )
+    size = weight_count(generator_shapes(layout, config))
+    return compile_rows(RowMaker(rows, size, (config.latent + layout.one_hot,)))
 
 # %% ../nbs/03_training.ipynb #calibrate
+def _level_shifts(logits: tf.Tensor, wanted: tf.Tensor, layout: Layout, rounds: int) -> tf.Tensor:
+    """What to add to the logits [one_hot] so that levels come in their wanted shares (Deming and
+    Stephan 1940).
+    """
+    moved = tf.zeros(layout.one_hot)
+    for _ in range(rounds):
+        chances = gumbel_softmax(logits + moved, tf.constant(0.0), layout, 1.0)
+        share = tf.reduce_mean(chances, axis=0)
+        moved += tf.math.log(tf.maximum(wanted, 1e-6) / tf.maximum(share, 1e-6))
+    return moved
+
+# %% ../nbs/03_training.ipynb #calibrator
 CALIBRATION = 1 << 41  # the counter of the noise it uses
 
 
-@functools.lru_cache(maxsize=32)
-def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int = 10):
-    "A compiled function: (weights, seed, means, spreads of the scores) to weights; see `calibrate`."
-    import tensorflow as tf
-
+def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int = 10) -> Any:
+    """A compiled function: (weights, seed, means, spreads of the scores) to weights; see
+    `calibrate`.
+    """
     shapes, c = generator_shapes(layout, config), layout.continuous
 
+    @tf.function(jit_compile=True, autograph=False)
     def run(weights, seed, mean, spread):
         matrix, bias = unflatten(weights, shapes)[-2:]
-        noise = tf.reshape(
-            uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent),
-            (rows, config.latent),
-        )
-        raw = generate(weights, normals(noise), layout, config)
+        chance = uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent)
+        noise = normals(tf.reshape(chance, (rows, config.latent)))
+        raw = generate(weights, noise, layout, config)
         made, wide = tf.reduce_mean(raw[:, :c], axis=0), tf.math.reduce_std(raw[:, :c], axis=0)
         stretch = tf.clip_by_value(spread / tf.maximum(wide, 1e-6), 0.5, 2.0)
         parts = [(bias[:c] - made) * stretch + mean[:c]]
         if layout.cardinalities:
-            wanted, moved = tf.maximum(mean[c:], 1e-6), tf.zeros(layout.one_hot)
-            for _ in range(rounds):
-                share = tf.reduce_mean(
-                    soft_levels(raw[:, c:] + moved, tf.constant(0.0), layout, 1.0), axis=0
-                )
-                moved += tf.math.log(wanted / tf.maximum(share, 1e-6))
-            parts.append(bias[c:] + moved)
+            parts.append(bias[c:] + _level_shifts(raw[:, c:], mean[c:], layout, rounds))
         matrix = tf.concat([matrix[:, :c] * stretch, matrix[:, c:]], axis=1)
         inner = weights[: tf.size(weights) - tf.size(matrix) - tf.size(bias)]
         return tf.concat([inner, tf.reshape(matrix, [-1]), *parts], axis=0)
 
-    return tf.function(run, jit_compile=True, autograph=False)
+    return run
 
 # %% ../nbs/03_training.ipynb #calibrate-def
 def calibrate(
-    weights: np.ndarray,
-    layout: Layout,
-    config: GANConfig,
-    mean: np.ndarray,
-    covariance: np.ndarray,
-    seed: int = 0,
+    weights: np.ndarray, layout: Layout, config: GANConfig, target: Moments, seed: int = 0
 ) -> np.ndarray:
-    "Generator weights whose scores have train's means and spreads, and whose levels have train's shares."
-    import tensorflow as tf
-
-    run = _calibrator(layout, GANConfig(latent=config.latent, generator=config.generator))
-    spread = np.sqrt(np.diag(covariance))[: layout.continuous].astype(np.float32)
-    return run(
-        tf.constant(weights), tf.constant(seed, tf.int64), tf.constant(mean), tf.constant(spread)
-    ).numpy()
+    """Generator weights whose scores have the target's means and spreads, and whose levels have its
+    shares.
+    """
+    run = cached(_calibrator, layout, generator_alone(config))
+    spread = np.sqrt(np.diag(target.covariance))[: layout.continuous].astype(np.float32)
+    number = tf.constant(seed, tf.int64)
+    return run(tf.constant(weights), number, tf.constant(target.mean), tf.constant(spread)).numpy()
 
 # %% ../nbs/03_training.ipynb #model
-class GAN:
-    "A tabular GAN on coded rows; `fit`, `sample` and `to_state`/`from_state` are what every model here offers."
+class GAN(Network[GANConfig]):
+    "A tabular GAN on coded rows. Its file holds no critic: the critic has seen real rows."
 
-    def __init__(self, config: GANConfig = GANConfig()):
-        self.config = config
+    name, settings = "gan", GANConfig
 
-    def fit(
-        self,
-        coded: Coded,
-        cardinalities: Sequence[int],
-        *,
-        epochs: int | None = None,
-        seed: int = 0,
-        progress: bool = True,
-        callbacks: Sequence[Callback] = (),
-    ) -> GAN:
-        """Train on coded rows: `epochs` passes, or the configuration's steps (more of them above 1,000 rows, by the root)."""
-        rows, config = len(coded), self.config
-        steps = (
-            -(-epochs * rows // config.batch)
-            if epochs
-            else round(config.steps * max(1, rows / 1000) ** 0.5)
-        )
-        self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
-        rng = np.random.default_rng(seed)
-        gen, critic = (
-            initial_weights(shapes(self.layout_, config), rng)
-            for shapes in (generator_shapes, critic_shapes)
-        )
-        zeros = np.zeros_like
-        state = (gen, critic, zeros(gen), zeros(gen), zeros(critic), zeros(critic), gen)
-        data = gan_data(coded, self.layout_, config, steps, seed)
-        *_, mean, covariance, _ = data
+    def default_steps(self, rows: int) -> int:
+        "The settings' steps; above 1,000 rows more, by the root."
+        return round(self.config.steps * max(1, rows / 1000) ** 0.5)
 
-        def finished(weights: np.ndarray) -> np.ndarray:
-            return (
-                calibrate(weights, self.layout_, config, mean, covariance, seed)
-                if config.calibrate
-                else weights
-            )
+    def prepare(self, coded: Coded, steps: int, seed: int) -> Training:
+        "Fresh players, the rows, and the moments to meet."
+        layout, config, rng = self.layout_, self.config, np.random.default_rng(seed)
+        generator = initial_weights(generator_shapes(layout, config), rng)
+        critic = initial_weights(critic_shapes(layout, config), rng)
+        state = GANState(AdamState.start(generator), AdamState.start(critic), generator)
+        target = train_moments(coded, layout, config, seed)
+        data = GANData(Cells.of(coded), target, np.float32(steps))
+        return Training(cached(gan_program, layout, game_alone(config)), state, data)
 
-        state, self.history_ = run_program(
-            gan_program(self.layout_, config),
-            state,
-            data,
-            steps=steps,
-            seed=seed,
-            names=GAN_LOSSES,
-            label="GAN",
-            progress=progress,
-            callbacks=callbacks,
-            sampler=lambda state, n, seed=0: self._draw(finished(state[-1]), n, seed),
-        )
-        self.weights_ = finished(state[-1])
-        return self
+    def finish(self, state: GANState, data: GANData, seed: int) -> np.ndarray:
+        "The averaged generator; its means and shares set right where the settings say so."
+        if not self.config.calibrate:
+            return np.asarray(state.average)
+        return calibrate(state.average, self.layout_, self.config, data.moments, seed)
 
-    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
-        return self._draw(self.weights_, n, seed, start)
-
-    def _draw(self, weights, n, seed, start=0):
-        import tensorflow as tf
-
-        weights, seed, (stream, _) = (
-            tf.constant(weights),
-            tf.constant(seed, tf.int64),
-            gan_sampler(self.layout_, self.config),
-        )
-        return draw_rows(
-            lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start
-        )
-
-    @property
-    def chance_(self) -> int:
-        "How many uniform numbers a row is made from."
-        return self.config.latent + self.layout_.one_hot
-
-    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
-        import tensorflow as tf
-
-        padded = np.full((-(-len(u) // BLOCK) * BLOCK, u.shape[1]), 0.5, np.float32)
-        padded[: len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
-        _, rows = gan_sampler(self.layout_, self.config)
-        weights = tf.constant(self.weights_)
-        return draw_rows(
-            lambda block: rows(weights, tf.constant(padded[block * BLOCK : (block + 1) * BLOCK])),
-            len(u),
-        )
-
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        "Arrays and plain settings, enough to sample again. The critic is not kept: it has seen real rows."
-        layout = {
-            "continuous": self.layout_.continuous,
-            "cardinalities": list(self.layout_.cardinalities),
-        }
-        return {"weights": self.weights_}, {"gan": asdict(self.config), **layout}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> GAN:
-        "The inverse of `to_state`."
-        model = cls(GANConfig(**config["gan"]))
-        model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
-        model.weights_ = np.asarray(arrays["weights"], np.float32)
-        return model
+    def row_program(self) -> RowProgram:
+        "The compiled generator."
+        return cached(gan_row_program, self.layout_, generator_alone(self.config))
 
 # %% ../nbs/03_training.ipynb #believed-outcome
 def believed_outcome(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
@@ -432,6 +388,6 @@ MODELS.add(
         GAN,
         GANConfig,
         options=believed_outcome,
-        private=True,
+        private_options={"shrink": 0.0},  # from so many noisy rows every covariance is believed
     )
 )

@@ -5,42 +5,49 @@
 # %% ../nbs/04_vae.ipynb #imports
 from __future__ import annotations
 
-import functools
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import Any, TYPE_CHECKING
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtri
 
 from synthheart.engine import (
-    BLOCK,
-    Callback,
+    AdamState,
+    Cells,
     Layout,
-    SAMPLING,
+    Network,
+    Program,
+    RowMaker,
+    RowProgram,
+    Shapes,
     Step,
+    Training,
     adam,
+    cached,
+    check_least,
+    check_share,
     compile_program,
+    compile_rows,
     cutter,
-    draw_rows,
+    epoch_steps,
     gumbels,
     hard_levels,
     initial_weights,
+    moving_average,
     normals,
     real_rows,
-    run_program,
+    tf,
     unflatten,
-    uniforms,
+    weight_count,
 )
 from .models import MODELS, ModelRecord
 from .preprocessing import Coded, one_hot
 
-if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
-    import tensorflow as tf
-
 # %% auto #0
-__all__ = ['VAE_LOSSES', 'VAEConfig', 'encoder_shapes', 'decoder_shapes', 'encode', 'decode', 'surprise', 'latent_cost',
-           'vae_step', 'vae_program', 'vae_sampler', 'VAE']
+__all__ = ['VAE_LOSSES', 'VAEConfig', 'encoder_shapes', 'decoder_shapes', 'Cloud', 'encode', 'Likelihood', 'decode',
+           'negative_log_likelihood', 'kl_divergence', 'VAEState', 'vae_parts', 'vae_losses', 'vae_step', 'vae_program',
+           'vae_row_program', 'VAE']
 
 # %% ../nbs/04_vae.ipynb #config
 @dataclass(frozen=True)
@@ -48,278 +55,220 @@ class VAEConfig:
     "The choices that make a VAE; settled on inner splits of the training rows."
 
     latent: int = 8  # directions of the latent space; what is not needed stays unused
-    hidden: tuple[int, ...] = (
-        64,
-        64,
-    )  # widths of the encoder's hidden layers; the decoder's in reverse
+    hidden: tuple[int, ...] = (64, 64)  # widths of the encoder's layers; the decoder's in reverse
     batch: int = 100  # rows a step
     steps: int = 500  # training steps where `epochs` is not given ...
-    passes: int = 30  # ... but at least so many passes over the table
+    passes: int = 30  # ... but at least so many epochs
     warmup: int = 200  # steps until the KL term has its full weight
     kl: float = 1.0  # that weight; 1 is the likelihood bound
     dropout: float = 0.3  # share of the encoder's inputs that are hidden from it in training
     learning_rate: float = 1e-3  # Adam's
     average: float = 0.99  # memory of the averaged weights
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         object.__setattr__(self, "hidden", tuple(self.hidden))  # JSON has lists only
-        for name in ("latent", "batch", "steps", "warmup"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not 0 <= self.dropout < 1:
-            raise ValueError(f"dropout must be at least 0 and below 1, got {self.dropout}")
+        check_least(self, 1, "latent", "batch", "steps", "warmup")
+        check_share(self, "dropout")
 
 # %% ../nbs/04_vae.ipynb #shapes
-def encoder_shapes(layout: Layout, config: VAEConfig) -> list[tuple[int, ...]]:
+def encoder_shapes(layout: Layout, config: VAEConfig) -> Shapes:
     "Shapes of the encoder's weights: a row in, mean and log variance of the latent cloud out."
-    shapes, width = [], layout.width
+    shapes: list[tuple[int, ...]] = []
+    width = layout.width
     for hidden in config.hidden:
         shapes += [(width, hidden), (hidden,)]
         width = hidden
     return shapes + [(width, 2 * config.latent), (2 * config.latent,)]
 
 # %% ../nbs/04_vae.ipynb #decoder-shapes
-def decoder_shapes(layout: Layout, config: VAEConfig) -> list[tuple[int, ...]]:
-    "Shapes of the decoder's weights; each layer also passes its input on. Last: log sd of each continuous column."
-    shapes, width = [], config.latent
+def decoder_shapes(layout: Layout, config: VAEConfig) -> Shapes:
+    """Shapes of the decoder's weights; each layer also passes its input on. Last: log sd of each
+    continuous column.
+    """
+    shapes: list[tuple[int, ...]] = []
+    width = config.latent
     for hidden in reversed(config.hidden):
         shapes += [(width, hidden), (hidden,)]
         width += hidden
     return shapes + [(width, layout.width), (layout.width,), (layout.continuous,)]
 
 # %% ../nbs/04_vae.ipynb #encode
-def encode(
-    weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: VAEConfig
-) -> tuple[tf.Tensor, tf.Tensor]:
-    "Encoded rows [rows, width] to the mean and log variance, each [rows, latent], of their latent clouds."
-    import tensorflow as tf
+class Cloud(NamedTuple):
+    "Where the encoder places rows: a Gaussian in each latent direction."
 
-    *hidden_parts, matrix, bias = unflatten(weights, encoder_shapes(layout, config))
+    mean: tf.Tensor  # [rows, latent]
+    log_variance: tf.Tensor  # [rows, latent]
+
+# %% ../nbs/04_vae.ipynb #encode-def
+def encode(weights: tf.Tensor, rows: tf.Tensor, layout: Layout, config: VAEConfig) -> Cloud:
+    "The latent clouds of encoded rows [rows, width]; weights: the encoder's."
+    *layers, matrix, bias = unflatten(weights, encoder_shapes(layout, config))
     hidden = rows
-    for w, b in zip(hidden_parts[::2], hidden_parts[1::2]):
+    for w, b in zip(layers[::2], layers[1::2]):
         hidden = tf.nn.silu(hidden @ w + b)
     out = hidden @ matrix + bias
-    return out[:, : config.latent], tf.clip_by_value(out[:, config.latent :], -8.0, 8.0)
+    return Cloud(out[:, : config.latent], tf.clip_by_value(out[:, config.latent :], -8.0, 8.0))
 
 # %% ../nbs/04_vae.ipynb #decode
-def decode(
-    weights: tf.Tensor, latent: tf.Tensor, layout: Layout, config: VAEConfig
-) -> tuple[tf.Tensor, tf.Tensor]:
-    "Latent points [rows, latent] to (centres, then logits of the levels [rows, width]; log sd [continuous])."
-    import tensorflow as tf
+class Likelihood(NamedTuple):
+    "What the decoder says of rows: a Gaussian for each score, a probability for each level."
 
-    *hidden_parts, matrix, bias, log_sd = unflatten(weights, decoder_shapes(layout, config))
+    out: tf.Tensor  # [rows, width]: the Gaussians' centres, then the levels' logits
+    log_sd: tf.Tensor  # [continuous]: the Gaussians' log standard deviations
+
+# %% ../nbs/04_vae.ipynb #decode-def
+def decode(weights: tf.Tensor, latent: tf.Tensor, layout: Layout, config: VAEConfig) -> Likelihood:
+    "What latent points [rows, latent] say of rows; weights: the decoder's."
+    *layers, matrix, bias, log_sd = unflatten(weights, decoder_shapes(layout, config))
     hidden = latent
-    for w, b in zip(hidden_parts[::2], hidden_parts[1::2]):
+    for w, b in zip(layers[::2], layers[1::2]):
         hidden = tf.concat([tf.nn.silu(hidden @ w + b), hidden], axis=1)
-    return hidden @ matrix + bias, log_sd
+    return Likelihood(hidden @ matrix + bias, log_sd)
 
 # %% ../nbs/04_vae.ipynb #surprise
-def surprise(
-    out: tf.Tensor, log_sd: tf.Tensor, rows: tf.Tensor, layout: Layout
+def negative_log_likelihood(
+    said: Likelihood, rows: tf.Tensor, layout: Layout
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    "Negative log likelihood of encoded rows, in nats: of the scores [rows] and of the levels [rows]."
-    import tensorflow as tf
-
+    """Of encoded rows [rows, width], in nats: that of the scores [rows], and that of the levels
+    [rows].
+    """
     at = layout.continuous
-    away = (rows[:, :at] - out[:, :at]) / tf.exp(log_sd)
-    numbers = tf.reduce_sum(away**2 / 2 + log_sd + 0.5 * np.log(2 * np.pi), axis=1)
+    away = (rows[:, :at] - said.out[:, :at]) / tf.exp(said.log_sd)
+    scores = tf.reduce_sum(away**2 / 2 + said.log_sd + 0.5 * np.log(2 * np.pi), axis=1)
     ends = np.cumsum([at, *layout.cardinalities])
-    levels = tf.zeros_like(numbers)
+    levels = tf.zeros_like(scores)
     for a, b in zip(ends, ends[1:]):
-        levels -= tf.reduce_sum(rows[:, a:b] * tf.nn.log_softmax(out[:, a:b]), axis=1)
-    return numbers, levels
+        levels -= tf.reduce_sum(rows[:, a:b] * tf.nn.log_softmax(said.out[:, a:b]), axis=1)
+    return scores, levels
 
 # %% ../nbs/04_vae.ipynb #kl
-def latent_cost(mean: tf.Tensor, log_variance: tf.Tensor) -> tf.Tensor:
-    "KL divergence of each cloud from the standard normal, by direction: [rows, latent], in nats."
-    import tensorflow as tf
-
+def kl_divergence(cloud: Cloud) -> tf.Tensor:
+    """Kullback-Leibler divergence of each cloud from the standard normal, by direction: [rows,
+    latent], in nats.
+    """
+    mean, log_variance = cloud
     return (mean**2 + tf.exp(log_variance) - 1 - log_variance) / 2
 
 # %% ../nbs/04_vae.ipynb #step
-VAE_LOSSES = ("numbers", "levels", "kl")
+VAE_LOSSES = ("nll_continuous", "nll_discrete", "kl_divergence")
 
 
-def vae_step(layout: Layout, config: VAEConfig) -> tuple[Step, int]:
-    "The training step and the number of uniforms it uses. State: weights, Adam's moments, the average."
-    import tensorflow as tf
+class VAEState(NamedTuple):
+    "What changes in training: the weights (encoder, then decoder), and their average."
 
-    batch, c = config.batch, config
-    noise = batch * (1 + layout.continuous + c.latent + layout.width)
-    cut = _size(encoder_shapes(layout, config))
+    weights: AdamState
+    average: Any
 
-    def step(state, data, buffer, turn):
-        weights, first, second, average = state
-        take = cutter(buffer)
+# %% ../nbs/04_vae.ipynb #vae-parts
+def vae_parts(weights: Any, layout: Layout, config: VAEConfig) -> tuple[Any, Any]:
+    "The weights of the encoder and those of the decoder, from a flat vector of both."
+    cut = weight_count(encoder_shapes(layout, config))
+    return weights[:cut], weights[cut:]
+
+# %% ../nbs/04_vae.ipynb #vae-loss
+def vae_losses(
+    weights: tf.Tensor,
+    rows: tf.Tensor,
+    shown: tf.Tensor,
+    noise: tf.Tensor,
+    layout: Layout,
+    config: VAEConfig,
+) -> list[tf.Tensor]:
+    """The terms of the loss, VAE_LOSSES, as means over rows; shown: the rows as the encoder sees
+    them; noise [rows, latent].
+    """
+    encoder, decoder = vae_parts(weights, layout, config)
+    cloud = encode(encoder, shown, layout, config)
+    point = cloud.mean + tf.exp(cloud.log_variance / 2) * noise
+    scores, levels = negative_log_likelihood(decode(decoder, point, layout, config), rows, layout)
+    kl = tf.reduce_sum(kl_divergence(cloud), axis=1)
+    return [tf.reduce_mean(part) for part in (scores, levels, kl)]
+
+# %% ../nbs/04_vae.ipynb #vae-step
+def vae_step(layout: Layout, config: VAEConfig) -> Step:
+    "One turn of training: VAEState and Cells to the next state and the losses."
+    batch = config.batch
+
+    def turn(state: VAEState, data: Cells, buffer, number):
+        take, weights = cutter(buffer), state.weights.weights
         rows = real_rows(take, data, layout, batch)
-        jitter = normals(take(batch, c.latent))
-        shown = tf.cast(take(batch, layout.width) > c.dropout, tf.float32) / (1 - c.dropout)
+        noise = normals(take(batch, config.latent))
+        kept = tf.cast(take(batch, layout.width) > config.dropout, tf.float32)
+        shown = rows * (kept / (1 - config.dropout))
+        warm = config.kl * tf.minimum(1.0, number / config.warmup)
         with tf.GradientTape() as tape:
             tape.watch(weights)
-            mean, log_variance = encode(weights[:cut], rows * shown, layout, c)
-            out, log_sd = decode(weights[cut:], mean + tf.exp(log_variance / 2) * jitter, layout, c)
-            numbers, levels = (tf.reduce_mean(x) for x in surprise(out, log_sd, rows, layout))
-            kl = tf.reduce_mean(tf.reduce_sum(latent_cost(mean, log_variance), axis=1))
-            pays = numbers + levels + c.kl * tf.minimum(1.0, turn / c.warmup) * kl
-        slope = tape.gradient(pays, weights)
-        weights, first, second = adam(
-            weights, slope, first, second, turn, c.learning_rate, 0.9, 0.999
-        )
-        keep = tf.minimum(c.average, turn / (turn + 10.0))
-        return (weights, first, second, keep * average + (1 - keep) * weights), tf.stack(
-            [numbers, levels, kl]
-        )
+            scores, levels, kl = vae_losses(weights, rows, shown, noise, layout, config)
+            loss = scores + levels + warm * kl
+        moved = adam(state.weights, tape.gradient(loss, weights), number, config.learning_rate)
+        average = moving_average(state.average, moved.weights, number, config.average)
+        return VAEState(moved, average), dict(zip(VAE_LOSSES, (scores, levels, kl)))
 
-    return step, noise
-
-# %% ../nbs/04_vae.ipynb #size
-def _size(shapes: list[tuple[int, ...]]) -> int:
-    return sum(int(np.prod(shape)) for shape in shapes)
+    uniforms_a_row = 1 + layout.continuous + config.latent + layout.width
+    return Step(turn, batch * uniforms_a_row, VAE_LOSSES)
 
 # %% ../nbs/04_vae.ipynb #program
-def vae_program(layout: Layout, config: VAEConfig):
-    "The compiled training loop; kept, so that a second fit of the same shape does not compile again."
-    return _vae_program(
-        layout, replace(config, steps=1, passes=1)
-    )  # how long to train is no part of the program
-
-# %% ../nbs/04_vae.ipynb #vae-program
-@functools.lru_cache(maxsize=32)
-def _vae_program(layout, config):
-    return compile_program(*vae_step(layout, config), len(VAE_LOSSES))
+def vae_program(layout: Layout, config: VAEConfig) -> Program:
+    "The compiled training loop."
+    return compile_program(vae_step(layout, config))
 
 # %% ../nbs/04_vae.ipynb #vae-sampler
-def vae_sampler(layout: Layout, config: VAEConfig):
-    "Two compiled functions, kept too: (decoder's weights, seed, block) and (weights, uniforms) to BLOCK rows of (scores, levels)."
-    return _vae_sampler(layout, VAEConfig(latent=config.latent, hidden=config.hidden))
+def vae_row_program(layout: Layout, config: VAEConfig) -> RowProgram:
+    "The compiled decoder: its weights and uniforms to rows."
+    pieces = (config.latent, layout.continuous, layout.one_hot)
 
-# %% ../nbs/04_vae.ipynb #vae-sampler-def
-@functools.lru_cache(maxsize=32)
-def _vae_sampler(layout, config):
-    import tensorflow as tf
+    def rows(weights, u):
+        point, scores, levels = tf.split(u, pieces, axis=1)
+        said = decode(weights, normals(point), layout, config)
+        drawn = said.out[:, : layout.continuous] + tf.exp(said.log_sd) * normals(scores)
+        return drawn, hard_levels(said.out[:, layout.continuous :] + gumbels(levels), layout)
 
-    widths = (config.latent, layout.continuous, layout.one_hot)
-
-    def rows(weights, point, numbers, levels):
-        out, log_sd = decode(weights, normals(point), layout, config)
-        scores = out[:, : layout.continuous] + tf.exp(log_sd) * normals(numbers)
-        return scores, hard_levels(out[:, layout.continuous :] + gumbels(levels), layout)
-
-    def stream(weights, seed, block):
-        take = cutter(uniforms(seed, block + SAMPLING, BLOCK * sum(widths)))
-        return rows(weights, *(take(BLOCK, width) for width in widths))
-
-    def given(weights, u):
-        return rows(weights, *tf.split(u, widths, axis=1))
-
-    return tuple(tf.function(f, jit_compile=True, autograph=False) for f in (stream, given))
+    return compile_rows(RowMaker(rows, weight_count(decoder_shapes(layout, config)), pieces))
 
 # %% ../nbs/04_vae.ipynb #model
-class VAE:
-    "A tabular variational autoencoder on coded rows (Kingma and Welling 2014; for tables Xu et al. 2019)."
+class VAE(Network[VAEConfig]):
+    """A variational autoencoder of coded rows (Kingma and Welling 2014; for tables Xu et al. 2019).
 
-    def __init__(self, config: VAEConfig = VAEConfig()):
-        self.config = config
+    Its file holds the decoder only: sampling needs no more, and the encoder has read patients.
+    """
 
-    def fit(
-        self,
-        coded: Coded,
-        cardinalities: Sequence[int],
-        *,
-        epochs: int | None = None,
-        seed: int = 0,
-        progress: bool = True,
-        callbacks: Sequence[Callback] = (),
-    ) -> VAE:
-        "Train on coded rows; `epochs` passes over them, or the configuration's steps."
-        c, rows = self.config, len(coded)
-        steps = (
-            max(c.steps, -(-c.passes * rows // c.batch))
-            if epochs is None
-            else max(1, -(-epochs * rows // c.batch))
-        )
-        self.layout_ = Layout(coded.low.shape[1], tuple(int(k) for k in cardinalities))
-        shapes = encoder_shapes(self.layout_, c) + decoder_shapes(self.layout_, c)
-        cut, weights = (
-            _size(encoder_shapes(self.layout_, c)),
-            initial_weights(shapes, np.random.default_rng(seed)),
-        )
-        zeros = np.zeros_like(weights)
-        state, self.history_ = run_program(
-            vae_program(self.layout_, c),
-            (weights, zeros, zeros, weights),
-            (coded.low, coded.high, coded.levels.astype(np.int32)),
-            steps=steps,
-            seed=seed,
-            names=VAE_LOSSES,
-            label="VAE",
-            progress=progress,
-            callbacks=callbacks,
-            sampler=lambda state, n, seed=0: self._draw(state[-1][cut:], n, seed),
-        )
-        self.encoder_, self.weights_ = state[-1][:cut], state[-1][cut:]
-        return self
+    name, settings = "vae", VAEConfig
+    encoder_: np.ndarray  # the encoder's weights, after `fit`
 
-    def sample(self, n: int, seed: int = 0, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        "`n` rows as (Gaussian scores [n, continuous], level numbers [n, discrete])."
-        return self._draw(self.weights_, n, seed, start)
+    def default_steps(self, rows: int) -> int:
+        "The settings' steps, or their passes over the rows if that is more."
+        return max(self.config.steps, epoch_steps(self.config.passes, rows, self.config.batch))
 
-    def _draw(self, weights, n, seed, start=0):
-        import tensorflow as tf
+    def prepare(self, coded: Coded, steps: int, seed: int) -> Training:
+        "Fresh weights, and the rows."
+        layout, config = self.layout_, self.config
+        shapes = [*encoder_shapes(layout, config), *decoder_shapes(layout, config)]
+        weights = initial_weights(shapes, np.random.default_rng(seed))
+        program = cached(vae_program, layout, replace(config, steps=1, passes=1))
+        return Training(program, VAEState(AdamState.start(weights), weights), Cells.of(coded))
 
-        weights, seed, (stream, _) = (
-            tf.constant(weights),
-            tf.constant(seed, tf.int64),
-            vae_sampler(self.layout_, self.config),
-        )
-        return draw_rows(
-            lambda block: stream(weights, seed, tf.constant(block, tf.int64)), n, start
-        )
+    def finish(self, state: VAEState, data: Cells, seed: int) -> np.ndarray:
+        "The averaged decoder."
+        return np.asarray(vae_parts(state.average, self.layout_, self.config)[1])
 
-    @property
-    def chance_(self) -> int:
-        "How many uniform numbers a row is made from: its latent point, then the likelihood's own noise."
-        return self.config.latent + self.layout_.width
+    def keep(self, state: VAEState) -> None:
+        "The averaged encoder."
+        self.encoder_ = vae_parts(state.average, self.layout_, self.config)[0]
 
-    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        "The rows that uniforms [n, chance_] make; a guided search moves these numbers to reach rare rows."
-        import tensorflow as tf
-
-        padded = np.full((-(-len(u) // BLOCK) * BLOCK, self.chance_), 0.5, np.float32)
-        padded[: len(u)] = np.clip(u, 1e-6, 1 - 1e-6)
-        weights, (_, given) = tf.constant(self.weights_), vae_sampler(self.layout_, self.config)
-        return draw_rows(
-            lambda block: given(weights, tf.constant(padded[block * BLOCK : (block + 1) * BLOCK])),
-            len(u),
-        )
+    def row_program(self) -> RowProgram:
+        "The compiled decoder."
+        shape = VAEConfig(latent=self.config.latent, hidden=self.config.hidden)
+        return cached(vae_row_program, self.layout_, shape)
 
     def locate(self, coded: Coded) -> tuple[np.ndarray, np.ndarray]:
-        "Where patients lie on the map: mean and sd of their clouds, each [n, latent]. Not after `from_state`."
-        import tensorflow as tf
-
+        """Where rows lie on the map: mean and sd of their clouds, each [n, latent]. Not after
+        `from_state`.
+        """
         middle = ndtri(np.clip((coded.low + coded.high) / 2, 1e-6, 1 - 1e-6)).astype(np.float32)
         rows = np.concatenate([middle, one_hot(coded.levels, self.layout_.cardinalities)], axis=1)
-        mean, log_variance = encode(
-            tf.constant(self.encoder_), tf.constant(rows, tf.float32), self.layout_, self.config
-        )
-        return mean.numpy(), np.exp(log_variance.numpy() / 2)
-
-    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-        "Arrays and plain settings, enough to sample again. The encoder is not kept: sampling needs only the decoder."
-        layout = {
-            "continuous": self.layout_.continuous,
-            "cardinalities": list(self.layout_.cardinalities),
-        }
-        return {"weights": self.weights_}, {"vae": asdict(self.config), **layout}
-
-    @classmethod
-    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> VAE:
-        "The inverse of `to_state`."
-        model = cls(VAEConfig(**config["vae"]))
-        model.layout_ = Layout(config["continuous"], tuple(config["cardinalities"]))
-        model.weights_ = np.asarray(arrays["weights"], np.float32)
-        return model
+        weights, table = tf.constant(self.encoder_), tf.constant(rows, tf.float32)
+        cloud = encode(weights, table, self.layout_, self.config)
+        return cloud.mean.numpy(), np.exp(cloud.log_variance.numpy() / 2)
 
 # %% ../nbs/04_vae.ipynb #record
 MODELS.add(ModelRecord("vae", "a map of the patients on which new ones are placed", VAE, VAEConfig))

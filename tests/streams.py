@@ -1,6 +1,18 @@
-"""What every model's stream of rows must hold, whatever the model."""
+"""Coded rows to learn from, and what every model's stream of rows must hold, whatever the model."""
 
 import numpy as np
+
+from synthheart.preprocessing import Coded
+
+
+def made_up(rows: int, continuous: int, cardinalities: tuple, seed: int = 0) -> Coded:
+    """Coded rows without any relation: intervals anywhere, levels from a fair die."""
+    rng = np.random.default_rng(seed)
+    low = rng.uniform(0.01, 0.9, (rows, continuous)).astype("float32")
+    levels = np.column_stack(
+        [rng.integers(0, k, rows) for k in cardinalities] or [np.zeros((rows, 0))]
+    ).astype("int32")
+    return Coded(low, low + 0.02, levels)
 
 
 def check_endless(model) -> None:
@@ -12,8 +24,8 @@ def check_endless(model) -> None:
 
 
 def check_from_uniforms(model) -> None:
-    """Rows made from given uniforms are distributed as the sampled ones, and do not depend on where they stand."""
-    u = np.random.default_rng(0).random((6000, model.chance_))
+    """Rows made from given uniforms are distributed as the sampled ones, wherever they stand."""
+    u = np.random.default_rng(0).random((6000, model.n_uniforms_))
     scores, levels = model.from_uniforms(u)
     free = np.hstack(model.sample(6000, seed=9))
     given = np.hstack([scores, levels])

@@ -1,4 +1,4 @@
-"""The network that writes column by column: exact probabilities, honest folds, conditions, any table."""
+"""The network that writes column by column: exact probabilities, honest folds, conditions."""
 
 import itertools
 import json
@@ -14,8 +14,7 @@ from streams import check_endless, check_from_uniforms
 from test_vae import linked
 
 from synthheart.cohorts import load_heart
-from synthheart.tables import train_holdout_split
-from synthheart.engine import Layout
+from synthheart.engine import Cells, Layout
 from synthheart.preprocessing import Coded, RankGaussEncoder
 from synthheart.rnn import (
     RNN,
@@ -29,6 +28,7 @@ from synthheart.rnn import (
     write_on,
     writing_order,
 )
+from synthheart.tables import train_holdout_split
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_probabilities_of_all_records_sum_to_one():
 
 def test_codes_are_bins_then_levels_in_writing_order(coded):
     layout, config = Layout(2, (2, 2)), RNNConfig()
-    codes = as_codes(coded.low, coded.high, coded.levels, 0.5, layout, config).numpy()
+    codes = as_codes(Cells.of(coded), 0.5, layout, config).numpy()
     assert writing_order(layout, config) == [3, 0, 1, 2] and writing_order(
         layout, RNNConfig(first=0)
     ) == [2, 0, 1, 3]
@@ -109,9 +109,8 @@ def test_training_stops_by_itself_and_keeps_the_best(model):
 
 def test_written_rows_are_as_likely_as_answered(model):
     middle = np.full((2000, 2), 0.5, np.float32)
-    codes = as_codes(
-        middle, middle, model.sample(2000, seed=5)[1], 0.5, model.layout_, model.config
-    ).numpy()
+    cells = Cells(middle, middle, model.sample(2000, seed=5)[1])
+    codes = as_codes(cells, 0.5, model.layout_, model.config).numpy()
     assert write_on(model, codes[:1])[0, 0, 1] == pytest.approx(codes[:, 0].mean(), abs=0.04)
 
 

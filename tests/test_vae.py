@@ -1,4 +1,4 @@
-"""The variational autoencoder: it learns relations, keeps its promises to the other rooms, and takes any table."""
+"""The variational autoencoder: it learns relations, keeps its promises, and takes any table."""
 
 import json
 import os
@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from streams import check_endless, check_from_uniforms
 
 from synthheart.cohorts import load_heart
-from synthheart.tables import train_holdout_split
 from synthheart.preprocessing import Coded, RankGaussEncoder
+from synthheart.tables import train_holdout_split
 from synthheart.vae import VAE, VAEConfig
 
 
@@ -91,9 +91,9 @@ def test_history_callbacks_and_epochs(coded):
     history = VAE(CONFIG).fit(coded, (2, 2), progress=False, callbacks=[callback]).history_
     assert history.columns.tolist() == [
         "step",
-        "numbers",
-        "levels",
-        "kl",
+        "nll_continuous",
+        "nll_discrete",
+        "kl_divergence",
     ] and history.step.tolist() == [100, 200]
     assert seen == [(3, 2)] * 2
     assert VAE(CONFIG).fit(coded, (2, 2), epochs=2, progress=False).history_.step.tolist() == [6]
