@@ -5,139 +5,350 @@
 # %% ../nbs/06a_conditions.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
+from tqdm import tqdm
 
+from .engine import BLOCK
+from .models import Codec, FromUniforms, Model, Window, WritesWithin
 from .preprocessing import ContinuousCode, TableCoder
-from .tables import Schema, days_since_1970
+from .relations import Rule
+from .tables import Column, Schema, days_since_1970, to_floats
 
 # %% auto #0
-__all__ = ['check_where', 'satisfying', 'rank_range', 'code_windows', 'weighted_pick', 'gap', 'guided_search']
+__all__ = ['Condition', 'Range', 'Choice', 'check_where', 'satisfying', 'RuleTally', 'Sampler', 'Stream', 'in_chunks', 'Found',
+           'draw_and_keep', 'rank_range', 'code_windows', 'weighted_pick', 'Written', 'write_within', 'spell', 'gap',
+           'guided_search', 'search', 'sample_where']
+
+# %% ../nbs/06a_conditions.ipynb #range
+@dataclass(frozen=True)
+class Range:
+    "A closed range of a continuous column; of dates, in days since 1970-01-01."
+
+    column: Column
+    low: float
+    high: float
+
+    def met(self, df: pd.DataFrame) -> np.ndarray:
+        "Mask of the rows whose value lies in the range; a missing cell does not."
+        values = to_floats(df[self.column.name])
+        return (values >= self.low) & (values <= self.high)
+
+    def distance(self, df: pd.DataFrame) -> np.ndarray:
+        """How far each row is from the range, in widths of the column's own; a missing cell is 1
+        away.
+        """
+        values = to_floats(df[self.column.name])
+        width = max(float(self.column.maximum or 1) - float(self.column.minimum or 0), 1e-9)
+        away = np.maximum(np.maximum(self.low - values, values - self.high), 0) / width
+        return np.where(np.isnan(away), 1.0, away)
+
+    def __str__(self) -> str:
+        return f"{self.column.name} {self.low:g} to {self.high:g}"
+
+# %% ../nbs/06a_conditions.ipynb #choice
+@dataclass(frozen=True)
+class Choice:
+    "Some levels of a column that is not continuous."
+
+    column: Column
+    levels: tuple
+
+    def met(self, df: pd.DataFrame) -> np.ndarray:
+        "Mask of the rows with one of the levels; a missing cell has none."
+        return df[self.column.name].isin(self.levels).to_numpy(bool, na_value=False)
+
+    def distance(self, df: pd.DataFrame) -> np.ndarray:
+        "0 for a row with one of the levels, 1 for any other."
+        return (~self.met(df)).astype(float)
+
+    def __str__(self) -> str:
+        return f"{self.column.name} in {list(self.levels)}"
 
 # %% ../nbs/06a_conditions.ipynb #condition
-def check_where(where: dict[str, Any], schema: Schema) -> dict[str, tuple]:
-    "Conditions as {column: ('range', low, high) or ('levels', (...))}; ValueError names what cannot be met."
-    checked: dict[str, tuple] = {}
-    for name, wish in where.items():
+Condition: TypeAlias = Range | Choice
+
+
+def check_where(where: Mapping[str, Any], schema: Schema) -> tuple[Condition, ...]:
+    """The wishes {column: value, [values] or (low, high)} as conditions.
+
+    Raises ValueError that names the column and what it can be, where a wish cannot be met.
+    """
+    for name in where:
         if name not in schema.names:
             raise ValueError(f"where: no column {name!r}; there are {', '.join(schema.names)}")
-        column = schema[name]
-        check = _check_range if column.kind == "continuous" else _check_levels
-        checked[name] = check(column, wish)
-    return checked
-
-# %% ../nbs/06a_conditions.ipynb #check-range
-def _check_range(column, wish) -> tuple:
-    low, high = wish if isinstance(wish, (tuple, list)) and len(wish) == 2 else (wish, wish)
-    if column.is_date:
-        low, high = _as_days(low, column.name), _as_days(high, column.name)
-    for end in (low, high):
-        if isinstance(end, (str, bool)) or not np.isscalar(end):
-            raise ValueError(
-                f"where: {column.name} needs a number or a range (low, high), got {wish!r}"
-            )
-    if not low <= high:
-        raise ValueError(f"where: {column.name} from {low!r} to {high!r} is empty")
-    if column.minimum is not None and (high < column.minimum or low > column.maximum):
-        limits = f"{column.minimum:g} and {column.maximum:g}"
-        raise ValueError(f"where: {column.name} lies between {limits}, got {low!r} to {high!r}")
-    return "range", low, high
+    return tuple(
+        (_check_range if schema[name].kind == "continuous" else _check_choice)(schema[name], wish)
+        for name, wish in where.items()
+    )
 
 # %% ../nbs/06a_conditions.ipynb #as-days
 def _as_days(date: Any, name: str) -> float:
+    "A date as days since 1970-01-01; ValueError for anything else."
     try:
-        return (pd.Timestamp(date) - pd.Timestamp(0)) / pd.Timedelta(days=1)
+        return float(days_since_1970(pd.Series([pd.Timestamp(date)])).iloc[0])
     except (ValueError, TypeError):
         raise ValueError(f"where: {name} needs a date such as '2020-01-31', got {date!r}") from None
 
-# %% ../nbs/06a_conditions.ipynb #numbers
-def _numbers(values: pd.Series) -> pd.Series:
-    "The column as numbers; dates as days since 1970-01-01."
-    return days_since_1970(values) if pd.api.types.is_datetime64_any_dtype(values.dtype) else values
+# %% ../nbs/06a_conditions.ipynb #check-range
+def _check_range(column: Column, wish: Any) -> Range:
+    """A number or a pair (low, high) as a range that the column can meet; ValueError where it is
+    none.
+    """
+    name = column.name
+    low, high = wish if isinstance(wish, (tuple, list)) and len(wish) == 2 else (wish, wish)
+    if column.is_date:
+        low, high = _as_days(low, name), _as_days(high, name)
+    for end in (low, high):
+        if isinstance(end, (str, bool)) or not np.isscalar(end):
+            raise ValueError(f"where: {name} needs a number or a range (low, high), got {wish!r}")
+    if not low <= high:
+        raise ValueError(f"where: {name} from {low!r} to {high!r} is empty")
+    least, most = column.minimum, column.maximum
+    if least is not None and most is not None and (high < least or low > most):
+        raise ValueError(
+            f"where: {name} lies between {least:g} and {most:g}, got {low!r} to {high!r}"
+        )
+    return Range(column, float(low), float(high))
 
-# %% ../nbs/06a_conditions.ipynb #check-levels
-def _check_levels(column, wish) -> tuple:
+# %% ../nbs/06a_conditions.ipynb #check-choice
+def _check_choice(column: Column, wish: Any) -> Choice:
+    """A level, levels, or a range of an ordinal column's levels as a choice; ValueError names what
+    is no level.
+    """
     if isinstance(wish, tuple) and len(wish) == 2 and column.kind == "ordinal":
         levels = tuple(level for level in column.levels if wish[0] <= level <= wish[1])
     else:
         levels = tuple(wish) if isinstance(wish, (list, tuple, set)) else (wish,)
     unknown = [level for level in levels if level not in column.levels]
     if unknown or not levels:
+        wrong = unknown[0] if unknown else wish
         raise ValueError(
-            f"where: {column.name} must be one of {list(column.levels)}, got {unknown[0] if unknown else wish!r}"
+            f"where: {column.name} must be one of {list(column.levels)}, got {wrong!r}"
         )
-    return "levels", levels
+    return Choice(column, levels)
 
 # %% ../nbs/06a_conditions.ipynb #satisfying
-def satisfying(df: pd.DataFrame, checked: dict[str, tuple]) -> np.ndarray:
+def satisfying(df: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
     "Mask of the rows that meet every condition; a missing cell meets none."
-    mask = np.ones(len(df), bool)
-    for name, (kind, *wish) in checked.items():
-        mask &= (
-            _numbers(df[name]).between(*wish) if kind == "range" else df[name].isin(wish[0])
-        ).to_numpy(bool, na_value=False)
-    return mask
+    return np.logical_and.reduce([np.ones(len(df), bool), *(c.met(df) for c in conditions)])
+
+# %% ../nbs/06a_conditions.ipynb #tally
+@dataclass
+class RuleTally:
+    "Rules that rows must keep, and how many rows each has turned down."
+
+    rules: tuple[Rule, ...]
+    turned_down: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.turned_down = {rule.text: 0 for rule in self.rules}
+
+    def first_broken(self, rows: pd.DataFrame) -> np.ndarray:
+        """Number of the first rule that each row breaks; the number of rules for a row that keeps
+        them all.
+        """
+        none = np.zeros(len(rows), bool)
+        return (~np.array([rule.kept(rows) for rule in self.rules] + [none])).argmax(axis=0)
+
+    def count(self, broken: np.ndarray) -> None:
+        "Add rows to the tally, by the first rule that each breaks."
+        for i, rule in enumerate(self.rules):
+            self.turned_down[rule.text] += int((broken == i).sum())
+
+    def keep(self, rows: pd.DataFrame, want: int) -> tuple[pd.DataFrame, int]:
+        """The first `want` rows that keep every rule, and how many were looked at for them; counts
+        the others among those.
+        """
+        broken = self.first_broken(rows)
+        good = np.flatnonzero(broken == len(self.rules))[:want]
+        seen = int(good[-1]) + 1 if want and len(good) == want else len(rows)
+        self.count(broken[:seen])
+        return rows.iloc[good], seen
+
+# %% ../nbs/06a_conditions.ipynb #sampler
+class Sampler(NamedTuple):
+    "What rows are drawn from: a fitted codec and model, and the rules that every row must keep."
+
+    codec: Codec
+    model: Model
+    tally: RuleTally
+
+    def rows(self, n: int, seed: int, start: int = 0) -> pd.DataFrame:
+        "Rows `start` to `start + n` of the seed's stream, whether they keep the rules or not."
+        return self.codec.decode(*self.model.sample(n, seed, start))
+
+# %% ../nbs/06a_conditions.ipynb #stream
+@dataclass
+class Stream:
+    "The rows of a seed's stream that keep every rule, read on from where the last reader stopped."
+
+    sampler: Sampler
+    seed: int
+    drawn: int = 0  # rows drawn from the model
+    given: int = 0  # rows handed out
+    spare: pd.DataFrame | None = None  # drawn, and not looked at yet
+
+    def take(self, n: int) -> pd.DataFrame:
+        """The next `n` rows. Raises ValueError where fewer than one row in a thousand keeps the
+        rules.
+        """
+        parts: list[pd.DataFrame] = []
+        while n:
+            if self.spare is None or not len(self.spare):
+                self.spare = self._draw(n)
+            kept, seen = self.sampler.tally.keep(self.spare, n)
+            parts.append(kept)
+            self.spare, n, self.given = (
+                self.spare.iloc[seen:],
+                n - len(kept),
+                self.given + len(kept),
+            )
+            self._check_share()
+        return pd.concat(parts, ignore_index=True)
+
+    def _draw(self, n: int) -> pd.DataFrame:
+        start, size = self.drawn, max(n, BLOCK) if self.sampler.tally.rules else n
+        self.drawn += size
+        return self.sampler.rows(size, self.seed, start)
+
+    def _check_share(self) -> None:
+        rules = self.sampler.tally.rules
+        if rules and self.drawn > 100 * BLOCK and self.given < self.drawn / 1000:
+            names = ", ".join(repr(rule.text) for rule in rules)
+            raise ValueError(f"rules: fewer than one row in a thousand keeps {names}")
+
+# %% ../nbs/06a_conditions.ipynb #in-chunks
+def in_chunks(sampler: Sampler, n: int, seed: int, chunk: int) -> Iterator[pd.DataFrame]:
+    "The first `n` rows of the stream that keep every rule, `chunk` rows at a time."
+    stream = Stream(sampler, seed)
+    with tqdm(total=n, desc="sampling", unit="row", delay=2, disable=n <= 4 * BLOCK) as bar:
+        for start in range(0, n, chunk):
+            rows = stream.take(min(chunk, n - start))
+            yield rows
+            bar.update(len(rows))
+
+# %% ../nbs/06a_conditions.ipynb #found
+class Found(NamedTuple):
+    "Rows that meet conditions, and the share of such rows among all that the model makes."
+
+    rows: pd.DataFrame
+    share: float
+
+# %% ../nbs/06a_conditions.ipynb #draw-and-keep
+def draw_and_keep(
+    sampler: Sampler, conditions: Sequence[Condition], n: int, seed: int, most: int = 2_000_000
+) -> Found | None:
+    """The first `n` rows of the stream that meet the conditions; None where `most` draws would not
+    do.
+    """
+    found: list[pd.DataFrame] = []
+    have = met = drawn = 0
+    size = max(BLOCK, 2 * n)
+    with tqdm(total=n, desc="drawing", unit="row", delay=2, leave=False) as bar:
+        while have < n:
+            if drawn >= 16 * BLOCK and n / max(have / drawn, 1e-12) > most:
+                return None
+            rows = sampler.rows(size, seed, drawn)
+            rows = rows[satisfying(rows, conditions)]
+            found.append(sampler.tally.keep(rows, n - have)[0])
+            have, met, drawn = have + len(found[-1]), met + len(rows), drawn + size
+            size = min(32 * BLOCK, 2 * size)
+            bar.update(len(found[-1]))
+    return Found(pd.concat(found, ignore_index=True), met / drawn)
+
+# %% ../nbs/06a_conditions.ipynb #rank-edge
+def _rank_edge(
+    inside: Callable[[float], bool], start: float, end: float, steps: int
+) -> float | None:
+    """The rank nearest to `start` that is inside, by bisection from `end`'s side; None where
+    neither end is.
+    """
+    if inside(start):
+        return start
+    if not inside(end):
+        return None
+    for _ in range(steps):
+        middle = (start + end) / 2
+        start, end = (start, middle) if inside(middle) else (middle, end)
+    return end
 
 # %% ../nbs/06a_conditions.ipynb #rank-range
 def rank_range(
     code: ContinuousCode, low: float, high: float, steps: int = 50
 ) -> tuple[float, float] | None:
-    "The ranks in 0 to 1 whose values lie in the closed range, by bisection: `code.invert` never falls. None where there are none."
+    """The ranks in 0 to 1 whose values lie in the closed range: `code.invert` never falls.
 
-    def edge(inside: Callable[[float], bool], start: float, end: float) -> float | None:
-        "The rank nearest to `start` that is inside, coming from `end`'s side."
-        if inside(start):
-            return start
-        if not inside(end):
-            return None
-        for _ in range(steps):
-            middle = (start + end) / 2
-            start, end = (start, middle) if inside(middle) else (middle, end)
-        return end
+    None where there are none.
+    """
 
-    first = edge(lambda u: bool(code.invert(np.array([u]))[0] >= low), 0.0, 1.0)
-    last = edge(lambda u: bool(code.invert(np.array([u]))[0] <= high), 1.0, 0.0)
-    if first is None or last is None or first >= last:
+    def value(rank: float) -> float:
+        return float(code.invert(np.array([rank]))[0])
+
+    first = _rank_edge(lambda rank: value(rank) >= low, 0.0, 1.0, steps)
+    last = _rank_edge(lambda rank: value(rank) <= high, 1.0, 0.0, steps)
+    # Models count in 32 bits: they stay clear of the neighbours' ranks, and hit nothing narrower.
+    margin = 2.0**-21
+    if first is None or last is None or last - first < 4 * margin:
         return None
-    margin = min(
-        2.0**-21, (last - first) / 4
-    )  # models count in 32 bits: stay clear of the neighbours' ranks
     return first + margin, last - margin
 
-# %% ../nbs/06a_conditions.ipynb #code-windows
-def code_windows(
-    checked: dict[str, tuple], coder: TableCoder
-) -> dict[int, tuple[float, float] | np.ndarray] | None:
-    """What the conditions leave of each coded column they concern: (low, high) ranks, or a mask of the levels.
-
-    Keys are positions in the coder's order, continuous columns first. None where a range holds no value the coder can make.
+# %% ../nbs/06a_conditions.ipynb #range-window
+def _range_windows(wish: Range, coder: TableCoder) -> dict[int, Window] | None:
+    """What a range leaves of its column, and of the column's flag for missing cells; None where it
+    holds no value.
     """
-    windows: dict[int, tuple[float, float] | np.ndarray] = {}
-    numbers, words = coder.n_continuous_, coder.discrete_names_
-    for name, (kind, *wish) in checked.items():
-        if kind == "levels":
-            j = words.index(name)
-            levels = coder.schema_[name].levels
-            windows[numbers + j] = np.array(
-                [k < len(levels) and levels[k] in wish[0] for k in range(coder.cardinalities_[j])]
-            )
-            continue
-        ranks = rank_range(coder.codes_[name], *wish)
-        if ranks is None:
+    name = wish.column.name
+    ranks = rank_range(coder.codes_[name], wish.low, wish.high)
+    if ranks is None:
+        return None
+    windows: dict[int, Window] = {coder.continuous_names_.index(name): ranks}
+    if name in coder.flagged_:  # the level "filled"
+        windows[coder.names_.index(f"{name} is missing")] = np.array([True, False])
+    return windows
+
+# %% ../nbs/06a_conditions.ipynb #choice-window
+def _choice_windows(wish: Choice, coder: TableCoder) -> dict[int, Window]:
+    """What a choice leaves of its column: a mask of the levels, of which 'missing' is the last
+    where there is one.
+    """
+    at = coder.discrete_names_.index(wish.column.name)
+    mask = np.zeros(coder.cardinalities_[at], bool)
+    levels = coder.schema_[wish.column.name].levels
+    mask[: len(levels)] = [level in wish.levels for level in levels]
+    return {coder.n_continuous_ + at: mask}
+
+# %% ../nbs/06a_conditions.ipynb #code-windows
+def code_windows(conditions: Sequence[Condition], coder: TableCoder) -> dict[int, Window] | None:
+    """What the conditions leave of each coded column they concern: (low, high) ranks, or a mask of
+    the levels.
+
+    Keys are positions in the coder's order, continuous columns first. None where a range holds no
+    value it can make.
+    """
+    windows: dict[int, Window] = {}
+    for wish in conditions:
+        if isinstance(wish, Choice):
+            windows |= _choice_windows(wish, coder)
+        elif (left := _range_windows(wish, coder)) is None:
             return None
-        windows[coder.continuous_names_.index(name)] = ranks
-        if name in coder.flagged_:  # the level "filled" of the column's flag
-            windows[numbers + len(words) + coder.flagged_.index(name)] = np.array([True, False])
+        else:
+            windows |= left
     return windows
 
 # %% ../nbs/06a_conditions.ipynb #weighted
 def weighted_pick(log_weight: np.ndarray, u: np.ndarray, n: int) -> tuple[np.ndarray, bool]:
-    """Positions of at most `n` rows, picked in proportion to exp(log_weight) by uniforms `u`, and whether exactly so.
+    """Positions of at most `n` rows, picked in proportion to exp(log_weight) by uniforms `u`, and
+    whether exactly so.
 
-    Exactly: the first n that stay with probability weight / largest weight. Else the n with the largest weight / u.
+    Exactly: the first n that stay with probability weight / largest weight. Else the n with the
+    largest weight / u.
     """
     reach = log_weight - np.log(u)
     stay = np.flatnonzero(reach >= log_weight.max(initial=-np.inf))
@@ -145,55 +356,104 @@ def weighted_pick(log_weight: np.ndarray, u: np.ndarray, n: int) -> tuple[np.nda
         return stay[:n], True
     return np.sort(np.argsort(-reach, kind="stable")[:n]), False
 
-# %% ../nbs/06a_conditions.ipynb #gap
-def gap(df: pd.DataFrame, checked: dict[str, tuple], schema: Schema) -> np.ndarray:
-    "How far each row is from meeting the conditions: 0 meets all; a wrong level or a missing cell counts 1."
-    total = np.zeros(len(df))
-    for name, (kind, *wish) in checked.items():
-        if kind == "levels":
-            total += ~df[name].isin(wish[0]).to_numpy(bool)
-            continue
-        column, values = schema[name], _numbers(df[name]).to_numpy(float, na_value=np.nan)
-        width = max(float(column.maximum or 1) - float(column.minimum or 0), 1e-9)
-        far = np.maximum(np.maximum(wish[0] - values, values - wish[1]), 0) / width
-        total += np.where(np.isnan(far), 1.0, far)
-    return total
-
-# %% ../nbs/06a_conditions.ipynb #search
-def guided_search(
-    make: Callable[[np.ndarray], np.ndarray],
-    width: int,
-    n: int,
-    rng: np.random.Generator,
-    chains: int = 2000,
-    rounds: int = 12,
-    moves: int = 8,
-) -> tuple[np.ndarray, float]:
-    """Normal numbers [n, width] whose rows have gap 0, and the estimated share of such rows (subset simulation).
-
-    `make(z)` gives the gap of the rows made from normal numbers z. Returns fewer than `n` (none) where it fails.
+# %% ../nbs/06a_conditions.ipynb #written
+class Written(NamedTuple):
+    """Rows written inside conditions: their log weights, the uniforms that pick among them, the
+    first rule each breaks.
     """
-    z = rng.standard_normal((max(chains, n), width))
-    gaps, share = make(z), 1.0
-    for _ in range(rounds):
-        if (gaps <= 0).mean() >= 0.1:
+
+    rows: pd.DataFrame
+    log_weight: np.ndarray
+    u: np.ndarray
+    broken: np.ndarray
+
+# %% ../nbs/06a_conditions.ipynb #write-block
+def _write_block(
+    sampler: Sampler,
+    conditions: Sequence[Condition],
+    windows: Mapping[int, Window],
+    seed: int,
+    block: int,
+    rng: np.random.Generator,
+) -> Written:
+    """One block of rows written inside the windows, but for those that 32 bits put on the wrong
+    side of a range's end.
+    """
+    assert isinstance(sampler.model, WritesWithin)
+    scores, levels, log_weight = sampler.model.sample_within(BLOCK, windows, seed, block * BLOCK)
+    rows, u = sampler.codec.decode(scores, levels), rng.random(BLOCK)
+    meets = satisfying(rows, conditions)
+    rows = rows[meets]
+    return Written(rows, log_weight[meets], u[meets], sampler.tally.first_broken(rows))
+
+# %% ../nbs/06a_conditions.ipynb #write-within
+def write_within(
+    sampler: Sampler, conditions: Sequence[Condition], n: int, seed: int, most: int = 64
+) -> Found | None:
+    """Rows written inside the conditions and kept by weight; None where the model cannot, or `most`
+    blocks are too few.
+    """
+    if not (isinstance(sampler.model, WritesWithin) and isinstance(sampler.codec, TableCoder)):
+        return None
+    windows = code_windows(conditions, sampler.codec)
+    if windows is None:
+        return None
+    rng, blocks = np.random.default_rng([seed, 2]), []
+    for block in tqdm(range(most), desc="writing", unit="block", delay=2, leave=False):
+        blocks.append(_write_block(sampler, conditions, windows, seed, block, rng))
+        weight, u, broken = (np.concatenate(parts) for parts in list(zip(*blocks, strict=True))[1:])
+        good = broken == len(sampler.tally.rules)
+        at, exact = weighted_pick(np.where(good, weight, -np.inf), u, n)
+        if exact:
             break
-        level = max(np.quantile(gaps, 0.1), 0.0)
-        share *= (gaps <= level).mean()
-        z, gaps = _wander(make, *_refill(z, gaps, level, len(z), rng), level, moves, rng)
-    share *= (gaps <= 0).mean()
-    if not (gaps <= 0).any():
-        return np.zeros((0, width)), share
-    z, _ = _wander(make, *_refill(z, gaps, 0.0, n, rng), 0.0, 3 * moves, rng)
-    return z, share
+    if good.sum() < n:
+        return None
+    stays = weight - np.log(u) >= weight[good].max()
+    sampler.tally.count(broken[: at[-1] + 1][stays[: at[-1] + 1]])
+    if not exact:
+        _warn_by_weight(conditions)
+    rows = pd.concat([block.rows for block in blocks], ignore_index=True)
+    share = float(np.exp(weight).sum() / len(blocks) / BLOCK)
+    return Found(rows.iloc[at].reset_index(drop=True), share)
+
+# %% ../nbs/06a_conditions.ipynb #warn-by-weight
+def _warn_by_weight(conditions: Sequence[Condition]) -> None:
+    "Tell that the rows could not be taken exactly."
+    warnings.warn(
+        f"where: {spell(conditions)} is seldom met by what the model writes before; "
+        "the rows are taken by weight",
+        stacklevel=5,
+    )
+
+# %% ../nbs/06a_conditions.ipynb #spell
+def spell(conditions: Sequence[Condition]) -> str:
+    "Conditions in words, for a message."
+    return " and ".join(map(str, conditions))
+
+# %% ../nbs/06a_conditions.ipynb #gap
+def gap(df: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
+    """How far each row is from meeting the conditions: 0 meets all; a wrong level or a missing cell
+    counts 1.
+    """
+    return sum((wish.distance(df) for wish in conditions), np.zeros(len(df)))
 
 # %% ../nbs/06a_conditions.ipynb #refill
-def _refill(z, gaps, level, n, rng):
+def _refill(
+    z: np.ndarray, gaps: np.ndarray, level: float, n: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    "`n` of the rows whose gap is within `level`, drawn with replacement, and their gaps."
     pick = rng.choice(np.flatnonzero(gaps <= level), n)
     return z[pick], gaps[pick]
 
 # %% ../nbs/06a_conditions.ipynb #wander
-def _wander(make, z, gaps, level, moves, rng):
+def _wander(
+    make: Callable[[np.ndarray], np.ndarray],
+    z: np.ndarray,
+    gaps: np.ndarray,
+    level: float,
+    moves: int,
+    rng: np.random.Generator,
+) -> tuple[np.ndarray, np.ndarray]:
     "Moves that keep z normal, taken only where the gap stays within `level`."
     for move in range(moves):
         b = (0.8, 0.4, 0.2)[move % 3]
@@ -202,3 +462,74 @@ def _wander(make, z, gaps, level, moves, rng):
         stays = far <= level
         z, gaps = np.where(stays[:, None], tried, z), np.where(stays, far, gaps)
     return z, gaps
+
+# %% ../nbs/06a_conditions.ipynb #search
+def guided_search(
+    make: Callable[[np.ndarray], np.ndarray],
+    width: int,
+    n: int,
+    rng: np.random.Generator,
+    rounds: int = 12,
+) -> tuple[np.ndarray, float]:
+    """Normal numbers [n, width] that make rows of gap 0, and the estimated share of such rows.
+
+    make: the gaps [rows] of normal numbers [rows, width]. After `rounds` rounds without a row that
+    fits, none is returned. Subset simulation (Au and Beck 2001).
+    """
+    z = rng.standard_normal((max(2000, n), width))
+    gaps, share = make(z), 1.0
+    for _ in range(rounds):
+        if (gaps <= 0).mean() >= 0.1:
+            break
+        level = max(np.quantile(gaps, 0.1), 0.0)
+        share *= (gaps <= level).mean()
+        z, gaps = _wander(make, *_refill(z, gaps, level, len(z), rng), level, 8, rng)
+    share *= (gaps <= 0).mean()
+    if not (gaps <= 0).any():
+        return z[:0], share
+    return _wander(make, *_refill(z, gaps, 0.0, n, rng), 0.0, 24, rng)[0], share
+
+# %% ../nbs/06a_conditions.ipynb #model-search
+def search(sampler: Sampler, conditions: Sequence[Condition], n: int, seed: int) -> Found:
+    """`n` rows found by `guided_search`; ValueError where no row is, or where the model's rows
+    cannot be moved.
+    """
+    model, tally = sampler.model, sampler.tally
+    if not isinstance(model, FromUniforms):
+        raise ValueError(
+            f"where: {spell(conditions)} is too rare for this model: loosen the condition"
+        )
+
+    def rows(z: np.ndarray) -> pd.DataFrame:
+        return sampler.codec.decode(*model.from_uniforms(ndtr(z)))
+
+    def gaps(z: np.ndarray) -> np.ndarray:
+        made = rows(z)
+        away = gap(made, conditions)
+        tally.count(tally.first_broken(made[away == 0]))
+        bar.update(len(z))
+        return away + sum(~rule.kept(made) for rule in tally.rules)
+
+    with tqdm(desc="searching", unit="row", delay=2, leave=False) as bar:
+        z, share = guided_search(gaps, model.n_uniforms_, n, np.random.default_rng([seed, 1]))
+    if not len(z):
+        raise ValueError(
+            f"where: no row meets {spell(conditions)}; "
+            f"the achievable share is below {max(share, 1e-12):.0e}: loosen the condition"
+        )
+    made = rows(z)
+    # All fit, but for the last bit of a sum.
+    good = satisfying(made, conditions) & (tally.first_broken(made) == len(tally.rules))
+    return Found(made.iloc[np.resize(np.flatnonzero(good), n)].reset_index(drop=True), share)
+
+# %% ../nbs/06a_conditions.ipynb #sample-where
+def sample_where(sampler: Sampler, conditions: Sequence[Condition], n: int, seed: int) -> Found:
+    """Exactly `n` rows that meet the conditions and keep the rules, by the cheapest way there is.
+
+    Raises ValueError, with the achievable share, where the conditions are all but impossible.
+    """
+    return (
+        write_within(sampler, conditions, n, seed)
+        or draw_and_keep(sampler, conditions, n, seed)
+        or search(sampler, conditions, n, seed)
+    )

@@ -9,150 +9,166 @@ import os
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TYPE_CHECKING
+from typing import Any, NamedTuple, TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from scipy.interpolate import BSpline
 from scipy.optimize import brentq, minimize
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr, ndtri, softmax
+from scipy.stats import beta
 
-from .cohorts import heart_schema
 from .engine import unflatten
+from .inference import shipped_dictionaries
 from .preprocessing import RankGaussEncoder
-from .tables import Column, Schema
+from .tables import Column, Kind, Schema, outcome_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['HEART_CUTS', 'DP_ROWS', 'DP_OPTIONS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent',
-           'clipped_gradient', 'sgd_noise_multiplier', 'public_schema', 'NoiseConfig', 'PublicColumn', 'centred',
-           'level_column', 'digit_class', 'number_column', 'Design', 'build_design', 'public_cells', 'secret_normals',
-           'noisy_sum', 'fit_column', 'pair_products', 'shrunk_correlations', 'NoisyTables', 'private_rows',
-           'audit_epsilon']
+__all__ = ['DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'clipped_gradient',
+           'sgd_noise_multiplier', 'public_schema', 'NoiseConfig', 'PublicColumn', 'centred', 'level_column',
+           'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers', 'Design', 'build_design',
+           'public_cells', 'secret_normals', 'noisy_sum', 'ColumnFit', 'fit_column', 'pair_products',
+           'shrunk_correlations', 'Release', 'NoisyTables', 'private_rows', 'Attack', 'audit_epsilon']
 
 # %% ../nbs/06_dp.ipynb #delta
 def gaussian_delta(epsilon: float, mu: float) -> float:
-    "The delta at which a Gaussian mechanism with sensitivity/noise = `mu` is (epsilon, delta)-private (Balle and Wang 2018)."
+    """The delta at which a Gaussian mechanism is (epsilon, delta)-private (Balle and Wang 2018,
+    theorem 8).
+
+    mu: sensitivity over noise, both in the same unit.
+    """
     return float(ndtr(mu / 2 - epsilon / mu) - np.exp(epsilon) * ndtr(-mu / 2 - epsilon / mu))
 
 # %% ../nbs/06_dp.ipynb #check
 def check_budget(epsilon: float, delta: float) -> None:
     "Raise ValueError unless epsilon is a positive number and delta lies strictly between 0 and 1."
-    number = (int, float, np.integer, np.floating)
-    if isinstance(epsilon, bool) or not isinstance(epsilon, number) or not 0 < epsilon < np.inf:
+    if not _is_number(epsilon) or not 0 < epsilon < np.inf:
         raise ValueError(f"epsilon must be a positive number, got {epsilon!r}")
-    if isinstance(delta, bool) or not isinstance(delta, number) or not 0 < delta < 1:
+    if not _is_number(delta) or not 0 < delta < 1:
         raise ValueError(f"delta must lie between 0 and 1 (and well below 1/rows), got {delta!r}")
 
+# %% ../nbs/06_dp.ipynb #is-number
+def _is_number(value: Any) -> bool:
+    "Is this a number, of Python's or NumPy's, and not True or False?"
+    number = (int, float, np.integer, np.floating)
+    return isinstance(value, number) and not isinstance(value, bool)
+
 # %% ../nbs/06_dp.ipynb #accounting
-def _accounting():
+def _accounting() -> Any:
     "The package dp_accounting; ImportError with the remedy where it is not installed."
     try:
         import dp_accounting
         import dp_accounting.pld
         import dp_accounting.rdp
     except ImportError as e:
+        remedy = "pip install 'synthheart[dp]'"
         raise ImportError(
-            f"differential privacy needs the package dp-accounting: pip install 'synthheart[dp]' ({e})"
+            f"differential privacy needs the package dp-accounting: {remedy} ({e})"
         ) from None
     return dp_accounting
 
 # %% ../nbs/06_dp.ipynb #noise
 def noise_multiplier(epsilon: float, delta: float) -> float:
-    "The noise per unit of sensitivity that one Gaussian mechanism needs for (epsilon, delta), when patients come or go."
+    """The noise per unit of sensitivity that makes one Gaussian mechanism (epsilon, delta)-private.
+
+    For adding or removing a patient, by the privacy-loss accountant of dp-accounting. Raises
+    ValueError for a budget that is none, ImportError without that package.
+    """
     check_budget(epsilon, delta)
     dp, e, d = _accounting(), float(epsilon), float(delta)
-    near = 1 / brentq(
-        lambda mu: gaussian_delta(e, mu) - d, 1e-9, 1e3
-    )  # where to look; the accountant decides
+    # Where to look; the accountant decides.
+    near = 1 / brentq(lambda mu: gaussian_delta(e, mu) - d, 1e-9, 1e3)
     bracket = dp.ExplicitBracketInterval(near * 0.999, near * 1.01)
-    return float(
-        dp.calibrate_dp_mechanism(
-            lambda: _accountant(1 / near), dp.GaussianDpEvent, e, d, bracket, tol=1e-5 * near
-        )
-    )
+    accountant, tol = (lambda: _accountant(1 / near)), 1e-5 * near
+    event = dp.GaussianDpEvent
+    return float(dp.calibrate_dp_mechanism(accountant, event, e, d, bracket, tol=tol))
 
 # %% ../nbs/06_dp.ipynb #accountant
-def _accountant(mu: float):
-    "A privacy-loss accountant whose steps suit losses of this size; it rounds them to the safe side."
-    return _accounting().pld.PLDAccountant(
-        value_discretization_interval=max(1e-4, (mu**2 / 2 + 6 * mu) / 20000)
-    )
+def _accountant(mu: float) -> Any:
+    """A privacy-loss accountant whose steps suit losses of this size; it rounds them to the safe
+    side.
+    """
+    interval = max(1e-4, (mu**2 / 2 + 6 * mu) / 20000)
+    return _accounting().pld.PLDAccountant(value_discretization_interval=interval)
 
 # %% ../nbs/06_dp.ipynb #epsilon-spent
 def epsilon_spent(multipliers: Sequence[float], delta: float) -> float:
-    "The epsilon of several Gaussian mechanisms together, each given by its noise per unit of sensitivity."
+    """The epsilon of several Gaussian mechanisms together, each given by its noise per unit of
+    sensitivity.
+    """
     dp = _accounting()
     accountant = _accountant(float(np.sqrt(sum(sigma**-2.0 for sigma in multipliers))))
     for sigma in multipliers:
         accountant.compose(dp.GaussianDpEvent(float(sigma)))
     return float(accountant.get_epsilon(float(delta)))
 
-# %% ../nbs/06_dp.ipynb #ghost
-def clipped_gradient(
-    weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor, shapes: list, clip: float
-) -> tuple[tf.Tensor, tf.Tensor]:
-    """Sum over real rows of the critic loss's gradients, each cut to length `clip`; and the lengths before [rows].
-
-    weights: flat, of leaky dense layers with these `shapes`. mask [rows]: 1 for the patients in this step, else 0.
-    The loss of a real row is softplus(-score). Lengths by the ghost-norm trick (Goodfellow 2015).
+# %% ../nbs/06_dp.ipynb #backward
+def _backward(parts: list[tf.Tensor], rows: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
+    """What enters each dense layer, and the gradient of each row's loss with respect to what leaves
+    it: [rows, width].
     """
     import tensorflow as tf
 
-    parts, inputs, bends = unflatten(weights, shapes), [rows], []
+    inputs, bends = [rows], []
     for matrix, bias in zip(parts[:-2:2], parts[1:-2:2]):
         before = inputs[-1] @ matrix + bias
         bends.append(tf.where(before > 0, 1.0, 0.2))
         inputs.append(before * bends[-1])
     signals = [
         -tf.sigmoid(-(inputs[-1] @ parts[-2] + parts[-1]))
-    ]  # slope of softplus(-score), [rows, 1]
+    ]  # gradient of softplus(-score), [rows, 1]
     for i in reversed(range(len(bends))):
         signals.insert(0, signals[0] @ tf.transpose(parts[2 * i + 2]) * bends[i])
+    return inputs, signals
+
+# %% ../nbs/06_dp.ipynb #ghost
+def clipped_gradient(
+    weights: tf.Tensor, rows: tf.Tensor, mask: tf.Tensor, shapes: list, clip: float
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Sum over real rows of the critic loss's gradients, each cut to length `clip`; and the lengths
+    before [rows].
+
+    weights: flat, of leaky dense layers with these `shapes`. mask [rows]: 1 for the patients in
+    this step, else 0. The loss of a real row is softplus(-score). Lengths by the ghost-norm trick
+    (Goodfellow 2015).
+    """
+    import tensorflow as tf
+
+    inputs, signals = _backward(unflatten(weights, shapes), rows)
+    # Squared length of each patient's gradient; the 1 is the bias.
     square = sum(
         tf.reduce_sum(s**2, 1) * (1 + tf.reduce_sum(x**2, 1)) for x, s in zip(inputs, signals)
-    )  # 1: the bias
+    )
     length = tf.sqrt(square)
     weight = (mask * tf.minimum(1.0, clip / length))[:, None]
-    sums = [
-        part
-        for x, s in zip(inputs, signals)
-        for part in (
-            tf.reshape(tf.matmul(x, s * weight, transpose_a=True), [-1]),
-            tf.reduce_sum(s * weight, 0),
-        )
-    ]
+    sums = []
+    for x, s in zip(inputs, signals):
+        sums.append(tf.reshape(tf.matmul(x, s * weight, transpose_a=True), [-1]))
+        sums.append(tf.reduce_sum(s * weight, 0))
     return tf.concat(sums, 0), length
 
 # %% ../nbs/06_dp.ipynb #sgd-noise
 def sgd_noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) -> float:
-    "The noise per clipping length that DP-SGD needs: `steps` Gaussian steps on a Poisson sample at `rate` (RDP accountant)."
+    """The noise per clipping length that DP-SGD needs: `steps` Gaussian steps on a Poisson sample
+    at `rate`.
+
+    By the Renyi accountant of dp-accounting (Mironov, Talwar and Zhang 2019).
+    """
     check_budget(epsilon, delta)
     dp, orders = _accounting(), [*range(2, 65), 128, 256]
 
-    def event(sigma):
-        return dp.SelfComposedDpEvent(
-            dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma)), steps
-        )
+    def event(sigma: float) -> Any:
+        step = dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma))
+        return dp.SelfComposedDpEvent(step, steps)
 
     return float(
         dp.calibrate_dp_mechanism(
             lambda: dp.rdp.RdpAccountant(orders), event, float(epsilon), float(delta)
         )
     )
-
-# %% ../nbs/06_dp.ipynb #cuts
-HEART_CUTS: dict[
-    str, tuple[float, ...]
-] = {  # lower ends of the bins after the first; public, from guidelines
-    "age": (35, 40, 45, 50, 55, 60, 65, 70),
-    "trestbps": (110, 120, 130, 140, 150, 160, 180),
-    "chol": (160, 200, 240, 280, 320),
-    "thalach": (100, 120, 140, 160, 180),
-    "oldpeak": (0.05, 1, 2, 3),
-}
 
 # %% ../nbs/06_dp.ipynb #schema
 def public_schema(
@@ -161,73 +177,82 @@ def public_schema(
     target: str | None = None,
     public_ranges: Mapping[str, Sequence] | None = None,
 ) -> Schema:
-    """The public dictionary of a table: the one given, one made of `public_ranges`, or the heart table's.
+    """The public dictionary of a table: the one given, one made of `public_ranges`, or one that
+    ships with the data.
 
-    public_ranges: {column: (lowest, highest)} for numbers, whole ones where both ends are written so (0, not 0.0),
-    {column: [levels]} for the rest; None among them says that cells may be missing. Of `df` only column names are read, and
-    whether a column is text or dates. Raises ValueError that names what is lacking.
+    public_ranges: {column: (lowest, highest)} for numbers, whole ones where both ends are written
+    so (0, not 0.0), {column: [levels]} for the rest; None among them says that cells may be
+    missing. Of `df` only column names are read, and whether a column is text or dates. Raises
+    ValueError that names what is lacking.
     """
-    if schema is None and public_ranges is not None:
-        columns = [_range_column(name, public_ranges, df[name].dtype) for name in df.columns]
-        schema = Schema(tuple(columns))
-    elif schema is None:
-        heart = heart_schema()
-        foreign = [name for name in df.columns if name not in heart.names]
-        if foreign:
+    if schema is not None:
+        columns = schema.columns
+    elif public_ranges is not None:
+        columns = tuple(_range_column(name, public_ranges, df[name].dtype) for name in df.columns)
+    else:
+        columns = _shipped_columns(list(df.columns))
+    for column in columns:
+        _check_range(column)
+    return Schema(columns, target or (schema and schema.target) or outcome_of(df))
+
+# %% ../nbs/06_dp.ipynb #shipped-columns
+def _shipped_columns(names: Sequence[str]) -> tuple[Column, ...]:
+    """The columns of these names in the shipped dictionary that knows most of them; ValueError for
+    one that it lacks.
+    """
+    known = max(shipped_dictionaries(), key=lambda d: len(set(d.names) & set(names)))
+    for name in names:
+        if name not in known.names:
             raise ValueError(
-                f"{foreign[0]}: with epsilon, ranges and levels must be public: give a schema or public_ranges "
-                "for this table"
+                f"{name}: with epsilon, ranges and levels must be public: "
+                "give a schema or public_ranges for this table"
             )
-        schema = Schema(tuple(heart[name] for name in df.columns))
-    for c in schema:
-        if c.kind == "continuous" and (
-            c.minimum is None or c.maximum is None or not c.minimum < c.maximum
-        ):
-            raise ValueError(
-                f"{c.name}: with epsilon, the schema must give a minimum below a maximum; they may not come from the data"
-            )
-    target = target or schema.target or ("target" if "target" in schema.names else None)
-    return Schema(schema.columns, target)
+    return tuple(known[name] for name in names)
+
+# %% ../nbs/06_dp.ipynb #check-range
+def _check_range(column: Column) -> None:
+    "Raise ValueError where a number's range is not given."
+    low, high = column.minimum, column.maximum
+    if column.kind == "continuous" and (low is None or high is None or not low < high):
+        raise ValueError(
+            f"{column.name}: with epsilon, the schema must give a minimum below a maximum; "
+            "they may not come from the data"
+        )
 
 # %% ../nbs/06_dp.ipynb #range-column
 def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) -> Column:
     """One column of a public dictionary, from a (lowest, highest) tuple or a list of levels.
 
-    Numbers take the dtype of what is given, never the table's: one patient's empty cell turns whole numbers into floats.
+    Numbers take the dtype of what is given, never the table's: one patient's empty cell turns whole
+    numbers into floats.
     """
     if name not in public_ranges:
         raise ValueError(
-            f"{name}: not in public_ranges; with epsilon, every column's range or levels must be public"
+            f"{name}: not in public_ranges; "
+            "with epsilon, every column's range or levels must be public"
         )
     given = public_ranges[name]
     values, missing = [v for v in given if v is not None], None in given
     own = pd.api.types.is_datetime64_any_dtype(dtype) or any(isinstance(v, str) for v in values)
     dtype = str(dtype) if own else str(pd.Series(values).dtype)
-    if isinstance(given, tuple):
-        if len(values) != 2:
-            raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
-        decimals = None if dtype.startswith("float") else 0
-        return Column(
-            name,
-            "continuous",
-            dtype,
-            minimum=values[0],
-            maximum=values[1],
-            decimals=decimals,
-            missing=missing,
-        )
-    return Column(
-        name,
-        "binary" if len(values) == 2 else "categorical",
-        dtype,
-        levels=tuple(values),
-        missing=missing,
-    )
+    if not isinstance(given, tuple):
+        kind: Kind = "binary" if len(values) == 2 else "categorical"
+        return Column(name, kind, dtype, levels=tuple(values), missing=missing)
+    if len(values) != 2:
+        raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
+    limits = {"minimum": values[0], "maximum": values[1]}
+    decimals = None if dtype.startswith("float") else 0
+    return Column(name, "continuous", dtype, **limits, decimals=decimals, missing=missing)
 
 # %% ../nbs/06_dp.ipynb #config
 @dataclass(frozen=True)
 class NoiseConfig:
-    "What is asked of the table, at what share of the budget, and how the answers are smoothed. Independent of the data."
+    """What is asked of the table, at what share of the budget, and how the answers are smoothed.
+    Independent of the data.
+
+    The second half are prior standard deviations: of differences between neighbouring spline
+    coefficients, and of log-odds.
+    """
 
     bins: int = 8  # equal-width bins of a number without cut points
     count: float = 1.0  # weight of: how many patients
@@ -235,32 +260,35 @@ class NoiseConfig:
     bin: float = 1.0  # ... how many in each bin of a column
     contrast: float = 1.0  # ... how that differs between outcomes
     digit: float = 0.5  # ... which last digits
-    pairs: float = (
-        0.25  # share of the budget for pairs of columns, at epsilon 3 and more; none at 1
-    )
+    pairs: float = 0.25  # share of the budget for pairs of columns at epsilon 3 and more; none at 1
     segments: int = 10  # of the spline
-    curve: float = 0.5  # prior sd of third differences of the log-curve (Silverman's smoothness)
-    tilt: float = 0.3  # prior sd of second differences of an outcome's deviation
-    slope: float = 0.5  # prior sd of its first differences
-    level: float = 1.5  # prior sd of a level's log-odds
-    level_contrast: float = 0.7  # prior sd of their deviation by outcome
-    habit: float = 1.0  # prior sd of the last digits' log-odds
+    common_third: float = 0.5  # third differences of the log-curve (Silverman's smoothness)
+    apart_second: float = 0.3  # second differences of an outcome's deviation
+    apart_first: float = 0.5  # its first differences
+    level: float = 1.5  # a level's log-odds
+    level_apart: float = 0.7  # their deviation by outcome
+    digit_preference: float = 1.0  # the last digits' log-odds
     missing: float = 0.03  # share of missing cells to lean to, where cells may be missing
 
 # %% ../nbs/06_dp.ipynb #column
 @dataclass(frozen=True, eq=False)
 class PublicColumn:
-    "A column as the public sees it: m cells in k bins, and a log-linear model of the cells with p terms. No data."
+    """A column as the public sees it: m cells in k bins, and a log-linear model of the cells with p
+    terms. No data.
 
-    bin: np.ndarray  # int [m]: each cell's bin
-    asked: (
-        np.ndarray
-    )  # float [m, q]: what a patient in this cell adds to the sums (weighted, centred one-hots)
-    crossed: np.ndarray  # float [m, k]: what is asked by outcome
-    basis: np.ndarray  # float [m, p]: the model's terms
-    centre: np.ndarray  # float [p]: prior mean of the terms
-    common: np.ndarray  # float [p, p]: prior precision of the common curve
-    apart: np.ndarray  # float [p, p]: prior precision of an outcome's deviation
+    bin [m]: each cell's bin. asked [m, q]: what a patient in this cell adds to the sums (weighted,
+    centred one-hots). crossed [m, k]: what is asked by outcome. basis [m, p]: the model's terms.
+    centre [p]: their prior mean. common, apart [p, p]: prior precision of the common curve and of
+    an outcome's deviation from it.
+    """
+
+    bin: np.ndarray
+    asked: np.ndarray
+    crossed: np.ndarray
+    basis: np.ndarray
+    centre: np.ndarray
+    common: np.ndarray
+    apart: np.ndarray
 
     @property
     def length2(self) -> float:
@@ -269,42 +297,45 @@ class PublicColumn:
 
     @property
     def crossed2(self) -> float:
-        "The largest squared length of the part that is asked by outcome, before the outcome's factor."
+        """The largest squared length of the part that is asked by outcome, before the outcome's
+        factor.
+        """
         return float((self.crossed**2).sum(1).max())
 
 # %% ../nbs/06_dp.ipynb #centred
 def centred(codes: np.ndarray, k: int) -> np.ndarray:
-    "One-hot rows [n, k] less 1/k: the part that the total count does not tell already. Squared length 1 - 1/k."
+    """One-hot rows [n, k] less 1/k: the part that the total count does not tell already.
+
+    Squared length 1 - 1/k.
+    """
     return np.eye(k)[codes] - 1 / k
 
 # %% ../nbs/06_dp.ipynb #levels-column
-def level_column(column: Column | None, k: int, missing: bool, config: NoiseConfig) -> PublicColumn:
-    "The public view of a discrete column with `k` levels, the last of which is 'missing' where `missing`."
-    centre, common, apart = (
-        np.zeros(k),
-        np.full(k, config.level**-2),
-        np.full(k, config.level_contrast**-2),
-    )
+def level_column(k: int, missing: bool, config: NoiseConfig) -> PublicColumn:
+    """The public view of a discrete column with `k` levels, the last of which is 'missing' where
+    `missing`.
+    """
+    centre = np.zeros(k)
+    common, apart = np.full(k, config.level**-2), np.full(k, config.level_apart**-2)
     if missing:  # rare, and no reason to differ by outcome
         centre[-1], common[-1], apart[-1] = np.log(config.missing), 1.0, 100.0
     hot = centred(np.arange(k), k)
+    asked, crossed, terms = config.bin * hot, config.contrast * hot, np.eye(k)
     return PublicColumn(
-        np.arange(k),
-        config.bin * hot,
-        config.contrast * hot,
-        np.eye(k),
-        centre,
-        np.diag(common),
-        np.diag(apart),
+        np.arange(k), asked, crossed, terms, centre, np.diag(common), np.diag(apart)
     )
 
+# %% ../nbs/06_dp.ipynb #limits
+def _limits(column: Column) -> tuple[float, float]:
+    "A column's range; both ends are given, `public_schema` saw to it."
+    return float(column.minimum or 0), float(column.maximum or 0)
+
 # %% ../nbs/06_dp.ipynb #number-cells
-def _number_cells(column: Column, most: int = 2000) -> np.ndarray:
-    "The values that a continuous column can hold, or 500 places in its range where they are too many."
-    low, high = (
-        float(column.minimum or 0),
-        float(column.maximum or 0),
-    )  # both are given: `public_schema` saw to it
+def number_cells(column: Column, most: int = 2000) -> np.ndarray:
+    """The values that a continuous column can hold, or 500 places in its range where they are too
+    many.
+    """
+    low, high = _limits(column)
     if column.decimals is not None:
         step = 10.0**-column.decimals
         first, last = np.ceil(low / step - 1e-6), np.floor(high / step + 1e-6)
@@ -318,74 +349,111 @@ def digit_class(values: np.ndarray, decimals: int) -> np.ndarray:
     units = np.rint(values * 10.0**decimals).astype(np.int64)
     return np.select([units % 10 == 0, units % 5 == 0, units % 2 == 0], [0, 1, 2], 3)
 
+# %% ../nbs/06_dp.ipynb #digit-classes
+def _digits(column: Column, values: np.ndarray) -> np.ndarray | None:
+    "The class of each cell's last digit; None for a column where that says nothing."
+    if column.decimals is None or not 40 <= len(values) < 2000:
+        return None
+    return digit_class(values, column.decimals)
+
+# %% ../nbs/06_dp.ipynb #value-bins
+def _value_bins(column: Column, values: np.ndarray, bins: int) -> np.ndarray:
+    """The bin of each cell: between the column's cut points, or else in so many parts of equal
+    width.
+    """
+    low, high = _limits(column)
+    inner = np.asarray(column.cuts or np.linspace(low, high, bins + 1)[1:-1], float)
+    return np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1]
+
+# %% ../nbs/06_dp.ipynb #spline
+def _spline(column: Column, values: np.ndarray, segments: int) -> np.ndarray:
+    "Cubic B-splines over the column's range at each cell [cells, segments + 3]."
+    low, high = _limits(column)
+    knots = low + (high - low) / segments * np.arange(-3, segments + 4)
+    return BSpline.design_matrix(values, knots, 3).toarray()
+
+# %% ../nbs/06_dp.ipynb #precisions
+def _precisions(
+    smooth: int, alone: int, digits: int, config: NoiseConfig
+) -> tuple[np.ndarray, np.ndarray]:
+    """Prior precision of the common curve and of an outcome's deviation, over spline terms, lone
+    bins and digits.
+    """
+    first, second, third = (np.diff(np.eye(smooth), order, axis=0) for order in (1, 2, 3))
+
+    def diagonal(of_smooth: float, of_alone: float, of_digits: float) -> np.ndarray:
+        parts = (smooth, of_smooth), (alone, of_alone), (digits, of_digits)
+        return np.diag(np.concatenate([np.full(size, value) for size, value in parts]))
+
+    common = diagonal(1e-4, 1 / 9, config.digit_preference**-2)
+    apart = diagonal(1e-2, config.level_apart**-2, 1e4)
+    common[:smooth, :smooth] += third.T @ third / config.common_third**2
+    apart[:smooth, :smooth] += (
+        second.T @ second / config.apart_second**2 + first.T @ first / config.apart_first**2
+    )
+    return common, apart
+
 # %% ../nbs/06_dp.ipynb #number-column
-def number_column(
-    column: Column, config: NoiseConfig, cuts: Sequence[float] | None = None
-) -> PublicColumn:
-    "The public view of a continuous column; `cuts` are the lower ends of its bins after the first."
-    values = _number_cells(column)
-    low, high = float(column.minimum or 0), float(column.maximum or 0)
-    inner = np.asarray(
-        cuts if cuts is not None else np.linspace(low, high, config.bins + 1)[1:-1], float
-    )
-    bins = np.unique(np.searchsorted(inner, values, side="right"), return_inverse=True)[1]
-    knots = low + (high - low) / config.segments * np.arange(-3, config.segments + 4)
-    smooth = BSpline.design_matrix(values, knots, 3).toarray()
-    s, k = smooth.shape[1], int(bins.max()) + 1
-    alone = [
-        (bins == b) * 1.0 for b in range(k) if (bins == b).sum() == 1
-    ]  # a bin with one value: a spike of its own
-    digits = (
-        digit_class(values, column.decimals)
-        if column.decimals is not None and 40 <= len(values) < 2000
-        else None
-    )
-    habit = [] if digits is None else [(digits == d) * 1.0 for d in range(3)]
-    basis = np.column_stack([smooth, *alone, *habit])
-    rough = [np.diff(np.eye(s), order, axis=0) for order in (1, 2, 3)]
-    common = np.diag(
-        np.r_[np.full(s, 1e-4), np.full(len(alone), 1 / 9), np.full(len(habit), config.habit**-2)]
-    )
-    apart = np.diag(
-        np.r_[
-            np.full(s, 1e-2),
-            np.full(len(alone), config.level_contrast**-2),
-            np.full(len(habit), 1e4),
-        ]
-    )
-    common[:s, :s] += rough[2].T @ rough[2] / config.curve**2
-    apart[:s, :s] += (
-        rough[1].T @ rough[1] / config.tilt**2 + rough[0].T @ rough[0] / config.slope**2
-    )
-    asked = [config.bin * centred(bins, k)] + (
-        [] if digits is None else [config.digit * centred(digits, 4)]
-    )
+def number_column(column: Column, config: NoiseConfig) -> PublicColumn:
+    """The public view of a continuous column, in the bins between its `cuts` or in bins of equal
+    width.
+    """
+    values = number_cells(column)
+    bins = _value_bins(column, values, config.bins)
+    smooth, k = _spline(column, values, config.segments), int(bins.max()) + 1
+    # A bin with one value gets a spike of its own.
+    alone = [(bins == b) * 1.0 for b in range(k) if (bins == b).sum() == 1]
+    digits = _digits(column, values)
+    preference = [] if digits is None else [(digits == d) * 1.0 for d in range(3)]
+    basis = np.column_stack([smooth, *alone, *preference])
+    priors = _precisions(smooth.shape[1], len(alone), len(preference), config)
+    asked = [config.bin * centred(bins, k)]
+    if digits is not None:
+        asked.append(config.digit * centred(digits, 4))
     crossed, centre = config.contrast * centred(bins, k), np.zeros(basis.shape[1])
-    return PublicColumn(bins, np.column_stack(asked), crossed, basis, centre, common, apart)
+    return PublicColumn(bins, np.column_stack(asked), crossed, basis, centre, *priors)
 
 # %% ../nbs/06_dp.ipynb #design
+class ColumnAnswers(NamedTuple):
+    "What is released about one column."
+
+    asked: np.ndarray  # [q]: in its bins and digits
+    crossed: np.ndarray  # [outcomes, k]: in its bins, by outcome
+
+# %% ../nbs/06_dp.ipynb #answers
+class Answers(NamedTuple):
+    "What is released about a table, apart."
+
+    total: float  # rows
+    outcome: np.ndarray  # [outcomes]: rows of each outcome, less their mean
+    columns: list[ColumnAnswers]
+
+# %% ../nbs/06_dp.ipynb #design-class
 @dataclass(frozen=True, eq=False)
 class Design:
-    "The questions that are asked of a table, all public. Column order: the encoder's, without the outcome."
+    """The questions that are asked of a table, all public.
+
+    columns: in the encoder's order, without the outcome. outcomes: classes of the outcome column, 1
+    where there is none. position: of the outcome among the encoder's discrete columns, None where
+    there is none.
+    """
 
     columns: tuple[PublicColumn, ...]
-    outcomes: int  # classes of the outcome column, 1 where there is none
+    outcomes: int
+    position: int | None
     config: NoiseConfig = NoiseConfig()
 
     @property
     def sensitivity(self) -> float:
         "The most by which one patient can move the sums (L2)."
         share = 1 - 1 / self.outcomes
-        return float(
-            np.sqrt(
-                self.config.count**2
-                + self.config.outcome**2 * share
-                + sum(c.length2 + c.crossed2 * share for c in self.columns)
-            )
-        )
+        whole = self.config.count**2 + self.config.outcome**2 * share
+        return float(np.sqrt(whole + sum(c.length2 + c.crossed2 * share for c in self.columns)))
 
     def vectors(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-        "What each patient adds to the sums, [n, questions], from cells [n, columns] and outcome classes [n]."
+        """What each patient adds to the sums, [n, questions], from cells [n, columns] and outcome
+        classes [n].
+        """
         side = centred(outcome, self.outcomes)
         parts = [np.full((len(cells), 1), self.config.count), self.config.outcome * side]
         for column, at in zip(self.columns, cells.T):
@@ -393,60 +461,41 @@ class Design:
             parts += [column.asked[at], crossed.reshape(len(at), -1)]
         return np.concatenate(parts, axis=1)
 
-    def split(
-        self, sums: np.ndarray
-    ) -> tuple[float, np.ndarray, list[tuple[np.ndarray, np.ndarray]]]:
-        "The answers apart: count, outcomes [L], and for each column (asked [q], by outcome [L, k])."
-        count, outcome, at, answers = sums[0], sums[1 : 1 + self.outcomes], 1 + self.outcomes, []
-        for column in self.columns:
-            q, k = column.asked.shape[1], column.crossed.shape[1]
-            answers.append(
-                (
-                    sums[at : at + q],
-                    sums[at + q : at + q + self.outcomes * k].reshape(self.outcomes, k),
-                )
-            )
-            at += q + self.outcomes * k
-        return float(count / self.config.count), outcome / self.config.outcome, answers
+    def split(self, sums: np.ndarray) -> Answers:
+        "The sums apart, in patients."
+        parts = [1, self.outcomes]
+        for c in self.columns:
+            parts += [c.asked.shape[1], self.outcomes * c.crossed.shape[1]]
+        count, outcome, *rest = np.split(sums, np.cumsum(parts)[:-1])
+        columns = [
+            ColumnAnswers(asked, crossed.reshape(self.outcomes, -1))
+            for asked, crossed in zip(rest[::2], rest[1::2])
+        ]
+        return Answers(float(count[0] / self.config.count), outcome / self.config.outcome, columns)
 
 # %% ../nbs/06_dp.ipynb #build-design
-def build_design(
-    codec: RankGaussEncoder,
-    config: NoiseConfig = NoiseConfig(),
-    cuts: Mapping[str, Sequence[float]] | None = None,
-) -> tuple[Design, int | None]:
-    "The design for a public encoder, and the position of the outcome among its discrete columns (None without one)."
-    schema, cuts = codec.schema_, HEART_CUTS if cuts is None else cuts
-    heart = heart_schema()
-    columns = []
-    for c in schema.continuous:
-        same = c.name in heart.names and (c.minimum, c.maximum, c.unit) == (
-            heart[c.name].minimum,
-            heart[c.name].maximum,
-            heart[c.name].unit,
-        )
-        columns.append(
-            number_column(c, config, cuts.get(c.name) if cuts is not HEART_CUTS or same else None)
-        )
-    target = schema.target if schema.target in codec.discrete_names_ else None
-    position = None if target is None else codec.discrete_names_.index(target)
+def build_design(codec: RankGaussEncoder, config: NoiseConfig = NoiseConfig()) -> Design:
+    "The design for a public encoder."
+    schema, names = codec.schema_, codec.discrete_names_
+    columns = [number_column(column, config) for column in schema.continuous]
+    position = names.index(schema.target) if schema.target in names else None
     for j, k in enumerate(codec.cardinalities_):
         if j != position:
-            column = schema[codec.discrete_names_[j]] if j < len(codec.discrete_names_) else None
-            rare = (
-                column is None or column.name in codec.missing_
-            )  # a flag's level 1 is "missing" too
-            columns.append(level_column(column, k, rare, config))
-    return Design(
-        tuple(columns), 1 if position is None else codec.cardinalities_[position], config
-    ), position
+            # Beyond the discrete columns come the flags of continuous ones, whose level 1 is
+            # "missing".
+            rare = j >= len(names) or names[j] in codec.missing_
+            columns.append(level_column(k, rare, config))
+    outcomes = 1 if position is None else codec.cardinalities_[position]
+    return Design(tuple(columns), outcomes, position, config)
 
 # %% ../nbs/06_dp.ipynb #cells
 def public_cells(
-    codec: RankGaussEncoder, df: pd.DataFrame, design: Design, position: int | None
+    codec: RankGaussEncoder, df: pd.DataFrame, design: Design
 ) -> tuple[np.ndarray, np.ndarray]:
-    "A table as cell numbers [n, columns] and outcome classes [n]; numbers outside the public range move to its ends."
-    coded = codec.code(df)
+    """A table as cell numbers [n, columns] and outcome classes [n]; numbers outside the public
+    range move to its ends.
+    """
+    coded, position = codec.code(df), design.position
     middle = (coded.low.astype(float) + coded.high) / 2
     sizes = np.array([len(c.bin) for c in design.columns[: codec.n_continuous_]], int)
     numbers = np.minimum((middle * sizes).astype(int), sizes - 1)
@@ -456,10 +505,13 @@ def public_cells(
 
 # %% ../nbs/06_dp.ipynb #secret
 def secret_normals(size: int, noise_seed: int | None = None) -> np.ndarray:
-    "Standard normals from the operating system's secret randomness; from a seed for teaching, with a warning."
+    """Standard normals from the operating system's secret randomness; from a seed for teaching,
+    with a warning.
+    """
     if noise_seed is not None:
         warnings.warn(
-            "noise_seed makes the privacy noise repeatable: the guarantee holds only while the seed stays secret",
+            "noise_seed makes the privacy noise repeatable: "
+            "the guarantee holds only while the seed stays secret",
             UserWarning,
             stacklevel=3,
         )
@@ -469,54 +521,57 @@ def secret_normals(size: int, noise_seed: int | None = None) -> np.ndarray:
 
 # %% ../nbs/06_dp.ipynb #noisy-sum
 def noisy_sum(vectors: np.ndarray, scale: float, normals: np.ndarray) -> np.ndarray:
-    "Sum of the rows plus noise of standard deviation `scale`, on a grid of about scale/32 (a power of two)."
+    """Sum of the rows plus noise of standard deviation `scale`, on a grid of about scale/32 (a
+    power of two).
+    """
     grid = 2.0 ** np.floor(np.log2(scale / 32))
     return np.round((vectors.sum(0) + scale * normals) / grid) * grid
 
 # %% ../nbs/06_dp.ipynb #fit-column
-def fit_column(
-    column: PublicColumn,
-    total: float,
-    outcome: np.ndarray,
-    asked: np.ndarray,
-    crossed: np.ndarray,
-    scale: float,
-) -> np.ndarray:
-    "Cell probabilities by outcome [L, m] that explain the noisy answers (noise sd `scale`), pulled to smooth shapes."
-    classes, terms = len(outcome), column.basis.shape[1]
-    side = np.eye(classes) - 1 / classes
+class ColumnFit(NamedTuple):
+    """What a column's model has to explain: the noisy answers about it, and what is known of count
+    and outcome.
 
-    def pays(flat):
-        v = flat.reshape(classes + 1, terms)  # the common curve, then each outcome's deviation
-        p = _softmax((v[0] + v[1:]) @ column.basis.T)
-        q = total * outcome[:, None] * p  # expected patients in each cell
-        gap = (q.sum(0) @ column.asked - asked) / scale
-        gap_by = (side @ (q @ column.crossed) - crossed) / scale
+    total: rows. outcome [L]: share of each outcome. scale: standard deviation of the noise.
+    """
+
+    column: PublicColumn
+    total: float
+    outcome: np.ndarray
+    answers: ColumnAnswers
+    scale: float
+
+    def probabilities(self, terms: np.ndarray) -> np.ndarray:
+        """Cell probabilities by outcome [L, m], from terms [1 + L, p]: the common curve, then each
+        outcome's deviation.
+        """
+        return softmax((terms[0] + terms[1:]) @ self.column.basis.T, axis=-1)
+
+    def loss(self, flat: np.ndarray) -> tuple[float, np.ndarray]:
+        "Negative log-posterior of the terms, and its gradient."
+        column, classes = self.column, len(self.outcome)
+        v = flat.reshape(classes + 1, -1)
+        side, weight = np.eye(classes) - 1 / classes, self.total * self.outcome[:, None]
+        p = self.probabilities(v)
+        expected = weight * p  # patients in each cell
+        off = (expected.sum(0) @ column.asked - self.answers.asked) / self.scale
+        off_by = (side @ (expected @ column.crossed) - self.answers.crossed) / self.scale
         away = v[0] - column.centre
         prior = away @ column.common @ away + np.einsum("lp,pq,lq", v[1:], column.apart, v[1:])
-        slope = (
-            (column.asked @ gap + side @ gap_by @ column.crossed.T)
-            / scale
-            * total
-            * outcome[:, None]
-        )
-        slope = (p * (slope - (p * slope).sum(1, keepdims=True))) @ column.basis
-        slope = np.concatenate(
-            [(slope.sum(0) + column.common @ away)[None], slope + v[1:] @ column.apart]
-        )
-        return ((gap**2).sum() + (gap_by**2).sum() + prior) / 2, slope.ravel()
+        gradient = column.asked @ off + side @ off_by @ column.crossed.T
+        gradient = gradient / self.scale * self.total * self.outcome[:, None]
+        gradient = (p * (gradient - (p * gradient).sum(1, keepdims=True))) @ column.basis
+        common = (gradient.sum(0) + column.common @ away)[None]
+        gradient = np.concatenate([common, gradient + v[1:] @ column.apart])
+        return ((off**2).sum() + (off_by**2).sum() + prior) / 2, gradient.ravel()
 
-    start = np.concatenate([column.centre[None], np.zeros((classes, terms))]).ravel()
-    v = minimize(pays, start, jac=True, method="L-BFGS-B", options={"maxiter": 400}).x.reshape(
-        classes + 1, terms
-    )
-    return _softmax((v[0] + v[1:]) @ column.basis.T)
-
-# %% ../nbs/06_dp.ipynb #softmax
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    "Probabilities along the last axis."
-    p = np.exp(logits - logits.max(-1, keepdims=True))
-    return p / p.sum(-1, keepdims=True)
+# %% ../nbs/06_dp.ipynb #fit-column-function
+def fit_column(fit: ColumnFit) -> np.ndarray:
+    "Cell probabilities by outcome [L, m] that explain the noisy answers, pulled to smooth shapes."
+    classes, terms = len(fit.outcome), fit.column.basis.shape[1]
+    start = np.concatenate([fit.column.centre[None], np.zeros((classes, terms))]).ravel()
+    found = minimize(fit.loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 400})
+    return fit.probabilities(found.x.reshape(classes + 1, terms))
 
 # %% ../nbs/06_dp.ipynb #places
 def pair_products(places: np.ndarray, limit: float) -> np.ndarray:
@@ -530,27 +585,41 @@ def pair_products(places: np.ndarray, limit: float) -> np.ndarray:
 def shrunk_correlations(
     sums: np.ndarray, scale: float, total: float, spread: np.ndarray
 ) -> np.ndarray:
-    "Correlation matrix [d, d] from noisy sums of pair products, shrunk by their excess over the noise; positive definite."
+    """Correlation matrix [d, d] from noisy sums of pair products, shrunk by their excess over the
+    noise.
+
+    scale: standard deviation of the noise. total: rows. spread [d]: variance of the places.
+    Positive definite (James and Stein 1961).
+    """
     a, b = np.triu_indices(len(spread), 1)
     unit = total * np.sqrt(spread[a] * spread[b])
     rough, noise = sums / unit, scale / unit
     excess = max(0.0, np.mean(rough**2) - np.mean(noise**2))
     kept = np.clip(rough * excess / (excess + noise**2 + 1e-12), -0.9, 0.9)
     matrix = np.eye(len(spread))
-    matrix[a, b] = matrix[b, a] = 2 * np.sin(
-        np.pi / 6 * kept
-    )  # rank correlation to normal correlation
+    # From rank correlation to normal correlation.
+    matrix[a, b] = matrix[b, a] = 2 * np.sin(np.pi / 6 * kept)
     values, directions = np.linalg.eigh(matrix)
     matrix = (directions * np.maximum(values, 0.05)) @ directions.T
     root = np.sqrt(np.diag(matrix))
     return matrix / root / root[:, None]
 
 # %% ../nbs/06_dp.ipynb #tables
-class NoisyTables:
-    """A table's noisy answers and the model that explains them. All that is kept is (epsilon, delta)-private.
+class Release(NamedTuple):
+    "Noisy sums, and the standard deviation of their noise."
 
-    schema: the public dictionary (`public_schema`). Neighbouring tables differ by one row more or less. After `fit`:
-    `epsilon_`, `delta_` (spent), `rows_` (a noisy row count), `measured_` (the releases).
+    sums: np.ndarray
+    sd: float
+
+# %% ../nbs/06_dp.ipynb #noisy-tables
+class NoisyTables:
+    """A table's noisy answers and the model that explains them. All that is kept is (epsilon,
+    delta)-private.
+
+    schema: the public dictionary (`public_schema`). Neighbouring tables differ by one row more or
+    less. After `fit`: `epsilon_`, `delta_` (spent), `rows_` (a noisy row count), `measured_` (the
+    releases), and the model: `outcome_` [L], `cells_` (for each column [L, m]), `mix_`
+    (correlations [columns, columns]).
     """
 
     def __init__(
@@ -559,128 +628,121 @@ class NoisyTables:
         epsilon: float,
         delta: float = 1e-3,
         config: NoiseConfig = NoiseConfig(),
-        cuts: Mapping[str, Sequence[float]] | None = None,
     ):
         check_budget(epsilon, delta)
-        self.schema, self.epsilon, self.delta, self.config, self.cuts = (
-            schema,
-            epsilon,
-            delta,
-            config,
-            cuts,
-        )
+        self.schema, self.epsilon, self.delta, self.config = schema, epsilon, delta, config
 
     def fit(self, df: pd.DataFrame, noise_seed: int | None = None) -> NoisyTables:
-        "Measure `df` once (twice where pairs are asked) and fit. The noise is secret unless `noise_seed` is given."
+        """Measure `df` once (twice where pairs are asked) and fit.
+
+        The noise is secret unless `noise_seed` is given.
+        """
         self.codec_ = RankGaussEncoder.from_schema(self.schema)
-        self.design_, self.position_ = build_design(self.codec_, self.config, self.cuts)
-        cells, outcome = public_cells(self.codec_, df, self.design_, self.position_)
+        self.design_ = build_design(self.codec_, self.config)
+        cells, outcome = public_cells(self.codec_, df, self.design_)
         base, share = noise_multiplier(self.epsilon, self.delta), self._pair_share()
         vectors, d = self.design_.vectors(cells, outcome), len(self.design_.columns)
-        normals = secret_normals(vectors.shape[1] + d * (d - 1) // 2, noise_seed)
-        sigma = base / np.sqrt(1 - share)
-        scale = sigma * self.design_.sensitivity
-        self.measured_ = {
-            "tables": noisy_sum(vectors, scale, normals[: vectors.shape[1]]),
-            "tables_sd": scale,
-        }
-        self._explain(scale)
-        if self.delta * self.rows_ >= 1:
-            warnings.warn(
-                f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about {self.rows_:,} rows (a noisy "
-                "count): take a delta well below 1/rows",
-                UserWarning,
-                stacklevel=2,
-            )
-        sigmas = [sigma]
+        questions = vectors.shape[1]
+        normals = secret_normals(questions + d * (d - 1) // 2, noise_seed)
+        sigmas = [base / np.sqrt(1 - share)]
+        self._measure(vectors, sigmas[0], normals[:questions])
+        self._check_delta()
         if share:
             sigmas.append(base / np.sqrt(share))
-            limit = max(1.0, d / np.sqrt(18))
-            products = pair_products(self._places(cells, outcome), limit)
-            scale = sigmas[1] * limit
-            self.measured_ |= {
-                "pairs": noisy_sum(products, scale, normals[vectors.shape[1] :]),
-                "pairs_sd": scale,
-            }
-            self.mix_ = shrunk_correlations(
-                self.measured_["pairs"], scale, self.rows_, self._spread()
-            )
-        # The accountant rounds up, by less than 1e-6; the two releases together are exactly the one of `base`.
-        self.epsilon_, self.delta_ = (
-            min(self.epsilon, epsilon_spent(sigmas, self.delta)),
-            float(self.delta),
-        )
+            self._measure_pairs(cells, outcome, sigmas[1], normals[questions:])
+        # The accountant rounds up, by less than 1e-6; the two releases together are exactly the one
+        # of `base`.
+        self.epsilon_ = min(self.epsilon, epsilon_spent(sigmas, self.delta))
+        self.delta_ = float(self.delta)
         return self
 
     def _pair_share(self) -> float:
         "The part of the budget that goes to pairs: a function of epsilon alone."
-        return (
-            float(self.config.pairs * np.clip((self.epsilon - 1) / 2, 0, 1))
-            if len(self.design_.columns) > 1
-            else 0.0
-        )
+        if len(self.design_.columns) < 2:
+            return 0.0
+        return float(self.config.pairs * np.clip((self.epsilon - 1) / 2, 0, 1))
 
-    def _explain(self, scale: float) -> None:
+    def _measure(self, vectors: np.ndarray, sigma: float, normals: np.ndarray) -> None:
+        "Release the tables, and explain them."
+        sd = sigma * self.design_.sensitivity
+        self.measured_ = {"tables": Release(noisy_sum(vectors, sd, normals), sd)}
+        self._explain(*self.measured_["tables"])
+
+    def _measure_pairs(
+        self, cells: np.ndarray, outcome: np.ndarray, sigma: float, normals: np.ndarray
+    ) -> None:
+        "Release the pairs of columns, and take correlations from them."
+        limit = max(1.0, len(self.design_.columns) / np.sqrt(18))
+        products, sd = pair_products(self._places(cells, outcome), limit), sigma * limit
+        self.measured_["pairs"] = Release(noisy_sum(products, sd, normals), sd)
+        self.mix_ = shrunk_correlations(*self.measured_["pairs"], self.rows_, self._spread())
+
+    def _check_delta(self) -> None:
+        "Warn of a delta that is not below one in the (noisy) number of rows."
+        if self.delta * self.rows_ >= 1:
+            warnings.warn(
+                f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about "
+                f"{self.rows_:,} rows (a noisy count): take a delta well below 1/rows",
+                UserWarning,
+                stacklevel=3,
+            )
+
+    def _explain(self, sums: np.ndarray, sd: float) -> None:
         "Count, outcome shares and cell probabilities from the noisy answers: post-processing."
-        count, outcome, answers = self.design_.split(self.measured_["tables"])
-        self.rows_ = max(20, int(round(count)))
-        shares = np.clip(
-            outcome / self.rows_ + 1 / self.design_.outcomes, 0.05 / self.design_.outcomes, None
-        )
+        count, outcome, answers = self.design_.split(sums)
+        self.rows_, classes = max(20, int(round(count))), self.design_.outcomes
+        shares = np.clip(outcome / self.rows_ + 1 / classes, 0.05 / classes, None)
         self.outcome_ = shares / shares.sum()
         self.cells_ = [
-            fit_column(c, self.rows_, self.outcome_, *answer, scale)
-            for c, answer in zip(self.design_.columns, answers)
+            fit_column(ColumnFit(column, self.rows_, self.outcome_, answer, sd))
+            for column, answer in zip(self.design_.columns, answers)
         ]
         self.mix_ = np.eye(len(self.cells_))
 
     def _places(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
-        "Each patient's place in each column, -1 to 1, by the model's curves for their outcome [n, d]."
+        """Each patient's place in each column, -1 to 1, by the model's curves for their outcome [n,
+        d].
+        """
         tops = [np.cumsum(p, axis=1) for p in self.cells_]
-        return np.column_stack(
-            [(2 * top - p)[outcome, at] - 1 for top, p, at in zip(tops, self.cells_, cells.T)]
-        )
+        places = [(2 * top - p)[outcome, at] - 1 for top, p, at in zip(tops, self.cells_, cells.T)]
+        return np.column_stack(places)
 
     def _spread(self) -> np.ndarray:
         "The model's variance of the places, for each column [d]."
         tops = [np.cumsum(p, axis=1) for p in self.cells_]
-        return np.array(
-            [
-                self.outcome_ @ (p * (2 * top - p - 1) ** 2).sum(1)
-                for top, p in zip(tops, self.cells_)
-            ]
-        )
+        spreads = [(p * (2 * top - p - 1) ** 2).sum(1) for top, p in zip(tops, self.cells_)]
+        return np.array([self.outcome_ @ spread for spread in spreads])
 
     def draw(self, n: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-        "`n` rows of the model as (Gaussian scores [n, c], level numbers [n, d]) of the public encoder."
+        """`n` rows of the model as (Gaussian scores [n, c], level numbers [n, d]) of the public
+        encoder.
+        """
         rng = np.random.default_rng(seed)
         outcome = np.searchsorted(np.cumsum(self.outcome_)[:-1], rng.random(n), side="right")
         u = ndtr(rng.standard_normal((n, len(self.cells_))) @ np.linalg.cholesky(self.mix_).T)
-        drawn = np.zeros((n, len(self.cells_)), int)
+        cells, c = self._draw_cells(outcome, u), self.codec_.n_continuous_
+        sizes = np.array([p.shape[1] for p in self.cells_[:c]])
+        scores = ndtri((cells[:, :c] + rng.uniform(0.001, 0.999, (n, c))) / sizes)
+        levels, position = cells[:, c:], self.design_.position
+        if position is not None:
+            levels = np.insert(levels, position, outcome, axis=1)
+        return scores, levels.astype(np.int32)
+
+    def _draw_cells(self, outcome: np.ndarray, u: np.ndarray) -> np.ndarray:
+        "The cell of each row in each column [n, d], for its outcome and uniforms [n, d]."
+        cells = np.zeros(u.shape, int)
         for j, p in enumerate(self.cells_):
             for k in range(len(p)):
                 mine = outcome == k
-                drawn[mine, j] = np.searchsorted(np.cumsum(p[k])[:-1], u[mine, j], side="right")
-        c = self.codec_.n_continuous_
-        sizes = np.array([p.shape[1] for p in self.cells_[:c]])
-        levels = (
-            drawn[:, c:]
-            if self.position_ is None
-            else np.insert(drawn[:, c:], self.position_, outcome, axis=1)
-        )
-        return ndtri((drawn[:, :c] + rng.uniform(0.001, 0.999, (n, c))) / sizes), levels.astype(
-            np.int32
-        )
+                cells[mine, j] = np.searchsorted(np.cumsum(p[k])[:-1], u[mine, j], side="right")
+        return cells
 
     def sample(self, n: int, seed: int = 0) -> pd.DataFrame:
         "`n` rows as a table with the schema's columns, dtypes and domain."
         return self.codec_.decode(*self.draw(n, seed))
 
 # %% ../nbs/06_dp.ipynb #dp-rows
-DP_ROWS = 5000  # rows drawn from the noisy tables for the GAN to learn from
-DP_OPTIONS = {
-    "shrink": 0.0
-}  # what differs from `GANConfig`: from so many rows every covariance is believed
+DP_ROWS = 5000  # rows drawn from the noisy tables for a model to learn from
 
 
 def private_rows(
@@ -691,11 +753,47 @@ def private_rows(
     seed: int = 0,
     noise_seed: int | None = None,
 ) -> tuple[pd.DataFrame, NoisyTables]:
-    "Rows for a model to learn from in place of `df`, and the noisy tables they come from. `seed` may be public."
+    """Rows for a model to learn from in place of `df`, and the noisy tables they come from.
+
+    seed: of the rows, which may be public. noise_seed: of the privacy noise, which may not; None
+    takes secret noise.
+    """
     tables = NoisyTables(schema, epsilon, delta).fit(df, noise_seed)
     return tables.sample(DP_ROWS, seed), tables
 
 # %% ../nbs/06_dp.ipynb #audit
+class Attack(NamedTuple):
+    "An attack's scores on releases with the canary inside, and on releases without it."
+
+    inside: np.ndarray
+    outside: np.ndarray
+
+    def rates(self, cut: float, alpha: float) -> tuple[float, float]:
+        """The least share of hits and the most of false alarms above `cut`, each with confidence 1
+        - alpha / 2.
+        """
+        hits, alarms = int((self.inside > cut).sum()), int((self.outside > cut).sum())
+        tried, clean = len(self.inside), len(self.outside)
+        least = beta.ppf(alpha / 2, hits, tried - hits + 1) if hits else 0.0
+        most = beta.ppf(1 - alpha / 2, alarms + 1, clean - alarms) if alarms < clean else 1.0
+        return float(least), float(most)
+
+# %% ../nbs/06_dp.ipynb #shown-by
+def _shown(least: float, most: float, delta: float) -> float:
+    "The epsilon that hits at `least` and false alarms at `most` so often show, by the definition."
+    return float(np.log(max(least - delta, 1e-12) / most))
+
+# %% ../nbs/06_dp.ipynb #shown-gaussian
+def _shown_gaussian(least: float, most: float, delta: float) -> float:
+    """The same, knowing that the noise is Gaussian: how far the two bells are apart, and what
+    epsilon that is.
+    """
+    mu = max(1e-3, ndtri(max(least, 1e-300)) - ndtri(most))
+    if gaussian_delta(0, mu) <= delta:
+        return 0.0
+    return float(brentq(lambda e: gaussian_delta(e, mu) - delta, 0, 100))
+
+# %% ../nbs/06_dp.ipynb #audit-epsilon
 def audit_epsilon(
     inside: np.ndarray,
     outside: np.ndarray,
@@ -703,30 +801,16 @@ def audit_epsilon(
     confidence: float = 0.95,
     gaussian: bool = False,
 ) -> float:
-    """Lower bound on epsilon from an attack's scores with the canary inside and outside; 0 where nothing was shown.
+    """Lower bound on epsilon from an attack's scores with the canary inside and outside; 0 where
+    nothing was shown.
 
-    The threshold is chosen on one half of the scores, the bound (Clopper and Pearson 1934) taken on the other half.
-    gaussian: bound the distance of two bells first, then their epsilon (Nasr et al. 2023); sharper, for Gaussian noise.
+    The threshold is chosen on one half of the scores, the bound (Clopper and Pearson 1934) taken on
+    the other half. gaussian: bound the distance of two bells first, then their epsilon (Nasr et al.
+    2023); sharper, for Gaussian noise.
     """
-    from scipy.stats import beta
-
-    def bound(tested_in, tested_out, cut, alpha):
-        hits, alarms = int((tested_in > cut).sum()), int((tested_out > cut).sum())
-        least = beta.ppf(alpha / 2, hits, len(tested_in) - hits + 1) if hits else 0.0
-        most = (
-            beta.ppf(1 - alpha / 2, alarms + 1, len(tested_out) - alarms)
-            if alarms < len(tested_out)
-            else 1.0
-        )
-        if not gaussian:
-            return np.log(max(least - delta, 1e-12) / most)
-        mu = max(1e-3, ndtri(max(least, 1e-300)) - ndtri(most))
-        return (
-            brentq(lambda e: gaussian_delta(e, mu) - delta, 0, 100)
-            if gaussian_delta(0, mu) > delta
-            else 0.0
-        )
-
-    cuts = np.quantile(outside[::2], np.linspace(0.5, 0.999, 100))
-    best = max(cuts, key=lambda cut: bound(inside[::2], outside[::2], cut, 1 - confidence))
-    return float(max(0.0, bound(inside[1::2], outside[1::2], best, 1 - confidence)))
+    shown = _shown_gaussian if gaussian else _shown
+    chosen, tested = Attack(inside[::2], outside[::2]), Attack(inside[1::2], outside[1::2])
+    alpha = 1 - confidence
+    cuts = np.quantile(chosen.outside, np.linspace(0.5, 0.999, 100))
+    best = max(cuts, key=lambda cut: shown(*chosen.rates(cut, alpha), delta))
+    return max(0.0, shown(*tested.rates(best, alpha), delta))

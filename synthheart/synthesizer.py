@@ -5,59 +5,50 @@
 # %% ../nbs/07_synthesizer.ipynb #imports
 from __future__ import annotations
 
-import html
 import io
 import json
 import os
-import tempfile
 import warnings
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtr
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
-from tqdm import tqdm
 
 from . import __version__
-from synthheart.conditions import (
-    check_where,
-    code_windows,
-    gap,
-    guided_search,
-    satisfying,
-    weighted_pick,
-)
-from .dp import DP_OPTIONS, check_budget, private_rows, public_schema
-from .engine import BLOCK
-from .inference import infer_schema
+from .conditions import RuleTally, Sampler, check_where, in_chunks, sample_where
+from .dp import check_budget, private_rows, public_schema
+from .engine import Callback
+from .inference import resolve_schema
 from .models import MODELS
 from .preprocessing import MissingImputer
 from .relations import Rule, parse_rule
-from .tables import Schema, validate
+from .runs import Run, replacing
+from .tables import Schema, read_table, validate
 
 # %% auto #0
-__all__ = ['FORMAT', 'Synthesizer', 'check_schema', 'write_archive', 'read_archive']
+__all__ = ['FORMAT', 'ODD_BYTES', 'Synthesizer', 'with_outcome', 'check_schema', 'without_gaps', 'Archive', 'write_archive',
+           'read_archive', 'Fact', 'synthesizer_html', 'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
     """Learn a table, make rows like it. A scikit-learn estimator.
 
-    model: "gan", "vae", "rnn", "copula", "independent" or "naive-gan" (the lesson; may leave the domain).
-    epochs: passes over the rows, None for the model's default. seed: of training.
-    epsilon, delta: differential privacy for adding or removing one patient ("gan" only): the GAN learns from noisy sums
-    (`06_dp`), an epoch is one pass over rows drawn from them, and `epsilon_`, `delta_` tell what was spent. The privacy noise
-    is secret and does not come from `seed`: two such fits differ.
-    rules: lines such as "trestbps > 60" or "slope known implies exang known", kept in every sampled row.
-    missing: "model" brings missing cells back in about train's share, "impute" fills them before learning.
-    options: other fields of the model's configuration, such as {"latent": 32}.
-    random_state: scikit-learn's name for `seed`; taken where it is given.
+    model: the name of a model (`MODELS`). epochs: passes over the rows, None for the model's
+    default. seed: of training. epsilon, delta: differential privacy for adding or removing one
+    patient, where the model takes it: it learns from noisy sums (`06_dp`), an epoch is one pass
+    over rows drawn from them, and `epsilon_`, `delta_` tell what was spent. The privacy noise is
+    secret and does not come from `seed`: two such fits differ. rules: lines such as "trestbps > 60"
+    or "slope known implies exang known", kept in every sampled row. missing: "model" brings missing
+    cells back in about train's share, "impute" fills them before learning. options: other fields of
+    the model's configuration, such as {"latent": 32}. random_state: scikit-learn's name for `seed`;
+    taken where it is given.
     """
 
     def __init__(
@@ -69,523 +60,451 @@ class Synthesizer(BaseEstimator):
         delta: float = 1e-3,
         missing: str = "model",
         rules: Sequence[str] = (),
-        options: dict[str, Any] | None = None,
+        options: Mapping[str, Any] | None = None,
         random_state: int | None = None,
     ):
-        self.model, self.epochs, self.seed, self.epsilon, self.delta = (
-            model,
-            epochs,
-            seed,
-            epsilon,
-            delta,
-        )
-        self.missing, self.rules, self.options, self.random_state = (
-            missing,
-            rules,
-            options,
-            random_state,
-        )
+        self.model = model
+        self.epochs = epochs
+        self.seed = seed
+        self.epsilon = epsilon
+        self.delta = delta
+        self.missing = missing
+        self.rules = rules
+        self.options = options
+        self.random_state = random_state
 
     def fit(
         self,
         train: Any,
+        y: Any = None,
+        *,
         schema: Schema | None = None,
         target: str | None = None,
         progress: bool = True,
-        callbacks: Sequence = (),
+        callbacks: Sequence[Callback] = (),
         public_ranges: Mapping[str, Sequence] | None = None,
         noise_seed: int | None = None,
     ) -> Synthesizer:
-        """Learn from `train`; the schema is inferred where none is given. Raises ValueError that names column and value.
+        """Learn from `train`; the schema is inferred where none is given. Returns the synthesizer.
 
-        With epsilon, the schema must be public: the heart table's dictionary is found by itself, any other table needs
-        `schema` or `public_ranges`, {column: (lowest, highest) or [levels]}. `noise_seed` repeats the privacy noise, for
-        teaching: whoever knows it can take the noise off again. Neither is kept in the model or its file.
+        y: the outcome, where it is no column of `train`: it becomes one, under its name or else
+        `target`. target: the outcome's column. callbacks: called at each look at the training. With
+        epsilon, the schema must be public: a table that a shipped dictionary describes takes that,
+        any other needs `schema` or `public_ranges`, {column: (lowest, highest) or [levels]}.
+        noise_seed: repeats the privacy noise, for teaching: whoever knows it can take the noise off
+        again. Neither is kept in the model or its file. Raises ValueError that names column and
+        value.
         """
         self._check_params()
-        train = _as_table(train)
-        if len(train) < 2:
-            raise ValueError(
-                f"the table has {len(train)} row{'s' * (len(train) != 1)}; at least 2 are needed to learn from"
-            )
+        table = with_outcome(read_table(train), y, target)
+        if len(table) < 2:
+            count = f"{len(table)} row{'s' * (len(table) != 1)}"
+            raise ValueError(f"the table has {count}; at least 2 are needed to learn from")
         if self.epsilon is not None:
-            schema = public_schema(train, schema, target, public_ranges)
-        schema = check_schema(train, schema, target)
-        seed, rows = self.seed if self.random_state is None else self.random_state, len(train)
+            schema = public_schema(table, schema, target, public_ranges)
+        schema = check_schema(table, schema, target)
+        rows = len(table)
         if self.epsilon is not None:  # from here on, no patient is looked at
-            train, tables = private_rows(train, schema, self.epsilon, self.delta, seed, noise_seed)
+            budget = self.epsilon, self.delta
+            table, tables = private_rows(table, schema, *budget, self._fit_seed(), noise_seed)
             self.epsilon_, self.delta_, rows = tables.epsilon_, tables.delta_, tables.rows_
-        rules = self._read_rules(
-            schema, train
-        )  # a slip is told before the training; with epsilon, of noisy rows
+        rules = self._read_rules(schema, table)  # before the training; with epsilon, of noisy rows
         if self.missing == "impute":
-            train = MissingImputer(schema).fit(train).transform(train)
-            schema = Schema(
-                tuple(replace(column, missing=False) for column in schema), schema.target
-            )
-        codec = MODELS.find(self.model).codec(schema).fit(train)
-        model = self._new_model(codec, schema).fit(
-            codec.code(train),
-            codec.cardinalities_,
-            epochs=self.epochs,
-            seed=seed,
-            progress=progress,
-            callbacks=callbacks,
-        )
-        self.schema_, self.codec_, self.model_, self.rows_ = schema, codec, model, rows
-        self.rules_, self.history_, self.corrections_ = rules, model.history_, {}
+            table, schema = without_gaps(table, schema)
+        self._learn(table, schema, progress, callbacks)
+        self.rows_, self.rules_ = rows, rules
+        self.corrections_: dict[str, int] = {}
         return self
+
+    def _fit_seed(self) -> int:
+        return self.seed if self.random_state is None else self.random_state
 
     def _check_params(self) -> None:
         record = MODELS.find(self.model)
-        if self.epochs is not None and (
-            not isinstance(self.epochs, (int, np.integer)) or self.epochs < 1
-        ):
+        if self.epochs is not None and not _is_count(self.epochs):
             raise ValueError(
                 f"epochs must be a whole number of at least 1, or None; got {self.epochs!r}"
             )
         if self.missing not in ("model", "impute"):
             raise ValueError(f"missing must be 'model' or 'impute', got {self.missing!r}")
-        if self.epsilon is not None:
-            if not record.private:
-                able = " or ".join(repr(name) for name, other in MODELS.items() if other.private)
-                raise ValueError(
-                    f"epsilon: only model {able} can be trained with differential privacy, got {self.model!r}"
-                )
-            check_budget(self.epsilon, self.delta)
+        if self.epsilon is None:
+            return
+        if not record.private:
+            able = " or ".join(repr(other.name) for other in MODELS.values() if other.private)
+            raise ValueError(
+                f"epsilon: only model {able} can be trained with differential privacy, "
+                f"got {self.model!r}"
+            )
+        check_budget(self.epsilon, self.delta)
 
-    def _read_rules(self, schema: Schema, train: pd.DataFrame | None = None) -> list[Rule]:
-        rules = [parse_rule(text, schema) for text in self.rules]
-        for rule in rules if train is not None else ():
-            broken = int((~rule.kept(train)).sum())
-            if broken:
+    def _read_rules(self, schema: Schema, train: pd.DataFrame) -> tuple[Rule, ...]:
+        "The rules, read; a warning for one that training rows break."
+        rules = tuple(parse_rule(text, schema) for text in self.rules)
+        for rule in rules:
+            if broken := int((~rule.kept(train)).sum()):
                 warnings.warn(
                     f"{broken} of {len(train)} training rows break the rule {rule.text!r}",
                     stacklevel=3,
                 )
         return rules
 
-    def _new_model(self, codec: Any, schema: Schema):
+    def _learn(
+        self, train: pd.DataFrame, schema: Schema, progress: bool, callbacks: Sequence[Callback]
+    ) -> None:
+        "Fit codec and model on checked rows."
         record = MODELS.find(self.model)
-        found = record.options(codec, schema) | (DP_OPTIONS if self.epsilon is not None else {})
-        return record.build(found | dict(self.options or {}))
+        codec = record.code(train, schema)
+        found = dict(record.options(codec, schema))
+        if self.epsilon is not None:
+            found |= record.private_options or {}
+        model = record.build(found | dict(self.options or {})).fit(
+            codec.code(train),
+            codec.cardinalities_,
+            epochs=self.epochs,
+            seed=self._fit_seed(),
+            progress=progress,
+            callbacks=callbacks,
+        )
+        self.schema_, self.codec_, self.model_ = schema, codec, model
+        self.history_ = model.history_
+
+    @overload
+    def sample(
+        self, n: int, seed: int = 0, where: Mapping[str, Any] | None = None, chunk: None = None
+    ) -> pd.DataFrame: ...
+
+    @overload
+    def sample(
+        self, n: int, seed: int = 0, where: Mapping[str, Any] | None = None, *, chunk: int
+    ) -> Iterator[pd.DataFrame]: ...
 
     def sample(
-        self, n: int, seed: int = 0, where: dict[str, Any] | None = None, chunk: int | None = None
-    ):
-        """`n` synthetic rows with train's columns, order, dtypes and domain; with `chunk`, an iterator of such tables.
+        self,
+        n: int,
+        seed: int = 0,
+        where: Mapping[str, Any] | None = None,
+        chunk: int | None = None,
+    ) -> pd.DataFrame | Iterator[pd.DataFrame]:
+        """`n` synthetic rows with train's columns, order, dtypes and domain; with `chunk`, an
+        iterator of such tables.
 
-        where: {column: value, [values] or (low, high)}; exactly `n` rows that meet all. A row that breaks a rule is drawn
-        again; `corrections_` says how many were, by the first rule each broke, among rows that met the condition and came
-        before the last one given. Raises ValueError, with the achievable share for an all but impossible wish.
+        where: {column: value, [values] or (low, high)}; exactly `n` rows that meet all. A row that
+        breaks a rule is drawn again; `corrections_` says how many were, by the first rule each
+        broke, among rows that met the condition and came before the last one given. Raises
+        ValueError, with the achievable share for an all but impossible wish.
         """
         check_is_fitted(self, "model_")
         for name, value in (("n", n), ("chunk", chunk)):
-            if value is not None and (
-                isinstance(value, bool) or not isinstance(value, (int, np.integer)) or value < 1
-            ):
+            if value is not None and not _is_count(value):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-        self.corrections_ = counts = dict.fromkeys(
-            self.rules, 0
-        )  # an iterator keeps counting in its own
-        n, seed = int(n), int(seed)
+        n, seed, size = int(n), int(seed), int(chunk or n)
+        sampler = Sampler(self.codec_, self.model_, RuleTally(self.rules_))
+        self.corrections_ = sampler.tally.turned_down  # an iterator keeps counting in its own
         if where:
-            rows = self._sample_where(n, seed, check_where(where, self.schema_), counts)
-            return (
-                rows
-                if chunk is None
-                else (rows[i : i + chunk].reset_index(drop=True) for i in range(0, n, chunk))
+            found = sample_where(sampler, check_where(where, self.schema_), n, seed)
+            self._warn_if_rare(found.share)
+            parts: Iterator[pd.DataFrame] = (
+                found.rows[i : i + size].reset_index(drop=True) for i in range(0, n, size)
             )
-        if chunk is not None:
-            return self._chunks(n, seed, int(chunk), counts)
-        return next(iter(self._chunks(n, seed, n, counts)))
+        else:
+            parts = in_chunks(sampler, n, seed, size)
+        return next(parts) if chunk is None else parts
 
-    def _rows(self, n: int, seed: int, start: int = 0) -> pd.DataFrame:
-        return self.codec_.decode(*self.model_.sample(n, seed, start))
-
-    def _chunks(
-        self, n: int, seed: int, chunk: int, counts: dict[str, int]
-    ) -> Iterator[pd.DataFrame]:
-        "The first `n` rows of the stream that keep every rule, `chunk` at a time."
-        start, given, spare = 0, 0, None
-        with tqdm(total=n, desc="sampling", unit="row", delay=2, disable=n <= 4 * BLOCK) as bar:
-            while given < n:
-                parts, want = [], min(chunk, n - given)
-                while want:
-                    if spare is None or not len(spare):
-                        size = max(want, BLOCK) if self.rules_ else want
-                        spare, start = self._rows(size, seed, start), start + size
-                    kept, used = self._keep_rules(spare, want, counts)
-                    spare, want, given = spare.iloc[used:], want - len(kept), given + len(kept)
-                    parts.append(kept)
-                    if self.rules_ and start > 100 * BLOCK and given < start / 1000:
-                        raise ValueError(
-                            f"rules: fewer than one row in a thousand keeps {', '.join(map(repr, self.rules))}"
-                        )
-                yield pd.concat(parts, ignore_index=True)
-                bar.update(given - bar.n)
-
-    def _first_broken(self, rows: pd.DataFrame) -> np.ndarray:
-        "Number of the first rule that each row breaks; the number of rules for a row that keeps them all."
-        kept = np.array([rule.kept(rows) for rule in self.rules_] + [np.zeros(len(rows), bool)])
-        return (~kept).argmax(axis=0)
-
-    def _keep_rules(
-        self, rows: pd.DataFrame, want: int, counts: dict[str, int]
-    ) -> tuple[pd.DataFrame, int]:
-        "The first `want` rows that keep every rule, and how many were looked at for them; counts the broken ones among those."
-        broken = self._first_broken(rows)
-        good = np.flatnonzero(broken == len(self.rules_))[:want]
-        used = int(good[-1]) + 1 if want and len(good) == want else len(rows)
-        self._count(broken[:used], counts)
-        return rows.iloc[good], used
-
-    def _count(self, broken: np.ndarray, counts: dict[str, int]) -> None:
-        for i, rule in enumerate(self.rules_):
-            counts[rule.text] += int((broken == i).sum())
-
-    def _sample_where(
-        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]
-    ) -> pd.DataFrame:
-        "Write inside the conditions where the model can; else draw and keep where feasible; else search."
-        rows, share = (
-            self._within(n, seed, checked, counts)
-            or self._drawn(n, seed, checked, counts)
-            or self._guided(n, seed, checked, counts)
-        )
+    def _warn_if_rare(self, share: float) -> None:
+        "Tell where fewer than five training rows are likely to be like the rows asked for."
         if share * self.rows_ < 5:
             warnings.warn(
-                f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely to be like that; "
-                "the sample cannot know more of them than the table did",
+                f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely "
+                f"to be "
+                "like that; the sample cannot know more of them than the table did",
                 stacklevel=3,
             )
-        return rows
 
-    def _within(
-        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int], most: int = 64
-    ) -> tuple[pd.DataFrame, float] | None:
-        "Rows written inside the conditions and kept by weight, and the conditions' share; None where that gives too few."
-        windows = (
-            code_windows(checked, self.codec_) if hasattr(self.model_, "sample_within") else None
-        )
-        if windows is None:
-            return None
-        rng, pool, none = np.random.default_rng([seed, 2]), [], len(self.rules_)
-        weight, u, broken = np.zeros(0), np.zeros(0), np.zeros(0, int)
-        for block in tqdm(range(most), desc="writing", unit="block", delay=2, leave=False):
-            scores, levels, log_weight = self.model_.sample_within(
-                BLOCK, windows, seed, block * BLOCK
-            )
-            rows = self.codec_.decode(scores, levels)
-            meets = satisfying(
-                rows, checked
-            )  # all but those that 32 bits put on the wrong side of a range's end
-            pool.append(rows[meets])
-            weight, u = np.append(weight, log_weight[meets]), np.append(u, rng.random(BLOCK)[meets])
-            broken = np.append(broken, self._first_broken(pool[-1]))
-            at, exact = weighted_pick(np.where(broken == none, weight, -np.inf), u, n)
-            if exact:
-                break
-        if (broken == none).sum() < n:
-            return None
-        stay = weight - np.log(u) >= weight[broken == none].max()
-        self._count(broken[: at[-1] + 1][stay[: at[-1] + 1]], counts)
-        if not exact:
-            warnings.warn(
-                f"where: {_spell(checked)} is seldom met by what the model writes before; the rows are taken by weight",
-                stacklevel=4,
-            )
-        return pd.concat(pool, ignore_index=True).iloc[at].reset_index(drop=True), float(
-            np.exp(weight).sum() / (block + 1) / BLOCK
-        )
-
-    def _drawn(
-        self,
-        n: int,
-        seed: int,
-        checked: dict[str, tuple],
-        counts: dict[str, int],
-        most: int = 2_000_000,
-    ) -> tuple[pd.DataFrame, float] | None:
-        "Rows drawn freely, those kept that meet the conditions, and the conditions' share; None where `most` draws would not do."
-        found, have, met, start, size = [], 0, 0, 0, max(BLOCK, 2 * n)
-        with tqdm(total=n, desc="drawing", unit="row", delay=2, leave=False) as bar:
-            while have < n:
-                if start >= 16 * BLOCK and n / max(have / start, 1e-12) > most:
-                    return None
-                rows = self._rows(size, seed, start)
-                rows = rows[satisfying(rows, checked)]
-                found.append(self._keep_rules(rows, n - have, counts)[0])
-                have, met, start, size = (
-                    have + len(found[-1]),
-                    met + len(rows),
-                    start + size,
-                    min(32 * BLOCK, 2 * size),
-                )
-                bar.update(len(found[-1]))
-        return pd.concat(found, ignore_index=True), met / start
-
-    def _guided(
-        self, n: int, seed: int, checked: dict[str, tuple], counts: dict[str, int]
-    ) -> tuple[pd.DataFrame, float]:
-        "Rows found by moving the numbers that rows are made from, and the estimated share of such rows."
-        if not hasattr(self.model_, "from_uniforms"):
-            raise ValueError(
-                f"where: {_spell(checked)} is too rare for model {self.model!r}: loosen the condition"
-            )
-
-        def rows(z: np.ndarray) -> pd.DataFrame:
-            return self.codec_.decode(*self.model_.from_uniforms(ndtr(z)))
-
-        def far(z: np.ndarray) -> np.ndarray:
-            made = rows(z)
-            wide, broken = gap(made, checked, self.schema_), self._first_broken(made)
-            self._count(broken[wide == 0], counts)
-            bar.update(len(z))
-            return wide + sum(~rule.kept(made) for rule in self.rules_)
-
-        with tqdm(desc="searching", unit="row", delay=2, leave=False) as bar:
-            z, share = guided_search(far, self.model_.chance_, n, np.random.default_rng([seed, 1]))
-        if not len(z):
-            raise ValueError(
-                f"where: no row meets {_spell(checked)}; the achievable share is below {max(share, 1e-12):.0e}: "
-                "loosen the condition"
-            )
-        made = rows(z)
-        good = satisfying(made, checked) & (self._first_broken(made) == len(self.rules_))
-        return made.iloc[np.resize(np.flatnonzero(good), n)].reset_index(
-            drop=True
-        ), share  # all, but for the last bit of a sum
-
-    def save(self, path: str | os.PathLike) -> Path:
-        "Write the model to one file (a zip of JSON and NumPy arrays, no pickle); an old file is replaced only when done."
+    def save(self, path: str | Path) -> Path:
+        """Write the model to one file (a zip of JSON and NumPy arrays, no pickle); an old file is
+        replaced only when done.
+        """
         check_is_fitted(self, "model_")
-        return write_archive(path, self._state())
-
-    def _state(self) -> dict[str, Any]:
-        (table, table_config), (net, net_config) = self.codec_.to_state(), self.model_.to_state()
-        about = {
-            "format": FORMAT,
-            "synthheart": __version__,
-            "parameters": self.get_params(),
-            "rows": self.rows_,
-            "table": table_config,
-            "model": net_config,
-        }
+        arrays: dict[str, np.ndarray] = {}
+        settings: dict[str, Any] = {}
+        for part, (own, config) in (
+            ("codec", self.codec_.to_state()),
+            ("model", self.model_.to_state()),
+        ):
+            arrays |= {f"{part}/{name}": array for name, array in own.items()}
+            settings[part] = config
+        about = {"parameters": self.get_params(), "rows": self.rows_, **settings}
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
-        return {"about": about, "table": table, "model": net, "history": self.history_}
+        return write_archive(path, Archive(about, arrays, self.history_))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Synthesizer:
+        """Read a model that `save` wrote; runs no code from the file.
+
+        Raises ValueError for a damaged or foreign one.
+        """
+        archive = read_archive(path)
+        try:
+            return cls._restored(archive)
+        except (LookupError, TypeError, ValueError, AttributeError) as e:
+            raise ValueError(f"{path}: damaged model file ({type(e).__name__}: {e})") from None
+
+    @classmethod
+    def _restored(cls, archive: Archive) -> Synthesizer:
+        about = archive.about
+        # JSON has no tuples
+        self = cls(**about["parameters"] | {"rules": tuple(about["parameters"]["rules"])})
+        record = MODELS.find(self.model)
+        self.codec_ = record.codec.from_state(archive.part("codec"), about["codec"])
+        self.model_ = record.make.from_state(archive.part("model"), about["model"])
+        self.schema_, self.rows_, self.history_ = (
+            self.codec_.schema_,
+            about["rows"],
+            archive.history,
+        )
+        self.rules_ = tuple(parse_rule(text, self.schema_) for text in self.rules)
+        self.corrections_ = {}
+        if self.epsilon is not None:
+            self.epsilon_, self.delta_ = about["spent"]
+        return self
 
     def _repr_html_(self) -> str:
         "What the model is and what it has learned from, for notebooks."
-        return _synthesizer_html(self)
+        return synthesizer_html(self)
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
-    @classmethod
-    def load(cls, path: str | os.PathLike) -> Synthesizer:
-        "Read a model that `save` wrote; runs no code from the file. Raises ValueError for a newer or damaged file."
-        state = read_archive(path)
-        try:
-            about = state["about"]
-            self = cls(
-                **about["parameters"] | {"rules": tuple(about["parameters"]["rules"])}
-            )  # JSON has no tuples
-            record = MODELS.find(self.model)
-            self.codec_ = record.codec.from_state(state["table"], about["table"])
-            self.model_ = record.restore(state["model"], about["model"])
-            self.schema_, self.rows_, self.history_ = (
-                self.codec_.schema_,
-                about["rows"],
-                state["history"],
-            )
-            self.rules_, self.corrections_ = self._read_rules(self.schema_), {}
-            if self.epsilon is not None:
-                self.epsilon_, self.delta_ = about["spent"]
-        except (LookupError, TypeError, ValueError, AttributeError) as e:
-            raise ValueError(f"{path}: damaged model file ({type(e).__name__}: {e})") from None
-        return self
+# %% ../nbs/07_synthesizer.ipynb #is-count
+def _is_count(value: Any) -> bool:
+    "Is this a whole number of at least 1?"
+    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    return whole and value >= 1
 
-# %% ../nbs/07_synthesizer.ipynb #spell
-def _spell(checked: dict[str, tuple]) -> str:
-    "Conditions in words, for a message."
-    return " and ".join(
-        f"{name} {' to '.join(f'{w:g}' for w in wish) if kind == 'range' else 'in ' + str(list(wish[0]))}"
-        for name, (kind, *wish) in checked.items()
-    )
-
-# %% ../nbs/07_synthesizer.ipynb #sparkline
-def _sparkline(values: np.ndarray, width: int = 120, height: int = 22) -> str:
-    "A line of at least two numbers as a small SVG; what is not finite is left out."
-    values = values[np.isfinite(values)]
-    low, high = values.min(), values.max()
-    x = np.linspace(2, width - 2, len(values))
-    y = height - 3 - (values - low) / (high - low or 1) * (height - 6)
-    points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y))
-    return (
-        f'<svg width="{width}" height="{height}" role="img" aria-label="from {values[0]:.3g} to {values[-1]:.3g}">'
-        f'<polyline points="{points}" fill="none" stroke="#0072B2" stroke-width="1.5"/></svg>'
-    )
-
-# %% ../nbs/07_synthesizer.ipynb #synthesizer-html
-def _synthesizer_html(model: Synthesizer) -> str:
-    "A synthesizer as an HTML table; every text in it is escaped."
-    changed = {
-        k: v
-        for k, v in model.get_params().items()
-        if k != "model" and v != Synthesizer().get_params()[k]
-    }
-    lines = [
-        ("model", html.escape(str(model.model))),
-        (
-            "settings",
-            html.escape(", ".join(f"{k}={v!r}" for k, v in changed.items()) or "the defaults"),
-        ),
-    ]
-    if not hasattr(model, "model_"):
-        lines.append(("state", "not fitted yet"))
-    else:
-        names = [
-            f"{c.name} (outcome)" if c.name == model.schema_.target else c.name
-            for c in model.schema_
-        ]
-        lines.append(
-            (
-                "learned from",
-                f"{model.rows_:,} rows{' (a noisy count)' * (model.epsilon is not None)}, {len(names)} columns: "
-                + html.escape(", ".join(names)),
-            )
-        )
-        if model.epsilon is not None:
-            lines.append(
-                ("privacy spent", f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}")
-            )
-        for name in (
-            c for c in model.history_ if c != "step" and model.history_[c].notna().sum() > 1
-        ):
-            values = model.history_[name].to_numpy(float)
-            lines.append(
-                (f"loss: {html.escape(str(name))}", f"{_sparkline(values)} {values[-1]:.3g}")
-            )
-        for rule, count in model.corrections_.items():
-            lines.append(
-                (f"rule: {html.escape(rule)}", f"{count:,} rows drawn again in the last sample")
-            )
-    cell = '<td style="text-align:left">'
-    return (
-        "<table>"
-        + "".join(f"<tr>{cell}{name}</td>{cell}{value}</td></tr>" for name, value in lines)
-        + "</table>"
-    )
-
-# %% ../nbs/07_synthesizer.ipynb #as-table
-def _as_table(table: Any) -> pd.DataFrame:
-    "A pandas table from pandas, polars or pyarrow; ValueError for anything else."
-    if isinstance(table, pd.DataFrame):
-        return table.reset_index(drop=True)
-    if hasattr(table, "to_pandas"):
-        options = {"date_as_object": False} if type(table).__module__.startswith("pyarrow") else {}
-        return table.to_pandas(**options).reset_index(drop=True)
-    if hasattr(table, "__dataframe__"):
-        return pd.api.interchange.from_dataframe(table)
-    raise ValueError(f"a table is needed (pandas, polars or pyarrow), got {type(table).__name__}")
+# %% ../nbs/07_synthesizer.ipynb #with-outcome
+def with_outcome(table: pd.DataFrame, y: Any, target: str | None) -> pd.DataFrame:
+    """The table with `y` as its last column, named as it is, else as `target` says, else "target";
+    None adds nothing.
+    """
+    if y is None:
+        return table
+    outcome = pd.Series(y).reset_index(drop=True)
+    name = target or "target" if outcome.name is None else outcome.name
+    if name in table.columns:
+        raise ValueError(f"y: the table has a column {name!r} already")
+    if len(outcome) != len(table):
+        raise ValueError(f"y: {len(outcome)} values for a table of {len(table)} rows")
+    return table.assign(**{name: outcome})
 
 # %% ../nbs/07_synthesizer.ipynb #check-schema
 def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None) -> Schema:
-    "The schema to use: inferred, or the given one once `train` is found to keep it. ValueError names the first breach."
+    """The schema to use: inferred, or the given one once `train` is found to keep it.
+
+    ValueError names the first breach.
+    """
     if schema is None:
-        return infer_schema(train, target)
+        return resolve_schema(train, None, target)
     absent = [name for name in schema.names if name not in train.columns]
     if absent:
         raise ValueError(
-            f"{absent[0]}: in the schema, but not in the table; the table has {', '.join(map(str, train.columns))}"
+            f"{absent[0]}: in the schema, but not in the table; "
+            f"the table has {', '.join(map(str, train.columns))}"
         )
     broken = validate(train[schema.names], schema)
     if len(broken):
-        row, column, value, problem = (
-            broken.iloc[0][k] for k in ("row", "column", "value", "problem")
-        )
+        first = broken.iloc[0]
+        value = first.value.item() if hasattr(first.value, "item") else first.value
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
-        value = value.item() if hasattr(value, "item") else value
-        raise ValueError(f"{column}: {value!r} in row {row} {problem}{more}")
-    return schema if target is None else Schema(schema.columns, target)
+        raise ValueError(f"{first.column}: {value!r} in row {first.row} {first.problem}{more}")
+    return resolve_schema(train, schema, target)
+
+# %% ../nbs/07_synthesizer.ipynb #without-gaps
+def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema]:
+    """Training rows with every missing cell filled, and their schema, in which no cell may be
+    missing.
+    """
+    filled = MissingImputer(schema).fit(train).transform(train)
+    return filled, Schema(tuple(replace(c, missing=False) for c in schema), schema.target)
 
 # %% ../nbs/07_synthesizer.ipynb #archive
-FORMAT = 1  # of the model file; a reader refuses what is newer than itself
+FORMAT = 2  # of the model file; a reader takes its own format and no other
 
 
-def _plain(value: Any) -> Any:
-    "NumPy's numbers and sequences as JSON knows them: a seed may come from np.arange."
-    return value.tolist() if hasattr(value, "tolist") else list(value)
+class Archive(NamedTuple):
+    """What a model file holds: settings plain enough for JSON, arrays by part and name
+    (`model/weights`), the history.
+    """
+
+    about: dict[str, Any]
+    arrays: dict[str, np.ndarray]
+    history: pd.DataFrame
+
+    def part(self, name: str) -> dict[str, np.ndarray]:
+        "The arrays of one part, by name."
+        start = f"{name}/"
+        return {k.removeprefix(start): v for k, v in self.arrays.items() if k.startswith(start)}
+
+# %% ../nbs/07_synthesizer.ipynb #archive-entries
+def _entries(archive: Archive) -> Iterator[tuple[str, bytes]]:
+    "The archive's files as (name, content). A seed may be one of NumPy's numbers."
+
+    def plain(value: Any) -> Any:
+        return value.tolist() if hasattr(value, "tolist") else list(value)
+
+    version = {"format": FORMAT, "synthheart": __version__}
+    about = version | archive.about | {"arrays": list(archive.arrays)}
+    yield "about.json", json.dumps(about, indent=1, default=plain).encode()
+    yield "history.csv", archive.history.to_csv(index=False, lineterminator="\n").encode()
+    for name, array in archive.arrays.items():
+        raw = io.BytesIO()
+        np.lib.format.write_array(raw, np.asarray(array), allow_pickle=False)
+        yield f"{name}.npy", raw.getvalue()
 
 # %% ../nbs/07_synthesizer.ipynb #write-archive
-def write_archive(path: str | os.PathLike, state: dict[str, Any]) -> Path:
-    "Write {about: JSON, NAME: arrays, history: table} as a zip whose bytes depend on the contents alone."
-    path, when = Path(path), (1980, 1, 1, 0, 0, 0)
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        about = state["about"] | {
-            "arrays": [f"{part}/{name}" for part in ("table", "model") for name in state[part]]
-        }
-        archive.writestr(
-            zipfile.ZipInfo("about.json", when), json.dumps(about, indent=1, default=_plain)
-        )
-        archive.writestr(zipfile.ZipInfo("history.csv", when), state["history"].to_csv(index=False))
-        for part in ("table", "model"):
-            for name, array in state[part].items():
-                raw = io.BytesIO()
-                np.lib.format.write_array(raw, np.asarray(array), allow_pickle=False)
-                archive.writestr(zipfile.ZipInfo(f"{part}/{name}.npy", when), raw.getvalue())
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-    with os.fdopen(handle, "wb") as file:
-        file.write(buffer.getvalue())
-    os.chmod(temporary, 0o644)
-    os.replace(temporary, path)
-    return path
+def write_archive(path: str | Path, archive: Archive) -> Path:
+    """Write the archive, whole or not at all, without dates and without compression, whose bytes
+    differ between machines.
+    """
+    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
+        for name, content in _entries(archive):
+            file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
+    return Path(path)
+
+# %% ../nbs/07_synthesizer.ipynb #format-problem
+def _format_problem(about: Mapping[str, Any]) -> str:
+    "What keeps this version from reading a file, or an empty text."
+    if about["format"] == FORMAT:
+        return ""
+    age, remedy = ("a newer", "update") if about["format"] > FORMAT else ("an earlier", "fit again")
+    written = f"{about['synthheart']}, format {about['format']}"
+    return f"written by {age} synthheart ({written}; this one reads format {FORMAT}): {remedy}"
+
+# %% ../nbs/07_synthesizer.ipynb #read-entries
+def _read_entries(file: zipfile.ZipFile, about: dict[str, Any]) -> Archive:
+    "The arrays and the history of an open archive; ValueError where one that it lists is missing."
+    arrays = {}
+    for name in about["arrays"]:
+        if f"{name}.npy" not in file.namelist():  # a zip does not notice when its list loses one
+            raise ValueError(f"{name} is missing")
+        raw = io.BytesIO(file.read(f"{name}.npy"))
+        arrays[name] = np.lib.format.read_array(raw, allow_pickle=False)
+    return Archive(about, arrays, pd.read_csv(file.open("history.csv")))
 
 # %% ../nbs/07_synthesizer.ipynb #read-archive
-def read_archive(path: str | os.PathLike) -> dict[str, Any]:
-    "Read what `write_archive` wrote. Raises FileNotFoundError, or ValueError for a newer, damaged or foreign file."
+ODD_BYTES = (  # what zipfile, json, NumPy and pandas say of odd bytes
+    zipfile.BadZipFile,
+    zlib.error,
+    LookupError,
+    TypeError,
+    EOFError,
+    OSError,
+    ValueError,
+    AttributeError,
+    RuntimeError,
+    MemoryError,
+)
+
+
+def read_archive(path: str | Path) -> Archive:
+    """Read what `write_archive` wrote.
+
+    Raises FileNotFoundError, or ValueError for another format, damaged or foreign files.
+    """
     if not Path(path).is_file():
         raise FileNotFoundError(f"{path}: no such file")
     try:
-        with zipfile.ZipFile(path) as archive:
-            about = json.loads(archive.read("about.json"))
-            if about["format"] > FORMAT:
-                raise ValueError(
-                    f"written by a newer synthheart ({about['synthheart']}, format {about['format']}); update"
-                )
-            state = {"about": about, "table": {}, "model": {}}
-            state["history"] = pd.read_csv(archive.open("history.csv"))
-            for entry in archive.namelist():
-                part, _, name = entry.partition("/")
-                if name:
-                    raw = io.BytesIO(archive.read(entry))
-                    state[part][name.removesuffix(".npy")] = np.lib.format.read_array(
-                        raw, allow_pickle=False
-                    )
-            lost = [
-                name for name in about.get("arrays", ()) if f"{name}.npy" not in archive.namelist()
-            ]
-            if lost:  # a zip does not notice when its directory loses one
-                raise ValueError(f"{lost[0]} is missing")
-    except (
-        zipfile.BadZipFile,
-        zlib.error,
-        LookupError,
-        TypeError,
-        EOFError,
-        OSError,
-        ValueError,
-        AttributeError,
-        RuntimeError,
-        MemoryError,
-    ) as e:  # what zipfile, json, NumPy and pandas say of odd bytes
-        reason = (
-            str(e)
-            if "newer synthheart" in str(e)
-            else f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
+        with zipfile.ZipFile(path) as file:
+            about = json.loads(file.read("about.json"))
+            problem = _format_problem(about)
+            if not problem:
+                return _read_entries(file, about)
+    except ODD_BYTES as e:
+        problem = f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
+    raise ValueError(f"{path}: {problem}")
+
+# %% ../nbs/07_synthesizer.ipynb #fact
+class Fact(NamedTuple):
+    """A line about a synthesizer: what it is about, what is the case, and a series of numbers to
+    draw before that.
+    """
+
+    name: str
+    text: str
+    series: Sequence[float] = ()
+
+# %% ../nbs/07_synthesizer.ipynb #settings-fact
+def _settings_facts(model: Synthesizer) -> list[Fact]:
+    "The model's name, and the settings that differ from the defaults."
+    usual = Synthesizer().get_params()
+    changed = [
+        f"{name}={value!r}"
+        for name, value in model.get_params().items()
+        if name != "model" and value != usual[name]
+    ]
+    return [
+        Fact("model", str(model.model)),
+        Fact("settings", ", ".join(changed) or "the defaults"),
+    ]
+
+# %% ../nbs/07_synthesizer.ipynb #learned-facts
+def _learned_facts(model: Synthesizer) -> list[Fact]:
+    "What a fitted synthesizer has learned from and what it spent."
+    names = [c.name + " (outcome)" * (c.name == model.schema_.target) for c in model.schema_]
+    count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
+    facts = [Fact("learned from", f"{count}, {len(names)} columns: {', '.join(names)}")]
+    if model.epsilon is not None:
+        spent = f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}"
+        facts.append(Fact("privacy spent", spent))
+    return facts
+
+# %% ../nbs/07_synthesizer.ipynb #course-facts
+def _course_facts(model: Synthesizer) -> list[Fact]:
+    "How a fitted synthesizer's losses went, and how many rows its rules turned down."
+    facts = []
+    for name in (c for c in model.history_ if c != "step"):
+        values = model.history_[name].dropna().tolist()
+        if len(values) > 1:
+            facts.append(Fact(f"loss: {name}", f"{values[-1]:.3g}", values))
+    for rule, count in model.corrections_.items():
+        facts.append(Fact(f"rule: {rule}", f"{count:,} rows drawn again in the last sample"))
+    return facts
+
+# %% ../nbs/07_synthesizer.ipynb #polyline
+def _polyline(values: Sequence[float], width: int = 120, height: int = 22) -> str:
+    "A line of at least two numbers as the points of an SVG polyline in a box of this size."
+    low, high = min(values), max(values)
+    x = np.linspace(2, width - 2, len(values))
+    y = height - 3 - (np.array(values) - low) / (high - low or 1) * (height - 6)
+    return " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
+
+# %% ../nbs/07_synthesizer.ipynb #synthesizer-html
+def synthesizer_html(model: Synthesizer) -> str:
+    "A synthesizer as an HTML table; every text in it is escaped."
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    facts = _settings_facts(model)
+    if hasattr(model, "model_"):
+        facts += _learned_facts(model) + _course_facts(model)
+    else:
+        facts.append(Fact("state", "not fitted yet"))
+    pages = Environment(
+        loader=PackageLoader("synthheart"), autoescape=True, undefined=StrictUndefined
+    )
+    return pages.get_template("synthesizer.html").render(facts=facts, polyline=_polyline)
+
+# %% ../nbs/07_synthesizer.ipynb #synthetic-rows
+def synthetic_rows(
+    run: Run, *, seed: int = 0, rows: int = 2000, model: str = "gan"
+) -> pd.DataFrame:
+    """The run's synthetic rows; where it has none, `rows` of a `model` fitted on its training rows
+    are written into it.
+
+    seed: of the training; the sample takes `seed + 1`.
+    """
+    if not run.has("synthetic"):
+        synthesizer = Synthesizer(model, seed=seed).fit(
+            run.train, schema=run.schema, progress=False
         )
-        raise ValueError(f"{path}: {reason}") from None
-    return state
+        run.write("synthetic", synthesizer.sample(rows, seed=seed + 1))
+    return run.synthetic

@@ -12,9 +12,9 @@ from sklearn.base import clone
 
 from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
-from synthheart.tables import Column, Schema, train_holdout_split, validate
 from synthheart.models import MODELS
 from synthheart.synthesizer import Synthesizer
+from synthheart.tables import Column, Schema, train_holdout_split, validate
 
 TRAIN, HOLDOUT = train_holdout_split(load_heart(), seed=0)
 QUICK = {
@@ -327,7 +327,7 @@ REFUSED = {
     "epochs zero": (lambda: Synthesizer(epochs=0).fit(ROWS), "epochs must be .* got 0"),
     "epochs a word": (lambda: Synthesizer(epochs="many").fit(ROWS), "epochs must be .* got 'many'"),
     "missing": (lambda: Synthesizer(missing="drop").fit(ROWS), "missing must be .* got 'drop'"),
-    "not a table": (lambda: Synthesizer().fit([1, 2]), "a table is needed .* got list"),
+    "not a table": (lambda: Synthesizer().fit([1, 2]), "a table is needed.* got list"),
     "one row": (lambda: Synthesizer().fit(ROWS[:1]), "1 row; at least 2"),
     "no rows": (lambda: Synthesizer().fit(ROWS[:0]), "0 rows; at least 2"),
     "unknown target": (
