@@ -1,6 +1,6 @@
-"""The metrics against second sources (scipy, scikit-learn, pandas), and what they must say about known tables."""
+"""The metrics against second sources (scipy, scikit-learn, pandas), and what they must say about
+known tables."""
 
-import json
 import warnings
 
 import numpy as np
@@ -13,8 +13,11 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import NearestNeighbors
 
 from synthheart import evaluation as ev
+from synthheart.catalogue import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME, METRICS
 from synthheart.cohorts import heart_schema, load_heart
+from synthheart.figures import save_figure
 from synthheart.inference import infer_schema
+from synthheart.space import fit_space
 from synthheart.tables import train_holdout_split
 
 
@@ -51,7 +54,7 @@ def mixed(rng, n, shift=0.0):
     )
 
 
-# ---------------------------------------------------------------------------------------------- formulas
+# ---------------------------------------- formulas
 
 
 def test_shapes_equal_ks_and_total_variation():
@@ -184,24 +187,6 @@ def test_missing_patterns_see_what_column_shares_do_not():
     )
 
 
-def test_placements_are_the_means_of_the_wins():
-    rng = np.random.default_rng(14)
-    a, b = rng.integers(0, 9, 50) / 8, rng.integers(0, 9, 70) / 8  # many ties
-    wins, (positive, negative) = ev._wins(a, b), ev._placements(a, b)
-    np.testing.assert_allclose(positive, wins.mean(axis=1))
-    np.testing.assert_allclose(negative, wins.mean(axis=0))
-    assert ev._placement_se(positive, negative) == pytest.approx(ev._delong(wins))
-
-
-def test_auc_and_delong():
-    rng = np.random.default_rng(7)
-    a, b = rng.normal(0.7, 1, 60).round(1), rng.normal(0, 1, 80).round(1)
-    wins = ev._wins(a, b)
-    assert wins.mean() == pytest.approx(roc_auc_score([1] * 60 + [0] * 80, np.r_[a, b]))
-    boot = [ev._wins(rng.choice(a, 60), rng.choice(b, 80)).mean() for _ in range(600)]
-    assert ev._delong(wins) == pytest.approx(np.std(boot), rel=0.15)
-
-
 def test_two_sample_auc_is_the_mean_of_fold_aucs(tables):
     _, _, holdout, fake = tables
     test = ev.two_sample_test(holdout, fake, draws=2, learners=("logistic regression",))
@@ -218,7 +203,7 @@ def test_c2st_is_the_worst_of_three_over_draws(tables):
     _, _, holdout, fake = tables
     test = ev.two_sample_test(holdout, fake, heart_schema(), draws=2, seed=3)
     space, sums, pairs = (
-        ev.fit_space(holdout, heart_schema()),
+        fit_space(holdout, heart_schema()),
         dict.fromkeys(ev.CLASSIFIERS, 0.0),
         0,
     )
@@ -252,18 +237,12 @@ def test_density_and_coverage_equal_naeems_formula():
     assert cover.mean() == pytest.approx(inside.any(axis=1).mean())
 
 
-def test_distances_of_copies_are_zero():
-    x = np.random.default_rng(9).normal(size=(40, 30)) * 3
-    assert (np.diag(ev._distances(x, x.copy())) == 0).all()
-    assert np.allclose(ev._distances(x, x[::-1]), pairwise_distances(x, x[::-1]), atol=1e-6)
-
-
 def test_multiclass_utility_is_macro_one_against_the_rest():
     rng = np.random.default_rng(10)
     df = mixed(rng, 300)
     df["target"] = np.digitize(df.x + rng.normal(0, 0.5, 300), [-0.5, 0.5])
     train, test = df[:200], df[200:]
-    found = ev.predict_outcome(train, test, "target", ev.fit_space(train, None, test))
+    found = ev.predict_outcome(train, test, fit_space(train, None, test))
     expected = [
         roc_auc_score(test.target, p, multi_class="ovr", average="macro")
         for p in found.proba.values()
@@ -271,16 +250,7 @@ def test_multiclass_utility_is_macro_one_against_the_rest():
     assert found.auc()[0] == pytest.approx(np.mean(expected))
 
 
-@pytest.mark.parametrize(
-    "hits, n, low, high", [(0, 20, 0.0, 0.1611), (5, 10, 0.2366, 0.7634), (20, 20, 0.8389, 1.0)]
-)
-def test_wilson(hits, n, low, high):
-    assert ev.wilson(hits, n) == pytest.approx((low, high), abs=2e-4)
-    expected = stats.binomtest(hits, n).proportion_ci(method="wilson")
-    assert ev.wilson(hits, n) == pytest.approx((expected.low, expected.high), abs=1e-4)
-
-
-# ---------------------------------------------------------------------------------------------- validity and copies
+# ---------------------------------------- validity and copies
 
 
 def test_invalid_rows(tables):
@@ -304,7 +274,7 @@ def test_copies_ignore_type_and_see_missing(tables):
     )
 
 
-# ---------------------------------------------------------------------------------------------- evaluate
+# ---------------------------------------- evaluate
 
 
 def test_tidy_table(table):
@@ -330,11 +300,11 @@ def test_tidy_table(table):
         "target=1",
     ]
     assert list(dict.fromkeys(table.group)) == groups
-    assert set(table.metric) == set(ev.METRICS) and not table.duplicated(["metric", "group"]).any()
+    assert set(table.metric) == set(METRICS) and not table.duplicated(["metric", "group"]).any()
     known = table.dropna(subset=["value", "ci_low"])
     assert (known.ci_low <= known.value).all() and (known.value <= known.ci_high).all()
     for name, part in known.groupby("metric"):
-        metric = ev.METRICS[name]
+        metric = METRICS[name]
         assert part.value.between(metric.low, metric.high).all()
 
 
@@ -415,7 +385,7 @@ def test_train_as_holdout_is_refused(tables):
     with pytest.raises(ValueError, match="212 of 212 rows are train rows.*allow_train=True"):
         ev.evaluate(train, train, fake)
     table = ev.evaluate(train, train, fake, draws=1, boot=2, by=(), allow_train=True)
-    assert len(table) == len(ev.METRICS)
+    assert len(table) == len(METRICS)
 
 
 def test_a_few_train_rows_in_the_holdout_are_stated(tables):
@@ -440,19 +410,23 @@ def test_refusals_name_what_is_wrong(tables):
         ev.evaluate(train, holdout, fake.add_prefix("z"))
     with pytest.raises(ValueError, match="fake: column 'age' appears more than once"):
         ev.evaluate(train, holdout, pd.concat([fake, fake[["age"]]], axis=1))
-    for name in ("draws", "boot"):
-        with pytest.raises(ValueError, match=f"{name}: must be at least 1, got 0"):
-            ev.evaluate(train, holdout, fake, **{name: 0})
+    for name, least in (("draws", 1), ("boot", 0), ("seed", 0)):
+        with pytest.raises(ValueError, match=f"{name}: must be at least {least}, got {least - 1}"):
+            ev.evaluate(train, holdout, fake, **{name: least - 1})
+    with pytest.raises(ValueError, match="metric must be one of .*did you mean 'coverage'"):
+        ev.evaluate(train, holdout, fake, metrics=["covrage"])
+    with pytest.raises(ValueError, match="'nothing' is not a column"):
+        ev.evaluate(train, holdout, fake, "nothing")
     with pytest.raises(ValueError, match="by: 'height' is not a column"):
         ev.evaluate(train, holdout, fake, by=("height",))
 
 
 def test_no_outcome_continuous_outcome_and_a_lost_column(tables):
     _, train, holdout, fake = tables
-    for target, word in (("chol", "continuous"), ("nothing", "no outcome")):
-        table = ev.evaluate(train, holdout, fake, target, draws=1, boot=2, by=()).set_index(
-            "metric"
-        )
+    outcome = dict(columns={"target": "disease"})  # a table without a column of that name
+    for names, target, word in (({}, "chol", "continuous"), (outcome, None, "no outcome")):
+        parts = [df.rename(**names) if names else df for df in (train, holdout, fake)]
+        table = ev.evaluate(*parts, target, draws=1, boot=2, by=()).set_index("metric")
         assert np.isnan(table.value["tstr_auc"]) and word in table.note["tstr_auc"]
         assert np.isfinite(table.value["c2st_auc"])
     lost = ev.evaluate(
@@ -500,33 +474,30 @@ def test_words_booleans_dates_and_categories():
     assert {"stage=I", "stage=II", "stage=III"} < set(table.group)
 
 
-# ---------------------------------------------------------------------------------------------- references
+# ---------------------------------------- references
 
 
 def test_known_order_of_the_references(corners):
     value = corners
-    assert value.loc["column_shapes", "independent marginals"] > value.loc["column_shapes", "floor"]
+    assert value.loc["column_shapes", INDEPENDENT_NAME] > value.loc["column_shapes", FLOOR_NAME]
+    assert value.loc["column_pairs", COPY_NAME] > value.loc["column_pairs", INDEPENDENT_NAME]
     assert (
-        value.loc["column_pairs", "copy of train"]
-        > value.loc["column_pairs", "independent marginals"]
+        value.loc["association_error", INDEPENDENT_NAME]
+        > 2 * value.loc["association_error", COPY_NAME]
     )
+    assert value.loc["c2st_auc", INDEPENDENT_NAME] > 0.65
+    assert abs(value.loc["c2st_auc", FLOOR_NAME] - 0.5) < 0.1
+    assert value.loc["tstr_auc", COPY_NAME] == value.loc["trtr_auc", COPY_NAME] > 0.85
+    assert value.loc["tstr_auc", INDEPENDENT_NAME] < 0.7
     assert (
-        value.loc["association_error", "independent marginals"]
-        > 2 * value.loc["association_error", "copy of train"]
+        value.loc["copies_train", COPY_NAME] == 1
+        and value.loc["copies_train", INDEPENDENT_NAME] < 0.01
     )
-    assert value.loc["c2st_auc", "independent marginals"] > 0.65
-    assert abs(value.loc["c2st_auc", "floor"] - 0.5) < 0.1
-    assert value.loc["tstr_auc", "copy of train"] == value.loc["trtr_auc", "copy of train"] > 0.85
-    assert value.loc["tstr_auc", "independent marginals"] < 0.7
-    assert (
-        value.loc["copies_train", "copy of train"] == 1
-        and value.loc["copies_train", "independent marginals"] < 0.01
-    )
-    assert (value.loc["invalid_share", ["independent marginals", "copy of train"]] == 0).all()
-    assert value.loc["coverage", "floor"] > value.loc["coverage", "independent marginals"]
+    assert (value.loc["invalid_share", [INDEPENDENT_NAME, COPY_NAME]] == 0).all()
+    assert value.loc["coverage", FLOOR_NAME] > value.loc["coverage", INDEPENDENT_NAME]
 
 
-# ---------------------------------------------------------------------------------------------- deeper looks
+# ---------------------------------------- deeper looks
 
 
 def test_giveaways_name_the_broken_column(tables):
@@ -536,7 +507,7 @@ def test_giveaways_name_the_broken_column(tables):
     assert set(table.column) == set(train.columns)
 
 
-# ---------------------------------------------------------------------------------------------- tables and figures
+# ---------------------------------------- tables and figures
 
 
 def test_feature_table_has_all_columns_in_their_units(tables):
@@ -558,8 +529,8 @@ def test_feature_table_has_all_columns_in_their_units(tables):
 def test_classification_report_equals_scikit_learn(tables):
     _, train, holdout, _ = tables
     report = ev.classification_report(train, holdout, train.sample(150, random_state=0))
-    space = ev.fit_space(train, None, holdout)
-    found = ev.predict_outcome(train, holdout, "target", space, learners=("random forest",))
+    space = fit_space(train, None, holdout)
+    found = ev.predict_outcome(train, holdout, space, learners=("random forest",))
     guess = found.proba["random forest"].argmax(axis=1)
     real = report[report.trained_on == "real"].set_index("outcome")
     assert real.accuracy.iloc[0] == pytest.approx(accuracy_score(holdout.target, guess))
@@ -588,8 +559,8 @@ def test_figures_have_findings_and_equal_bytes(tables, table, tmp_path):
         assert len(figure.get_label()) > len(figure.get_suptitle()) + 20, (
             f"{name}: no word on what is drawn"
         )
-        svg, png = ev.save_figure(figure, tmp_path / "a", name)
-        again = ev.save_figure(make(), tmp_path / "b", name)
+        svg, png = save_figure(figure, tmp_path / "a", name)
+        again = save_figure(make(), tmp_path / "b", name)
         assert svg.suffix == ".svg" and png.stat().st_size > 5000
         assert (
             svg.read_bytes() == again[0].read_bytes() and png.read_bytes() == again[1].read_bytes()
@@ -606,36 +577,11 @@ def test_figures_take_a_collapsed_and_a_partial_table(tables):
     assert np.isnan(ev.feature_table(real, odd).loc["target", "synthetic_mean"])
 
 
-def test_write_table(table, tmp_path):
-    csv, js = ev.write_table(table, tmp_path, "evaluation")
-    back = pd.read_csv(csv)
-    np.testing.assert_allclose(back.value, table.value)
-    records = json.loads(js.read_text(encoding="utf-8"))
-    assert len(records) == len(table) and records[0]["metric"] == "column_shapes"
-
-
 def test_schema_is_inferred_from_train_and_holdout_together(tables):
     real, train, holdout, fake = tables
     a = ev.evaluate(train, holdout, fake, draws=1, boot=2, by=())
     b = ev.evaluate(train, holdout, fake, draws=1, boot=2, by=(), schema=infer_schema(real))
     np.testing.assert_allclose(a.value, b.value)
-
-
-def test_small_cells_and_balanced_titles():
-    assert [ev._tenths(v) for v in (0.44, -0.38, 1, -1, 0.04, -0.04, 0, np.nan)] == [
-        ".4",
-        "-.4",
-        "1",
-        "-1",
-        "",
-        "",
-        "",
-        "",
-    ]
-    figure, _ = ev._figure(7, 3)
-    text = "one line and then a very short word stands alone below it, which looks like a mistake of the maker"
-    lines = ev._title(figure, text).get_suptitle().split("\n")
-    assert " ".join(lines) == text and len(lines) == 2 and len(lines[1]) > 0.8 * len(lines[0])
 
 
 def test_embedding_counts_neighbours(tables):

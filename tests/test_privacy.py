@@ -1,7 +1,5 @@
-"""Membership attacks: they catch a copy, find nothing in a release of strangers, and favour no side."""
-
-import json
-import zipfile
+"""Membership attacks: they catch a copy, find nothing in a release of strangers, and favour no
+side."""
 
 import numpy as np
 import pandas as pd
@@ -9,18 +7,28 @@ import pytest
 from scipy.special import logsumexp
 from sklearn.metrics import pairwise_distances, roc_auc_score
 
-from synthheart import disclosure as dis
 from synthheart import privacy as pr
-from synthheart.cohorts import heart_schema, load_heart
-from synthheart.inference import infer_schema
-from synthheart.tables import train_holdout_split
+from synthheart.catalogue import of_kind
+from synthheart.cohorts import load_heart
 from synthheart.evaluation import independent_marginals
 from synthheart.exposure import along_size, patient_exposure
+from synthheart.space import shared_space
+from synthheart.tables import train_holdout_split
 
 
 @pytest.fixture(scope="module")
 def tables():
     return train_holdout_split(load_heart(), seed=0)
+
+
+MEMBERSHIP, RISKS = of_kind("membership"), of_kind("risk")
+
+
+def membership(train, holdout, release):
+    """AUC of the membership attacks, nothing else."""
+    settings = {"by": (), "boot": 0, "floors": False, "min_rows": 1}
+    table = pr.attack(train, holdout, release, metrics=MEMBERSHIP, allow_train=True, **settings)
+    return table.set_index("metric").value[list(MEMBERSHIP)]
 
 
 def whole(table):
@@ -38,7 +46,7 @@ def test_a_copy_is_caught(tables):
     ).all()
     assert (
         table.value["linkability"] > 0.9
-        and (table.value[[f"{n}_tpr1" for n in pr.ATTACKS[:2]]] == 1).all()
+        and (table.value[[f"{n}_tpr1" for n in MEMBERSHIP[:2]]] == 1).all()
     )
 
 
@@ -49,20 +57,21 @@ def test_noise_as_privacy_is_caught(tables, noise):
     release = train.astype(float)
     for name in ("age", "trestbps", "chol", "thalach", "oldpeak"):
         release[name] += rng.normal(0, noise * train[name].std(), len(train))
-    assert max(pr.membership(train, holdout, release).values()) >= 0.95
+    assert membership(train, holdout, release).max() >= 0.95
 
 
 def test_independent_marginals_give_nobody_away(tables):
     train, holdout = tables
     table = whole(pr.attack(train, holdout, independent_marginals(train)))
     table = table.dropna(subset="value")
-    assert table.loc[[f"{name}_tpr1" for name in pr.ATTACKS], "ci_low"].max() < 0.03
+    assert table.loc[[f"{name}_tpr1" for name in MEMBERSHIP], "ci_low"].max() < 0.03
     table = table[~table.index.str.contains("tpr")]
     assert ((table.ci_low <= table.goal) & (table.ci_high >= table.goal)).all()
 
 
 def test_resampled_values_single_out(tables):
-    """Columns drawn one by one still publish patients' own numbers; the attack on one column sees what others miss."""
+    """Columns drawn one by one still publish patients' own numbers; the attack on one column sees
+    what others miss."""
     train, holdout = tables
     table = whole(pr.attack(train, holdout, independent_marginals(train, 300), by=()))
     assert (
@@ -71,15 +80,17 @@ def test_resampled_values_single_out(tables):
 
 
 def test_strangers_give_nobody_away(tables):
-    """A fresh real sample as the release: the floor, near one half and inside the interval's width."""
+    """A fresh real sample as the release: the floor, near one half and inside the interval's
+    width."""
     train, holdout = tables
     table = whole(pr.attack(train, holdout, holdout.sample(45, random_state=0)))
-    assert table.floor[list(pr.ATTACKS)].between(0.4, 0.6).all()
-    assert table.floor[list(pr.RISKS)].between(-0.15, 0.15).all()
+    assert table.floor[list(MEMBERSHIP)].between(0.4, 0.6).all()
+    assert table.floor[list(RISKS)].between(-0.15, 0.15).all()
 
 
 def test_strangers_carry_no_risk():
-    """Release, members and control are three random thirds of the patients: every risk is 0 on the mean."""
+    """Release, members and control are three random thirds of the patients: every risk is 0 on the
+    mean."""
     real, found = load_heart(), []
     for seed in range(16):
         release, train, holdout = (
@@ -92,7 +103,7 @@ def test_strangers_carry_no_risk():
                 pr.singling_out(*tables, queries=200, seed=seed).value,
                 pr.linkability(*tables).value,
                 pr.attribute_inference(*tables).loc["all", "value"],
-                *(auc - 0.5 for auc in pr.membership(*tables).values()),
+                *(membership(*tables) - 0.5),
             ]
         )
     mean, se = np.mean(found, axis=0), np.std(found, axis=0, ddof=1) / 4
@@ -100,7 +111,8 @@ def test_strangers_carry_no_risk():
 
 
 def test_unequal_sizes_carry_no_risk():
-    """As many members as three times the control: the size correction of singling out keeps the risk at 0."""
+    """As many members as three times the control: the size correction of singling out keeps the
+    risk at 0."""
     real, found = load_heart(), []
     for seed in range(20):
         order = np.random.default_rng(seed).permutation(len(real))
@@ -113,7 +125,8 @@ def test_unequal_sizes_carry_no_risk():
 
 @pytest.mark.parametrize("noise", [0.0, 0.02])
 def test_a_planted_leak_is_detected_and_named(tables, noise):
-    """11 of 220 rows (5 %) are train's own, or nearly: the left edge of the ROC sees it and `exposure` names them."""
+    """11 of 220 rows (5 %) are train's own, or nearly: the left edge of the ROC sees it and
+    `exposure` names them."""
     train, holdout = tables
     rng = np.random.default_rng(5)
     who = rng.choice(len(train), 11, replace=False)
@@ -131,7 +144,7 @@ def test_a_planted_leak_is_detected_and_named(tables, noise):
 
 
 def test_exposure_favours_no_side():
-    """Scores of members and strangers have one distribution against a release that knows neither."""
+    """Members and strangers score alike against a release that knows neither."""
     real, shares = load_heart(), []
     for seed in range(20):
         release, train, holdout = (
@@ -143,13 +156,14 @@ def test_exposure_favours_no_side():
 
 
 def test_a_known_share_of_copies_is_found():
-    """60 of 200 members copied: they beat every stranger, and at 0 false positives exactly they are found."""
+    """60 of 200 members copied: they beat every stranger, and at 0 false positives exactly they
+    are found."""
     line = (
         np.random.default_rng(6).permutation(300)[:, None] * 1.0
     )  # members and strangers mixed on a line
     members, others = line[:200], line[200:]
-    wins = pr._membership_wins(members, others, members[:60])["membership_distance"]
-    assert pr._found(wins, 0.01)[:60].all() and (wins[:60] == 1).all()
+    wins = pr.membership_wins(members, others, members[:60])["membership_distance"]
+    assert pr.found_members(wins, 0.01)[:60].all() and (wins[:60] == 1).all()
     curve = pr.roc(wins)
     assert (
         curve.true.iloc[0] == pytest.approx(0.3)
@@ -165,7 +179,7 @@ def test_the_plane_has_the_formulas_auc():
         members = rng.uniform(0, 60, (3600, 2))
         release = members + rng.normal(0, sigma, members.shape)
         inner = members[((members > 5) & (members < 55)).all(axis=1)][:1200]
-        wins = pr._membership_wins(inner, rng.uniform(5, 55, (1200, 2)), release)[
+        wins = pr.membership_wins(inner, rng.uniform(5, 55, (1200, 2)), release)[
             "membership_distance"
         ]
         own = 1 / (2 * sigma**2)
@@ -173,7 +187,8 @@ def test_the_plane_has_the_formulas_auc():
 
 
 def test_risks_equal_a_plain_loop(tables):
-    """Linkability and inference against loops over pairs with Gower's distance, missing cells apart."""
+    """Linkability and inference against loops over pairs with Gower's distance, missing cells
+    apart."""
     train, holdout = (df.dropna().head(40).reset_index(drop=True) for df in tables)
     fake = independent_marginals(train, 60, 2).dropna().reset_index(drop=True)
     space, rows = pr._coded(train, holdout, fake, None)
@@ -190,8 +205,8 @@ def test_risks_equal_a_plain_loop(tables):
         return np.round(np.sum(np.array(gaps, float), axis=0), 9)
 
     first, second = list(train)[:7], list(train)[7:]
-    linked = pr._linked(rows[0], rows[2], pr._spans(space, *rows), pr._halves(space, None))
-    right = pr._inferred(rows[0], rows[2], pr._spans(space, *rows), range(len(order)))
+    linked = pr._linked(rows[0], rows[2], pr.column_spans(space, rows), pr._halves(space))
+    right = pr._inferred(rows[0], rows[2], pr.column_spans(space, rows), range(len(order)))
     for i, row in train.iterrows():
         a, b = near(row, first), near(row, second)
         if (a == a.min()).sum() == (b == b.min()).sum() == 1:
@@ -209,8 +224,8 @@ def test_risks_equal_a_plain_loop(tables):
 
 def test_descriptions_fit_exactly_one_row(tables):
     train, _ = tables
-    space = pr._shared_space(*tables, None)
-    table = np.unique(pr._plain(space.code(train)), axis=0)
+    space = shared_space(*tables)
+    table = np.unique(pr.plain_table(space.code(train)), axis=0)
     for k in (1, 3):
         queries, rows = pr.singling_queries(
             table, len(space.numeric), k, 200, np.random.default_rng(0)
@@ -243,7 +258,7 @@ def test_no_side_is_favoured():
     found = []
     for _ in range(150):
         members, others, release = (rng.normal(size=(n, 4)) for n in (30, 15, 40))
-        found.append([w.mean() for w in pr._membership_wins(members, others, release).values()])
+        found.append([w.mean() for w in pr.membership_wins(members, others, release).values()])
     mean, se = np.mean(found, axis=0), np.std(found, axis=0) / np.sqrt(150)
     assert (np.abs(mean - 0.5) < 3.5 * se).all(), (mean, se)
 
@@ -252,7 +267,7 @@ def test_distance_attack_equals_scikit_learn():
     rng = np.random.default_rng(2)
     members, others, release = (rng.normal(size=(n, 5)) for n in (40, 25, 60))
     near = pairwise_distances(np.vstack([members, others]), release).min(axis=1)
-    wins = pr._membership_wins(members, others, release)["membership_distance"]
+    wins = pr.membership_wins(members, others, release)["membership_distance"]
     assert wins.mean() == pytest.approx(roc_auc_score([1] * 40 + [0] * 25, -near))
 
 
@@ -280,7 +295,7 @@ def test_ratio_and_density_equal_a_plain_loop():
                 for x in (member, other)
             )
             density[i, j] = a > b
-    wins = pr._membership_wins(members, others, release)
+    wins = pr.membership_wins(members, others, release)
     np.testing.assert_array_equal(wins["membership_ratio"], ratio)
     np.testing.assert_array_equal(wins["membership_density"], density)
 
@@ -300,8 +315,8 @@ def test_tidy_table_worst_first(tables):
     ]
     excess = (table.value - table.floor).dropna()
     assert excess.is_monotonic_decreasing and table.value.isna().iloc[len(excess) :].all()
-    found = {f"{name}_{rate}" for name in pr.ATTACKS for rate in pr.RATES}
-    assert set(table.metric) == {*pr.ATTACKS, *pr.RISKS, *found} and "sex=1" in set(table.group)
+    found = {f"{name}_{rate}" for name in MEMBERSHIP for rate in pr.RATES}
+    assert set(table.metric) == {*MEMBERSHIP, *RISKS, *found} and "sex=1" in set(table.group)
     assert (
         table[table.value.isna()]
         .note.str.contains("too small|guesses could be made|every stranger")
@@ -310,8 +325,8 @@ def test_tidy_table_worst_first(tables):
     assert (
         table.goal
         == table.metric.map(
-            dict.fromkeys(pr.ATTACKS, 0.5)
-            | dict.fromkeys(pr.RISKS, 0.0)
+            dict.fromkeys(MEMBERSHIP, 0.5)
+            | dict.fromkeys(RISKS, 0.0)
             | {n: pr.RATES[n.rsplit("_", 1)[1]] for n in found}
         )
     ).all()
@@ -341,17 +356,20 @@ def test_large_tables_are_subsampled(tables):
     train, holdout = tables
     many = pd.concat([train] * 20, ignore_index=True)
     table = whole(pr.attack(many, holdout, independent_marginals(train), cap=300))
-    assert table.note[list(pr.ATTACKS)].str.startswith("300 members").all()
+    assert table.note[list(MEMBERSHIP)].str.startswith("300 members").all()
 
 
 def test_a_member_in_the_reference_would_decide_the_game(tables):
     """The trap the pairs avoid: the holdout as it is makes every non-member its own neighbour."""
     rng = np.random.default_rng(4)
-    d = np.abs(rng.normal(size=(5, 5)))
-    np.fill_diagonal(d, 0)
-    left = np.diag(pr._nearest_without(d, own=True))
+    x = rng.normal(size=(5, 3))
+    d = pairwise_distances(x)
+    left = pr._apart(x).min(axis=1)
     assert (left > 0).all()
     np.testing.assert_allclose(left, [np.delete(row, i).min() for i, row in enumerate(d)])
+    without = pr._nearest_without(d)
+    for i, j in np.ndindex(5, 5):
+        assert without[i, j] == np.delete(d[i], j).min()
 
 
 def test_taking_part_in_a_copy_is_seen_and_in_nothing_is_not():
@@ -369,185 +387,3 @@ def test_larger_releases_of_a_leak_are_worse(tables):
     rows = pd.concat([independent_marginals(train, 1000, 0), train]).sample(frac=1, random_state=0)
     table = along_size(train, holdout, lambda n: rows.head(n), sizes=(50, 1212))
     assert table.membership_distance.iloc[1] > 0.95 > table.membership_distance.iloc[0]
-
-
-def test_small_groups_add_up(tables):
-    train, _ = tables
-    fake = independent_marginals(train, 500)
-    groups = dis.small_groups(train, fake)
-    assert groups.train.sum() == len(train) and groups.release.sum() == 500
-    old = train[(train.age >= 65) & (train.sex == 0)]
-    row = groups[(groups.age == "65+") & (groups.sex == "0")].iloc[0]
-    assert (
-        row.train == len(old)
-        and row.risk_train == pytest.approx(1 / len(old))
-        and row.below_11 == (len(old) < 11)
-    )
-    with pytest.raises(ValueError, match="'ward' is not a column"):
-        dis.small_groups(train, fake, by=("ward",))
-
-
-@pytest.fixture
-def run(tables, tmp_path):
-    """A run's folder as the notebooks leave it, its patients under many names."""
-    train, holdout = tables
-    fake = independent_marginals(train, 300)
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "executed").mkdir()
-    for name, df in (
-        ("train", train),
-        ("holdout", holdout),
-        ("synthetic_heart_disease", fake),
-        ("synthetic", fake),
-    ):
-        df.to_csv(tmp_path / f"{name}.csv", index=False)
-    for name in (
-        "figures/08_histograms.svg",
-        "figures/09_membership.svg",
-        "figures/09_exposure.png",
-        "report.html",
-        "executed/00_data.ipynb",
-        "model.synth",
-        "checkpoint.keras",
-        "unheard.of",
-        "manifest.json",
-    ):
-        (tmp_path / name).write_text("x", encoding="utf-8")
-    (tmp_path / "schema.json").write_text(heart_schema().to_json(), encoding="utf-8")
-    page = dis.disclosure(
-        pr.attack(train, holdout, fake, by=()),
-        train=212,
-        holdout=91,
-        released=300,
-        facts={"model": "independent"},
-        source="UCI.",
-        groups=dis.small_groups(train, fake),
-    )
-    dis.write_disclosure(tmp_path, page, dis.csv_label(fake))
-    return tmp_path
-
-
-def test_only_the_harmless_is_packed(run):
-    with zipfile.ZipFile(dis.pack(run, run)) as archive:
-        names = {name.removeprefix("SYNTHETIC_not_real_patients/") for name in archive.namelist()}
-        assert b"SYNTHETIC" in archive.comment
-    assert names == {
-        "synthetic_heart_disease.csv",
-        "synthetic_heart_disease.csv-metadata.json",
-        "disclosure.md",
-        "schema.json",
-        "figures/09_membership.svg",
-    }
-    first = (run / "SYNTHETIC_release.zip").read_bytes()
-    assert dis.pack(run, run).read_bytes() == first
-    sharing = dis.sharing_page(run)
-    stays = sharing[sharing.index("Must stay") :]
-    for name in (
-        "train.csv",
-        "model.synth",
-        "executed/00_data.ipynb",
-        "report.html",
-        "unheard.of",
-        "figures/09_exposure.png",
-    ):
-        assert f"`{name}`" in stays
-
-
-def test_papers_go_where_their_dictionary_is_public(run, tables):
-    for name in (
-        "report.pdf",
-        "poster.pdf",
-        "naive.csv",
-        "comparison_ranking.csv",
-        "utility.json",
-        "figures/08a_odds.svg",
-        "figures/08_embedding.svg",
-    ):
-        (run / name).write_text("x", encoding="utf-8")
-    found = dis.shareable(run).set_index("file").share
-    assert found[
-        [
-            "report.pdf",
-            "poster.pdf",
-            "comparison_ranking.csv",
-            "utility.json",
-            "figures/08a_odds.svg",
-        ]
-    ].all()
-    assert not found[["naive.csv", "report.html", "figures/08_embedding.svg"]].any()
-    (run / "schema.json").write_text(infer_schema(tables[0]).to_json(), encoding="utf-8")
-    assert not dis.shareable(run).set_index("file").share[["report.pdf", "poster.pdf"]].any()
-    (run / "schema.json").unlink()
-    assert not dis.shareable(run).set_index("file").share[["report.pdf", "poster.pdf"]].any()
-
-
-def test_patients_under_the_releases_name_stay(run):
-    (run / "synthetic_heart_disease.csv").write_bytes((run / "holdout.csv").read_bytes())
-    with pytest.raises(ValueError, match="nothing was packed"):
-        dis.pack(run, run)
-    assert not list(run.glob("*.zip"))
-
-
-def test_names_say_synthetic(run, tables):
-    for call in (
-        lambda: dis.pack(run, run / "patients.zip"),
-        lambda: dis.csv_label(tables[0], "patients.csv"),
-    ):
-        with pytest.raises(ValueError, match="synthetic"):
-            call()
-    label = json.loads(
-        (run / "synthetic_heart_disease.csv-metadata.json").read_text(encoding="utf-8")
-    )
-    assert (
-        label["dc:title"].startswith("SYNTHETIC") and label["url"] == "synthetic_heart_disease.csv"
-    )
-    assert [c["name"] for c in label["tableSchema"]["columns"]] == list(tables[0])
-
-
-def test_an_inferred_schema_stays(run, tables):
-    (run / "schema.json").write_text(infer_schema(tables[0]).to_json(), encoding="utf-8")
-    found = dis.shareable(run).set_index("file")
-    private = infer_schema(tables[0]) != heart_schema()
-    assert found.share["schema.json"] != private
-
-
-def test_the_disclosure_page_says_what_was_found(tables, run):
-    train, holdout = tables
-    page = (run / "disclosure.md").read_text(encoding="utf-8")
-    for words in (
-        "no proof of anonymity",
-        "SYNTHETIC",
-        "What was not tried",
-        "Safe Harbor",
-        "Recital 26",
-        "**None.**",
-        "Intended use",
-        "Residual risk",
-        "fewer than 11",
-    ):
-        assert words in page
-    leak = dis.disclosure(
-        pr.attack(train, holdout, train, by=()),
-        train=212,
-        holdout=91,
-        released=212,
-        facts={"model": "copy", "epsilon": 1.0, "delta": 1e-3},
-        source="UCI.",
-    )
-    assert (
-        "there is a measured leak" in leak and "AUC 1.00" in leak and "(ε = 1, δ = 0.001)" in leak
-    )
-    assert "`singling_out_univariate` lies above" in page  # its numbers are real patients' numbers
-    release, members, control = (
-        load_heart().iloc[i].reset_index(drop=True)
-        for i in np.array_split(np.random.default_rng(3).permutation(303), 3)
-    )
-    clean = dis.disclosure(
-        pr.attack(members, control, release, by=()),
-        train=101,
-        holdout=101,
-        released=101,
-        facts={"model": "strangers"},
-        source="UCI.",
-    )
-    assert "there is a measured leak" not in clean
