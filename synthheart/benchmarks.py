@@ -23,12 +23,23 @@ import pandas as pd
 from tqdm import tqdm
 
 from .cohorts import load_heart
-from .comparison import compare
-from .engine import Layout, initial_weights
-from .gan import GANConfig, critic_shapes, generator_shapes
+from .comparison import Generator, compare
+from synthheart.engine import (
+    Layout,
+    Step,
+    compile_program,
+    cutter,
+    gumbels,
+    normals,
+    real_rows,
+    run_program,
+)
+from .gan import GANConfig, critic_shapes, generator_shapes, gumbel_softmax
 from .inference import infer_schema
+from .preprocessing import Coded
 from .runs import write_whole
 from .tables import train_holdout_split
+from .training import GAN, gan_step
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
@@ -67,7 +78,8 @@ model = Synthesizer("gan", epochs=job.get("epochs")).fit(table, progress=False)
 fit = time.perf_counter() - start
 model.sample(10)
 start = time.perf_counter()
-rows = sum(len(part) for part in model.sample(job["rows"], seed=1, chunk=65536)) if job["rows"] else 0
+parts = model.sample(job["rows"], seed=1, chunk=65536) if job["rows"] else ()
+rows = sum(len(part) for part in parts)
 done(fit=fit, sample=time.perf_counter() - start, rows=rows)
 """
 )
@@ -90,7 +102,9 @@ done(fit=fit, sample=time.perf_counter() - start, rows=rows)
 
 
 def measure(script: str, job: dict[str, Any], python: str = sys.executable) -> dict[str, float]:
-    "Run a measuring script in a fresh process on one thread; raises RuntimeError with its last line where it fails."
+    """Run a measuring script in a fresh process on one thread; raises RuntimeError with its last
+    line where it fails.
+    """
     run = subprocess.run(
         [python, "-c", script, json.dumps(job)],
         env=os.environ | ONE_THREAD,
@@ -107,7 +121,9 @@ def measure(script: str, job: dict[str, Any], python: str = sys.executable) -> d
 def against_peer(
     peer_python: str, rounds: int = 5, rows: int = 100_000, long_runs: int = 1
 ) -> pd.DataFrame:
-    "Fit and sample times of ours and CTGAN's, alternating: one row a measurement (model, round, fit, sample, rows, peak_mb)."
+    """Fit and sample times of ours and CTGAN's, alternating: one row a measurement (model, round,
+    fit, sample, rows, peak_mb).
+    """
     records = []
     with tempfile.TemporaryDirectory() as folder:
         train, _ = train_holdout_split(load_heart(), seed=0)
@@ -151,7 +167,9 @@ print("RESULT{}")
 def ctgan(
     peer_python: str, epochs: int = 300, batch: int = 500
 ) -> Callable[[pd.DataFrame, int, int], pd.DataFrame]:
-    "CTGAN as a generator for `compare`: f(train, n, seed) gives n rows, made in the peer's environment and rounded as train is."
+    """CTGAN as a generator for `compare`: f(train, n, seed) gives n rows, made in the peer's
+    environment and rounded as train is.
+    """
 
     def make(train: pd.DataFrame, n: int, seed: int) -> pd.DataFrame:
         with tempfile.TemporaryDirectory() as folder:
@@ -175,8 +193,10 @@ def ctgan(
 
 # %% ../nbs/12_benchmarks.ipynb #quality-all
 def quality(peer_python: str, splits: int = 3) -> pd.DataFrame:
-    "Ours and CTGAN's rows on the same `splits`, beside the references: the ranking of `compare`, a row a model."
-    models = {
+    """Ours and CTGAN's rows on the same `splits`, beside the references: the ranking of `compare`,
+    a row a model.
+    """
+    models: dict[str, Generator] = {
         "synthheart's gan": "gan",
         "CTGAN, its defaults": ctgan(peer_python),
         "CTGAN, 3000 epochs, batch 100": ctgan(peer_python, 3000, 100),
@@ -193,7 +213,7 @@ def step_flops(layout: Layout, config: GANConfig) -> float:
     forward = 2 * config.batch
     critic_turn = forward * (
         gen + 2 * critic * (2 + 4)
-    )  # a batch made; score and slope of two, and the way back
+    )  # a batch made; score and gradient of two, and the way back
     generator_turn = forward * (
         gen * 3 + critic * (1 + 2)
     )  # made, scored, and the way back to the generator
@@ -202,7 +222,9 @@ def step_flops(layout: Layout, config: GANConfig) -> float:
 
 # %% ../nbs/12_benchmarks.ipynb #core-gflops
 def core_gflops(size: int = 768, seconds: float = 0.5) -> float:
-    "Best rate of one float32 matrix product in this process, in GFLOP/s, through the same compiler."
+    """Best rate of one float32 matrix product in this process, in GFLOP/s, through the same
+    compiler.
+    """
     import tensorflow as tf
 
     a = tf.constant(np.random.default_rng(0).standard_normal((size, size)), tf.float32)
@@ -216,19 +238,44 @@ def core_gflops(size: int = 768, seconds: float = 0.5) -> float:
     return 2 * size**3 / best / 1e9
 
 # %% ../nbs/12_benchmarks.ipynb #parts
-def time_program(step, noise: int, losses: int, state: tuple, data: tuple, steps: int) -> float:
+def time_program(step: Step, state: Any, data: Any, steps: int) -> float:
     "Seconds a step of a compiled program, after a warm-up; the best of three."
-    from synthheart.training import compile_program, run_program
-
-    program, names = compile_program(step, noise, losses), [str(i) for i in range(losses)]
-    times = []
+    program, times = compile_program(step), []
     for count in (min(100, steps), steps, steps, steps):
         start = time.perf_counter()
-        run_program(
-            program, state, data, steps=count, seed=0, names=names, progress=False, every=count
-        )
+        run_program(program, state, data, steps=count, seed=0, progress=False, every=count)
         times.append((time.perf_counter() - start) / count)
     return min(times[1:])
+
+# %% ../nbs/12_benchmarks.ipynb #shaping
+def _shaping(layout: Layout, config: GANConfig, noise: int) -> Step:
+    "What chance costs beyond the raw numbers: normals, Gumbels, real rows."
+    import tensorflow as tf
+
+    def turn(state, data, buffer, number):
+        take = cutter(buffer)
+        real = real_rows(take, data.cells, layout, config.batch)
+        kinds = ((normals, config.latent), (gumbels, layout.one_hot)) * 2
+        made = [tf.reduce_sum(draw(take(config.batch, k))) for draw, k in kinds]
+        return state + tf.reduce_sum(real) + sum(made), {"none": buffer[0]}
+
+    return Step(turn, noise, ("none",))
+
+# %% ../nbs/12_benchmarks.ipynb #softmax-step
+def _softmax(layout: Layout, config: GANConfig) -> Step:
+    "The Gumbel-softmax, forward twice and back once."
+    import tensorflow as tf
+
+    def turn(logits, noise, buffer, number):
+        soft = lambda x: gumbel_softmax(x, noise, layout, config.temperature)
+        with tf.GradientTape() as tape:
+            tape.watch(logits)
+            total = tf.reduce_sum(soft(logits) ** 2)
+        again = tf.reduce_sum(soft(logits * 1.1))
+        moved = logits - 1e-3 * tape.gradient(total, logits) + 1e-9 * again
+        return moved, {"none": tf.constant(0.0)}
+
+    return Step(turn, 1, ("none",))
 
 # %% ../nbs/12_benchmarks.ipynb #roofline
 HEART_LAYOUT = Layout(5, (2, 4, 2, 3, 2, 3, 5, 4, 2))
@@ -237,64 +284,40 @@ HEART_LAYOUT = Layout(5, (2, 4, 2, 3, 2, 3, 5, 4, 2))
 def roofline(
     config: GANConfig, layout: Layout = HEART_LAYOUT, rows: int = 212, steps: int = 2000
 ) -> dict[str, float]:
-    "Rate of the compiled loop against the core's own, and the share of a step that goes into its parts."
-    import tensorflow as tf
-
-    from synthheart.gan import soft_levels
-    from synthheart.preprocessing import Coded
-    from synthheart.training import cutter, gan_data, gan_step, gumbels, normals, real_rows
-
+    """Rate of the compiled loop against the core's own, and the share of a step that goes into its
+    parts.
+    """
     rng = np.random.default_rng(0)
     low = rng.uniform(0.01, 0.9, (rows, layout.continuous)).astype("float32")
-    levels = np.column_stack([rng.integers(0, k, rows) for k in layout.cardinalities]).astype(
-        "int32"
-    )
-    data = gan_data(Coded(low, low + 0.02, levels), layout, config, steps)
-    gen, critic = (
-        initial_weights(shapes(layout, config), rng) for shapes in (generator_shapes, critic_shapes)
-    )
-    zero = np.zeros_like
-    state = (gen, critic, zero(gen), zero(gen), zero(critic), zero(critic), gen)
-    step, noise = gan_step(layout, config)
-    whole = time_program(step, noise, 4, state, data, steps)
-    keep = (np.zeros(1, "float32"),)
-    draws = time_program(lambda s, d, u, t: ((s[0] + u[:1],), u[:1]), noise, 1, keep, (), steps)
-
-    def shaping(
-        s, d, u, t
-    ):  # what chance costs beyond the raw numbers: normals, Gumbels, real rows
-        take = cutter(u)
-        real = real_rows(take, d[:3], layout, config.batch)
-        kinds = ((normals, config.latent), (gumbels, layout.one_hot)) * 2
-        made = [tf.reduce_sum(draw(take(config.batch, k))) for draw, k in kinds]
-        return (s[0] + tf.reduce_sum(real) + sum(made),), u[:1]
-
-    shaped = time_program(shaping, noise, 1, keep, data, steps)
+    levels = np.column_stack([rng.integers(0, k, rows) for k in layout.cardinalities])
+    game = GAN(config)
+    game.layout_ = layout
+    training = game.prepare(Coded(low, low + np.float32(0.02), levels.astype("int32")), steps, 0)
+    step = gan_step(layout, config)
+    whole = time_program(step, training.state, training.data, steps)
+    zero = np.zeros(1, "float32")
+    draws = Step(lambda s, d, u, t: (s + u[:1], {"none": u[0]}), step.noise, ("none",))
+    drawn = time_program(draws, zero, zero, steps)
+    shaped = time_program(_shaping(layout, config, step.noise), zero, training.data, steps)
     logits = rng.standard_normal((config.batch, layout.one_hot)).astype("float32")
-
-    def softmax(s, d, u, t):  # forward twice, back once
-        with tf.GradientTape() as tape:
-            tape.watch(s[0])
-            soft = tf.reduce_sum(soft_levels(s[0], d[0], layout, config.temperature) ** 2)
-        again = tf.reduce_sum(soft_levels(s[0] * 1.1, d[0], layout, config.temperature))
-        return (s[0] - 1e-3 * tape.gradient(soft, s[0]) + 1e-9 * again,), tf.zeros(1)
-
-    soft = time_program(softmax, 1, 1, (logits,), (logits,), steps)
+    soft = time_program(_softmax(layout, config), logits, logits, steps)
     rate, peak = step_flops(layout, config) / whole / 1e9, core_gflops()
     return {
         "steps_per_second": 1 / whole,
         "gflops": rate,
         "core_gflops": peak,
         "share_of_core": rate / peak,
-        "random_numbers": draws / whole,
-        "normals_and_rows": max(shaped - draws, 0) / whole,
+        "random_numbers": drawn / whole,
+        "normals_and_rows": max(shaped - drawn, 0) / whole,
         "softmax": soft / whole,
         "matrix_products_at_peak": rate / peak,
     }
 
 # %% ../nbs/12_benchmarks.ipynb #grow
 def made_up_table(rows: int, columns: int, seed: int = 0) -> pd.DataFrame:
-    "A table with related columns: two thirds continuous with two decimals, one third of four levels."
+    """A table with related columns: two thirds continuous with two decimals, one third of four
+    levels.
+    """
     rng = np.random.default_rng(seed)
     hidden = rng.standard_normal((rows, 3))
     made = hidden @ rng.standard_normal((3, columns)) + rng.standard_normal((rows, columns))
@@ -325,7 +348,9 @@ def growth(
 
 # %% ../nbs/12_benchmarks.ipynb #grow-plot
 def plot_growth(table: pd.DataFrame) -> plt.Figure:
-    "Fit time and peak memory against rows, a line a number of columns, with the coded table's own size as the limit."
+    """Fit time and peak memory against rows, a line a number of columns, with the coded table's own
+    size as the limit.
+    """
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     for (k, part), colour, marker in zip(
         table.groupby("columns"), ("#0072B2", "#E69F00", "#009E73"), "os^", strict=False
@@ -347,7 +372,9 @@ def plot_growth(table: pd.DataFrame) -> plt.Figure:
 
 # %% ../nbs/12_benchmarks.ipynb #sample
 def sampling_speed(rows: int = 1_000_000, chunk: int = 65_536) -> dict[str, float]:
-    "Rows a second from a default model to data frames, by chunks, and peak memory, in a fresh process."
+    """Rows a second from a default model to data frames, by chunks, and peak memory, in a fresh
+    process.
+    """
     with tempfile.TemporaryDirectory() as folder:
         train, _ = train_holdout_split(load_heart(), seed=0)
         table = Path(folder) / "train.csv"
@@ -365,13 +392,14 @@ PROMISES = {  # what: (untimed beginning, what is timed, limit in seconds)
     "import synthheart": ("", "import synthheart", 1.5),
     "synthheart --help": (
         "",
-        "from synthheart.pipeline import main; main(['--help'], standalone_mode=False)",
+        "from synthheart.cli import main; main(['--help'], standalone_mode=False)",
         1.5,
     ),
     "evaluate 303 + 2,000 rows": (
         """
 import synthheart.evaluation as ev
-from synthheart.data import heart_schema, load_heart, train_holdout_split
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.tables import train_holdout_split
 train, holdout = train_holdout_split(load_heart(), seed=0)
 fake = ev.independent_marginals(train, 2000)
 """,
@@ -381,7 +409,7 @@ fake = ev.independent_marginals(train, 2000)
     "evaluate 100,000 + 100,000 rows": (
         """
 import synthheart.evaluation as ev
-from synthheart.data import heart_schema, load_heart
+from synthheart.cohorts import heart_schema, load_heart
 parts = [ev.independent_marginals(load_heart(), n, seed=n) for n in (70_000, 30_000, 100_000)]
 """,
         "ev.evaluate(*parts, schema=heart_schema(), by=())",
@@ -391,11 +419,15 @@ parts = [ev.independent_marginals(load_heart(), n, seed=n) for n in (70_000, 30_
 
 # %% ../nbs/12_benchmarks.ipynb #promises-measure
 def promises(names: Sequence[str] = tuple(PROMISES)) -> pd.DataFrame:
-    "Wall seconds of what is promised in seconds, each in a fresh process on one thread, beside the limit."
+    """Wall seconds of what is promised in seconds, each in a fresh process on one thread, beside
+    the limit.
+    """
     records = []
     for name in tqdm(names, "promises"):
         before, timed, limit = PROMISES[name]
-        script = f"import time\n{before}\nstart = time.perf_counter()\n{timed}\nprint('RESULT' + str(time.perf_counter() - start))"
+        clock = "time.perf_counter()"
+        script = f"import time\n{before}\nstart = {clock}\n{timed}\n"
+        script += f"print('RESULT' + str({clock} - start))"
         records.append({"what": name, "seconds": measure(script, {}), "limit": limit})
     return pd.DataFrame(records)
 

@@ -8,59 +8,77 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
 
 from .cohorts import heart_schema
 from .comparison import Generator, compare
-from .figures import BAD, FLOOR, REAL
+from .figures import BAD, FLOOR, REAL, new_figure, set_title
 from .inference import infer_schema
-from .privacy import ATTACKS
-from .runs import write_whole
+from .runs import csv_text, write_whole
 from .statistics import corrected_t_test
+from .tables import Column
 
 # %% auto #0
-__all__ = ['FRESH', 'TEN', 'KEPT', 'MEASURES', 'TARGETS', 'sequential_trees', 'contestants', 'measure_splits', 'measure_verdict',
-           'measures', 'verdict_means', 'met', 'ten_split_means', 'plot_luck', 'against', 'plot_against']
+__all__ = ['FRESH', 'TEN', 'ATTACKS', 'KEPT', 'MEASURES', 'TARGETS', 'sequential_trees', 'contestants', 'measure_splits',
+           'measure_hundred', 'Target', 'measures', 'split_means', 'met', 'ten_split_means', 'plot_luck', 'against',
+           'plot_against']
+
+# %% ../nbs/12b_hundred_splits.ipynb #grow
+def _leaves(
+    before: np.ndarray, made: np.ndarray, values: pd.Series, column: Column, leaf: int, seed: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Leaf of each patient and of each synthetic row, in a tree that predicts a column from those
+    before it."""
+    known, continuous = values.fillna(values.median()), column.kind == "continuous"
+    kind = DecisionTreeRegressor if continuous else DecisionTreeClassifier
+    tree = kind(min_samples_leaf=leaf, random_state=seed)
+    tree.fit(before, known if continuous else known.astype(str))
+    return tree.apply(before), tree.apply(made)
+
+# %% ../nbs/12b_hundred_splits.ipynb #donors
+def _from_leaves(
+    values: np.ndarray, lived: np.ndarray, lands: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    "For each synthetic row the value of a random patient who lives in the leaf where it lands."
+    drawn = np.empty(len(lands), values.dtype)
+    for place in np.unique(lands):
+        here, donors = lands == place, values[lived == place]
+        drawn[here] = donors[rng.integers(0, len(donors), here.sum())]
+    return drawn
 
 # %% ../nbs/12b_hundred_splits.ipynb #trees
 def sequential_trees(train: pd.DataFrame, n: int, seed: int, leaf: int = 5) -> pd.DataFrame:
-    """`n` rows column by column: each value is a random patient's from the leaf of a tree on the columns before it.
+    """`n` rows column by column: each value is a random patient's from the leaf of a tree on the
+    columns before it.
 
-    Trees are grown down to leaves of `leaf` rows (Reiter 2005, *Journal of Official Statistics* 21; as in synthpop).
-    Raises ValueError for a column that is not of numbers or codes.
+    Trees are grown down to leaves of `leaf` rows (Reiter 2005, *Journal of Official Statistics* 21;
+    as in synthpop). Raises ValueError for a column that is not of numbers or codes.
     """
-    from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
-
+    for name in train:
+        if not pd.api.types.is_numeric_dtype(train[name]):
+            first = train[name].iloc[0]
+            raise ValueError(f"{name}: the trees need numbers or codes, got {first!r}")
     rng, made = np.random.default_rng(seed), pd.DataFrame(index=range(n))
-    words = train.columns[[not pd.api.types.is_numeric_dtype(kind) for kind in train.dtypes]]
-    if len(words):
-        raise ValueError(
-            f"{words[0]}: the trees need numbers or codes, got {train[words[0]].iloc[0]!r}"
-        )
-    for column, described in zip(train, infer_schema(train)):
-        values, before = train[column].to_numpy(), train[list(made)].to_numpy(float)
-        if before.shape[1] == 0:
-            made[column] = values[rng.integers(0, len(values), n)]
+    for column in infer_schema(train):
+        values = train[column.name]
+        if made.columns.empty:
+            made[column.name] = values.to_numpy()[rng.integers(0, len(values), n)]
             continue
-        continuous = described.kind == "continuous"
-        known = train[column].fillna(train[column].median())
-        tree = (DecisionTreeRegressor if continuous else DecisionTreeClassifier)(
-            min_samples_leaf=leaf, random_state=seed
-        )
-        tree.fit(before, known if continuous else known.astype(str))
-        lived, lands = tree.apply(before), tree.apply(made.to_numpy(float))
-        drawn = np.empty(n, values.dtype)
-        for place in np.unique(lands):
-            here, donors = lands == place, values[lived == place]
-            drawn[here] = donors[rng.integers(0, len(donors), here.sum())]
-        made[column] = drawn
+        before = train[list(made)].to_numpy(float)
+        leaves = _leaves(before, made.to_numpy(float), values, column, leaf, seed)
+        made[column.name] = _from_leaves(values.to_numpy(), *leaves, rng)
     return made
 
 # %% ../nbs/12b_hundred_splits.ipynb #kept
 FRESH, TEN = 1000, 0  # first seed of the splits that no choice has seen, and of the protocol's ten
+ATTACKS = ("membership_distance", "membership_ratio", "membership_density")
 KEPT = (
     "column_shapes",
     "column_pairs",
@@ -89,7 +107,8 @@ def contestants() -> dict[str, Generator]:
 def measure_splits(
     models: Mapping[str, Generator], first: int, splits: int, draws: int = 2, n_jobs: int = -1
 ) -> pd.DataFrame:
-    "One row a model and split with the metrics of `KEPT`; the splits' seeds are `first` and the following."
+    """One row a model and split with the metrics of `KEPT`; the splits' seeds are `first` and the
+    following."""
     runs = compare(
         models, splits=splits, seed=first, draws=draws, schema=heart_schema(), n_jobs=n_jobs
     ).runs
@@ -100,10 +119,12 @@ def measure_splits(
     return wide.assign(split=wide.split + first).rename_axis(columns=None)
 
 # %% ../nbs/12b_hundred_splits.ipynb #measure-all
-def measure_verdict(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd.DataFrame:
-    """Measure the contestants on the protocol's ten splits and on `splits` fresh ones, into the CSV at `path`.
+def measure_hundred(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd.DataFrame:
+    """Measure the contestants on the protocol's ten splits and on `splits` fresh ones, into the CSV
+    at `path`.
 
-    Written after every ten splits; those that the file already holds are not run again.
+    Written after every ten splits; those that the file already holds are not run again. Returns the
+    whole table.
     """
     path = Path(path)
     table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=["model", "split", *KEPT])
@@ -111,42 +132,55 @@ def measure_verdict(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd
         count = 10 if first == TEN else min(10, FRESH + splits - first)
         if set(range(first, first + count)) <= set(table.split):
             continue
-        found = measure_splits(contestants(), first, count, n_jobs=n_jobs)
-        table = pd.concat(
-            [table[~table.split.isin(found.split)], found.round(5)], ignore_index=True
-        )
-        write_whole(path, table.to_csv(index=False, lineterminator="\n"))
+        found = measure_splits(contestants(), first, count, n_jobs=n_jobs).round(5)
+        table = pd.concat([table[~table.split.isin(found.split)], found], ignore_index=True)
+        write_whole(path, csv_text(table))
     return table
 
 # %% ../nbs/12b_hundred_splits.ipynb #targets
+class Target(NamedTuple):
+    "A goal, and whether more is better."
+
+    value: float
+    more: bool = False
+
+    @property
+    def sign(self) -> str:
+        "On which side of the value a number should be."
+        return "≥" if self.more else "≤"
+
+    def met(self, values: pd.Series) -> pd.Series:
+        "Is it reached, up to its edge?"
+        return values >= self.value if self.more else values <= self.value
+
+
 MEASURES = {
     "told apart": "told from real patients (AUC)",
     "utility lost": "outcome: AUC lost to real training rows",
     "worst attack": "train patients found, worst attack (AUC)",
     "coverage": "holdout patients covered (share)",
 }
-# Set before the work began, as means over ten splits; `>=` where more is better.
-TARGETS = {
-    "told apart": ("<=", 0.57),
-    "utility lost": ("<=", 0.005),
-    "worst attack": ("<=", 0.54),
-    "coverage": (">=", 0.95),
+TARGETS = {  # set before the work began, as means over ten splits
+    "told apart": Target(0.57),
+    "utility lost": Target(0.005),
+    "worst attack": Target(0.54),
+    "coverage": Target(0.95, more=True),
 }
 
 # %% ../nbs/12b_hundred_splits.ipynb #measures
-def measures(values: pd.DataFrame, attacks: Sequence[str] = tuple(ATTACKS)) -> pd.DataFrame:
-    "The four of `MEASURES` from columns of `KEPT`, row by row; the worst attack is the largest of `attacks`."
-    return pd.DataFrame(
-        {
-            "told apart": values.c2st_auc,
-            "utility lost": values.trtr_auc - values.tstr_auc,
-            "worst attack": values[list(attacks)].max(axis=1),
-            "coverage": values.coverage,
-        }
-    )
+def measures(values: pd.DataFrame, attacks: Sequence[str] = ATTACKS) -> pd.DataFrame:
+    """The four of `MEASURES` from columns of `KEPT`, row by row; the worst attack is the largest of
+    `attacks`."""
+    found = {
+        "told apart": values.c2st_auc,
+        "utility lost": values.trtr_auc - values.tstr_auc,
+        "worst attack": values[list(attacks)].max(axis=1),
+        "coverage": values.coverage,
+    }
+    return pd.DataFrame(found)
 
 # %% ../nbs/12b_hundred_splits.ipynb #summarise
-def verdict_means(table: pd.DataFrame) -> pd.DataFrame:
+def split_means(table: pd.DataFrame) -> pd.DataFrame:
     "A row a model: means over its splits, from rows of `measure_splits`."
     means = table.groupby("model", sort=False)[list(KEPT)].mean()
     return measures(means).assign(
@@ -160,18 +194,14 @@ def verdict_means(table: pd.DataFrame) -> pd.DataFrame:
 # %% ../nbs/12b_hundred_splits.ipynb #met
 def met(means: pd.DataFrame) -> pd.DataFrame:
     "Which of `TARGETS` each row of means meets."
-    return pd.DataFrame(
-        {
-            name: means[name] <= target if sign == "<=" else means[name] >= target
-            for name, (sign, target) in TARGETS.items()
-        }
-    )
+    return pd.DataFrame({name: target.met(means[name]) for name, target in TARGETS.items()})
 
 # %% ../nbs/12b_hundred_splits.ipynb #luck
 def ten_split_means(
     table: pd.DataFrame, model: str = "gan", draws: int = 2000, seed: int = 0
 ) -> pd.DataFrame:
-    "Means of ten splits drawn without replacement from a model's rows, `draws` times: a column for each of `MEASURES`."
+    """Means of ten splits drawn without replacement from a model's rows, `draws` times: a column
+    for each of `MEASURES`."""
     own, rng = table[table.model == model], np.random.default_rng(seed)
     if len(own) < 10:
         raise ValueError(f"ten_split_means: {model!r} has {len(own)} splits, needs at least 10")
@@ -181,43 +211,44 @@ def ten_split_means(
     )
     return measures(pd.DataFrame(means, columns=list(KEPT)))
 
+# %% ../nbs/12b_hundred_splits.ipynb #draw-luck
+def _draw_luck(ax: Axes, name: str, values: pd.Series, fresh: float, ten: float) -> None:
+    "Where the means of ten splits fall for one measure; those that meet the target in blue."
+    target = TARGETS[name]
+    inside, shown = target.met(values), [values.min(), values.max(), target.value, ten]
+    edge = max(abs(part - target.value) for part in shown)
+    bins = target.value + edge * np.linspace(-1, 1, 61)  # a bin ends at the target
+    ax.hist([values[inside], values[~inside]], bins.tolist(), stacked=True, color=[REAL, BAD])
+    ax.axvline(target.value, color="black", ls="--", lw=2)
+    ax.axvline(fresh, color=FLOOR, lw=2)
+    height = 0.05 * ax.get_ylim()[1]
+    ax.plot(ten, height, "^", ms=13, color="black", mec="white", zorder=5)
+    share = f"{inside.mean():.0%} of the draws meet {target.sign} {target.value:g}"
+    ax.set_title(share, fontsize=12)
+    ax.set(xlabel=MEASURES[name], yticks=[])
+    ax.set_xlim(min(shown) - edge / 20, max(shown) + edge / 20)
+    ax.spines["left"].set_visible(False)
+
 # %% ../nbs/12b_hundred_splits.ipynb #plot
-def plot_luck(means: pd.DataFrame, fresh: pd.Series, ten: pd.Series) -> plt.Figure:
-    "Where the means of ten splits fall: target dashed, mean of all fresh splits solid, the protocol's ten a triangle."
-    figure, axes = plt.subplots(2, 2, figsize=(11, 6.4), layout="constrained")
-    reached = met(means)
-    for ax, (name, words) in zip(axes.flat, MEASURES.items(), strict=True):
-        sign, target = TARGETS[name]
-        inside = reached[name]
-        edge = max(abs(part - target) for part in (means[name].min(), means[name].max(), ten[name]))
-        bins = target + edge * np.linspace(-1, 1, 61)  # a bin ends at the target
-        shown = [means[name].min(), means[name].max(), target, ten[name]]
-        ax.hist([means[name][inside], means[name][~inside]], bins, stacked=True, color=[REAL, BAD])
-        ax.axvline(target, color="black", ls="--", lw=2)
-        ax.axvline(fresh[name], color=FLOOR, lw=2)
-        ax.plot(
-            ten[name], ax.get_ylim()[1] * 0.05, "^", ms=13, color="black", mec="white", zorder=5
-        )
-        ax.set(
-            xlabel=words,
-            yticks=[],
-            title=f"{inside.mean():.0%} of the draws meet {'≤' if sign == '<=' else '≥'} {target:g}",
-        )
-        ax.set_xlim(min(shown) - edge / 20, max(shown) + edge / 20)
-        ax.spines[["top", "right", "left"]].set_visible(False)
+def plot_luck(means: pd.DataFrame, fresh: pd.Series, ten: pd.Series) -> Figure:
+    """Where the means of ten splits fall: target dashed, mean of all fresh splits solid, the
+    protocol's ten a triangle."""
+    figure, axes = new_figure(11, 6.8, 2, 2)
+    for ax, name in zip(axes, MEASURES, strict=True):
+        _draw_luck(ax, name, means[name], fresh[name], ten[name])
     handles = [
-        plt.Line2D([], [], color="black", ls="--", lw=2),
-        plt.Line2D([], [], color=FLOOR, lw=2),
-        plt.Line2D([], [], color="black", marker="^", ls="", ms=11),
+        Line2D([], [], color="black", ls="--", lw=2),
+        Line2D([], [], color=FLOOR, lw=2),
+        Line2D([], [], color="black", marker="^", ls="", ms=11),
     ]
-    figure.legend(
-        handles,
-        ["target", "mean of all fresh splits", "the protocol's ten"],
-        loc="outside lower center",
-        ncols=3,
-        frameon=False,
+    names = ["target", "mean of all fresh splits", "the protocol's ten"]
+    figure.legend(handles, names, loc="outside lower center", ncols=3, frameon=False)
+    return set_title(
+        figure,
+        f"{met(means).all(axis=1).mean():.0%} of the draws of ten splits meet all "
+        f"{len(TARGETS)} targets at once",
+        "Four histograms, one a measure: means of ten splits, those that meet the target in blue.",
     )
-    return figure
 
 # %% ../nbs/12b_hundred_splits.ipynb #paired
 def against(
@@ -225,64 +256,55 @@ def against(
 ) -> pd.DataFrame:
     """`model` minus `other` on the same splits: a row for each of `MEASURES`.
 
-    Columns: difference, half (95 % half-width for the mean over splits of these patients), half_others (corrected for the
-    patients that splits share; Nadeau & Bengio 2003). Worst attack: the attack that is worst for `model`.
+    Columns: difference, half (95 % half-width for the mean over splits of these patients),
+    half_others (corrected for the patients that splits share; Nadeau & Bengio 2003). Worst attack:
+    the attack that is worst for `model`. Raises ValueError for fewer than two shared splits.
     """
     first, second = (table[table.model == m].set_index("split")[list(KEPT)] for m in (model, other))
     gap = (first - second).dropna()
     if len(gap) < 2:
-        raise ValueError(
-            f"against: {model!r} and {other!r} share {len(gap)} splits, need at least 2"
-        )
-    gaps, none = measures(gap, [first[list(ATTACKS)].mean().idxmax()]), np.zeros(len(gap))
-    records = {}
-    for name, values in gaps.items():
-        here, others = (
-            corrected_t_test(values, none, train_rows, shared) for shared in (0, test_rows)
-        )
-        records[name] = {
-            "difference": here["mean"],
-            "half": here["ci_high"] - here["mean"],
-            "half_others": others["ci_high"] - others["mean"],
-        }
+        shared = f"{model!r} and {other!r} share {len(gap)} splits"
+        raise ValueError(f"against: {shared}, need at least 2")
+    worst = str(first[list(ATTACKS)].mean().idxmax())
+    none, records = [0.0] * len(gap), {}
+    for name, values in measures(gap, [worst]).items():
+        here, others = (corrected_t_test(values, none, train_rows, n) for n in (0, test_rows))
+        halves = {"half": here, "half_others": others}
+        widths = {key: found["ci_high"] - found["mean"] for key, found in halves.items()}
+        records[name] = {"difference": here["mean"]} | widths
     return pd.DataFrame(records).T
 
+# %% ../nbs/12b_hundred_splits.ipynb #draw-against
+def _draw_against(ax: Axes, name: str, rows: Sequence[pd.Series]) -> None:
+    "One measure: a line for each peer, thick for these patients, thin for others like them."
+    more = TARGETS[name].more
+    for y, row in enumerate(rows):
+        better = row.difference > 0 if more else row.difference < 0
+        colour = REAL if better else BAD
+        for half, width, alpha in ((row.half_others, 1.5, 1.0), (row.half, 9, 0.5)):
+            low, high = row.difference - half, row.difference + half
+            ax.hlines(y, low, high, color=colour, lw=width, alpha=alpha)
+        ax.plot(row.difference, y, "o" if better else "s", color=colour, ms=7, mec="white")
+    ax.axvline(0, color=FLOOR, lw=1, ls=":")
+    ax.locator_params(axis="x", nbins=4)
+    ax.set_xlabel(textwrap.fill(MEASURES[name], 20))
+    ax.set_title("more is better" if more else "less is better", fontsize=12)
+    ax.spines["left"].set_visible(False)
+
 # %% ../nbs/12b_hundred_splits.ipynb #forest
-def plot_against(table: pd.DataFrame, others: list[str]) -> plt.Figure:
-    "Differences of the GAN from each of `others`, with both intervals; right of zero is worse, except for coverage."
-    figure, axes = plt.subplots(
-        1, 4, figsize=(12, 0.7 * len(others) + 2.2), sharey=True, layout="constrained"
-    )
+def plot_against(table: pd.DataFrame, others: Sequence[str]) -> Figure:
+    """Differences of the GAN from each of `others`, with both intervals; right of zero is worse,
+    except for coverage."""
+    figure, axes = new_figure(12, 0.7 * len(others) + 2.4, 1, len(MEASURES), sharey=True)
     found = [against(table, other) for other in others]
-    for ax, (name, words) in zip(axes, MEASURES.items(), strict=True):
-        for y, row in enumerate(part.loc[name] for part in found):
-            better = row.difference < 0 if name != "coverage" else row.difference > 0
-            colour = REAL if better else BAD
-            ax.hlines(
-                y,
-                row.difference - row.half_others,
-                row.difference + row.half_others,
-                color=colour,
-                lw=1.5,
-            )
-            ax.hlines(
-                y,
-                row.difference - row.half,
-                row.difference + row.half,
-                color=colour,
-                lw=9,
-                alpha=0.5,
-            )
-            ax.plot(row.difference, y, "o" if better else "s", color=colour, ms=7, mec="white")
-        ax.axvline(0, color=FLOOR, lw=1, ls=":")
-        ax.locator_params(axis="x", nbins=4)
-        ax.set_xlabel(textwrap.fill(words, 20))
-        ax.set_title("more is better" if name == "coverage" else "less is better", fontsize=12)
-        ax.spines[["top", "right", "left"]].set_visible(False)
-    axes[0].set_yticks(range(len(others)), [f"minus {o}" for o in others])
+    for ax, name in zip(axes, MEASURES, strict=True):
+        _draw_against(ax, name, [part.loc[name] for part in found])
+    axes[0].set_yticks(range(len(others)), [f"minus {other}" for other in others])
     axes[0].invert_yaxis()
-    figure.suptitle(
-        "the GAN's difference from each peer (blue circle: the GAN is better in the mean, orange square: worse)",
-        fontsize=13,
+    return set_title(
+        figure,
+        "The GAN's difference from each peer (blue circle: the GAN is better in the mean, orange "
+        "square: worse)",
+        "One panel a measure, one line a peer: thick for these patients, thin for others like "
+        "them.",
     )
-    return figure

@@ -13,9 +13,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 
+from .catalogue import of_kind
 from .cohorts import heart_schema
 from .comparison import Generator, compare
-from .privacy import ATTACKS
 from .runs import write_whole
 from .statistics import corrected_t_test
 from .synthesizer import Synthesizer
@@ -57,7 +57,7 @@ def mixture(*members: Synthesizer) -> Generator:
         sizes = np.diff(np.linspace(0, n, len(members) + 1).astype(int))
         parts = [
             Synthesizer(m.model, seed=100 * seed + i, options=m.options)
-            .fit(train, heart_schema(), progress=False)
+            .fit(train, schema=heart_schema(), progress=False)
             .sample(int(size), seed=seed)
             for i, (m, size) in enumerate(zip(members, sizes))
             if size
@@ -88,7 +88,9 @@ def generators() -> dict[str, Generator]:
 def measure_recipes(
     path: str | Path, names: Sequence[str] = (), splits: int = 10, draws: int = 2, n_jobs: int = -1
 ) -> pd.DataFrame:
-    "Measure the recipes (default: all) that the CSV at `path` does not hold yet; keeps (recipe, split, metric, value)."
+    """Measure the recipes (default: all) that the CSV at `path` does not hold yet; keeps (recipe,
+    split, metric, value).
+    """
     path, known = Path(path), generators()
     unknown = [name for name in names if name not in known]
     if unknown:
@@ -111,12 +113,14 @@ def measure_recipes(
 
 # %% ../nbs/12a_recipes.ipynb #summarise
 def recipe_table(table: pd.DataFrame) -> pd.DataFrame:
-    "One row a recipe: means over splits, the worst attack's mean, and the change in `c2st_auc` from `BASE`."
+    """One row a recipe: means over splits, the worst attack's mean, and the change in `c2st_auc`
+    from `BASE`.
+    """
     wide = table.pivot_table(index=["recipe", "split"], columns="metric", values="value")
     wide["utility_lost"] = wide.trtr_auc - wide.tstr_auc
     means = wide.groupby("recipe", sort=False).mean().loc[list(dict.fromkeys(table.recipe))]
     out = means[["c2st_auc", "utility_lost", "coverage", "column_shapes", "column_pairs"]].copy()
-    out.insert(2, "membership", means[list(ATTACKS)].max(axis=1))
+    out.insert(2, "membership", means[list(of_kind("membership"))].max(axis=1))
     c2st = wide.c2st_auc.unstack("recipe")
     for name in out.index.drop(BASE):
         both = c2st[[BASE, name]].dropna()
@@ -129,7 +133,9 @@ def recipe_table(table: pd.DataFrame) -> pd.DataFrame:
 
 # %% ../nbs/12a_recipes.ipynb #figure
 def plot_recipes(found: pd.DataFrame) -> plt.Figure:
-    "Two-sample test and membership attack of every recipe, best two-sample test on top; the default is drawn filled."
+    """Two-sample test and membership attack of every recipe, best two-sample test on top; the
+    default is drawn filled.
+    """
     order = found.sort_values("c2st_auc", ascending=False)
     figure, axes = plt.subplots(
         1, 2, figsize=(11, 0.36 * len(order) + 1.6), sharey=True, layout="constrained"
@@ -147,6 +153,7 @@ def plot_recipes(found: pd.DataFrame) -> plt.Figure:
     axes[0].set_yticks(range(len(order)), order.index)
     told = ((found.low > 0) | (found.high < 0)).sum()
     figure.suptitle(
-        f"{order.index[-1]} comes nearest to real patients; {told or 'none'} of {len(found) - 1} told from the base"
+        f"{order.index[-1]} comes nearest to real patients; {told or 'none'} of {len(found) - 1} "
+        f"told from the base"
     )
     return figure

@@ -1,4 +1,4 @@
-"""The peer's rows are judged like ours; a stand-in takes the peer's place, since its packages are no dependency."""
+"""The peer's rows are judged like ours; a stand-in takes the place of the peer."""
 
 import json
 import re
@@ -10,8 +10,8 @@ import pytest
 from readme import readme
 
 from synthheart import benchmarks
-from synthheart.comparison import compare
 from synthheart.cohorts import load_heart
+from synthheart.comparison import compare
 from synthheart.tables import train_holdout_split
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -1,8 +1,12 @@
-"""Clinical value against second sources: scikit-learn, scipy and formulas by hand; and what must stay in the tables."""
+"""Clinical value against scikit-learn, scipy and formulas by hand, on any table."""
 
+from dataclasses import replace
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from nbclient import NotebookClient
 from scipy import stats
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.inspection import permutation_importance
@@ -18,8 +22,12 @@ from sklearn.metrics import (
 
 from synthheart import clinical as cl
 from synthheart import evaluation as ev
-from synthheart.cohorts import heart_schema, load_heart
+from synthheart.cohorts import DATASETS, Dataset, heart_schema, load_heart
+from synthheart.runs import start_run
 from synthheart.tables import train_holdout_split
+
+CLEVELAND = DATASETS["cleveland"]
+RELATIONS = CLEVELAND.relations
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +40,13 @@ def tables():
 @pytest.fixture(scope="module")
 def utility(tables):
     _, train, holdout, _ = tables
-    return cl.utility_table(
+    found = cl.predict_designs(
         train, holdout, train.sample(150, random_state=0), learners=ev.CLASSIFIERS[:2]
     )
+    return cl.utility_table(found), found
 
 
-# ---------------------------------------------------------------------------------------------- predictions
+# ------------------------------------------------------------------ predictions
 
 
 def test_utility_table_equals_scikit_learn(tables, utility):
@@ -142,14 +151,14 @@ def test_importance_needs_two_outcomes(tables):
         cl.importance_agreement(train, holdout, fake, "chol")
 
 
-# ---------------------------------------------------------------------------------------------- odds ratios, relations
+# ------------------------------------------------------------------ odds ratios, relations
 
 
 def test_odds_ratios_equal_scikit_learn(tables):
     real, _, _, fake = tables
     table = cl.odds_ratios(real, fake, schema=heart_schema())
     space = ev.fit_space(real, heart_schema())
-    x, names = cl._design_matrix(space.code(real), space, heart_schema(), "target")
+    x, names = cl._design_matrix(space.code(real), space, heart_schema())
     model = LogisticRegression(C=1.0, max_iter=5000, tol=1e-10).fit(x[:, 1:], real.target)
     np.testing.assert_allclose(np.log(table.real), model.coef_[0], atol=1e-3)
     assert names[1:] == table.term.tolist() and len(table) == 20
@@ -174,7 +183,8 @@ def test_odds_ratios_equal_scikit_learn(tables):
     still = kept & ((known.synthetic_low > 1) | (known.synthetic_high < 1))
     title = cl.plot_odds_ratios(table).get_suptitle().replace("\n", " ")
     assert title.startswith(
-        f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and {still.sum()} stay clear"
+        f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and "
+        f"{still.sum()} stay clear"
     )
     with pytest.raises(ValueError, match="only one outcome in the synthetic table"):
         cl.odds_ratios(real, fake.assign(target=1))
@@ -182,7 +192,7 @@ def test_odds_ratios_equal_scikit_learn(tables):
 
 def test_relations_are_the_data_sheets_and_scipys(tables):
     real, _, _, fake = tables
-    table = cl.known_relations(real, fake, schema=heart_schema()).set_index("relation")
+    table = cl.known_relations(real, fake, RELATIONS, schema=heart_schema()).set_index("relation")
     r = stats.spearmanr(real.age, real.thalach).statistic
     assert (
         table.real["maximum heart rate falls with age"] == pytest.approx(r) and round(r, 2) == -0.39
@@ -215,7 +225,7 @@ def test_relations_are_the_data_sheets_and_scipys(tables):
 
 def test_independent_columns_break_the_relations(tables):
     real, _, _, fake = tables
-    table = cl.known_relations(real, fake)
+    table = cl.known_relations(real, fake, RELATIONS)
     assert (table.synthetic_holds == "clearly").sum() <= 1 and not table.agree.astype(bool).any()
 
 
@@ -223,8 +233,8 @@ def test_a_relation_that_cannot_be_measured_stays_and_says_why(tables):
     real, _, _, fake = tables
     odd = fake.drop(columns="ca").assign(sex=1, target=lambda t: t.target.astype(object))
     odd.loc[0:590, "oldpeak"] = np.nan
-    table = cl.known_relations(real, odd).set_index("relation")
-    assert len(table) == len(cl.RELATIONS)
+    table = cl.known_relations(real, odd, RELATIONS).set_index("relation")
+    assert len(table) == len(RELATIONS)
     assert table.synthetic_holds["more coloured vessels, more disease"] == "no column ca"
     assert table.synthetic_holds["men have more disease"] == "sex does not vary"
     assert (
@@ -238,7 +248,7 @@ def test_a_relation_that_cannot_be_measured_stays_and_says_why(tables):
 
 def test_relations_by_group(tables):
     real, _, _, fake = tables
-    table = cl.known_relations(real, fake, by=("sex", "age"))
+    table = cl.known_relations(real, fake, RELATIONS, by=("sex", "age"))
     assert not (
         (table.group.str.startswith("sex")) & (table.relation == "men have more disease")
     ).any()
@@ -250,7 +260,7 @@ def test_relations_by_group(tables):
     assert women.real.iloc[0] == pytest.approx(expected)
 
 
-# ---------------------------------------------------------------------------------------------- groups and other hospitals
+# ------------------------------------------------------------------ groups and other hospitals
 
 
 def test_group_means_equal_pandas(tables):
@@ -284,7 +294,7 @@ def test_a_group_that_is_too_small_says_so(tables):
 
 
 def test_what_is_missing_abroad(tables):
-    table = cl.missing_abroad([c for c in tables[0] if c != "target"])
+    table = cl.missing_abroad(CLEVELAND)
     assert table.loc["chol", "switzerland"] == 1 and table.loc["ca", "hungarian"] == pytest.approx(
         291 / 294
     )
@@ -304,14 +314,14 @@ def test_what_is_missing_abroad(tables):
 def test_external_validation_equals_scikit_learn(tables):
     _, train, _, fake = tables
     table = cl.external_validation(
-        train, train.sample(frac=1, random_state=0), schema=heart_schema(), sites=("hungarian",)
+        train, train.sample(frac=1, random_state=0), CLEVELAND, sites=("hungarian",)
     )
     names, abroad = table.attrs["columns"], load_heart(site="hungarian")
     space = ev.fit_space(train[[*names, "target"]], None, abroad[[*names, "target"]])
-    found = ev.predict_outcome(train, abroad, "target", space)
+    found = ev.predict_outcome(train, abroad, space)
     aucs = [roc_auc_score(abroad.target, p[:, 1]) for p in found.proba.values()]
     real = table.set_index("trained_on").loc["real"]
-    assert real.auc == pytest.approx(np.mean(aucs), abs=0.005) and (real.ill, real.healthy) == (
+    assert real.auc == pytest.approx(np.mean(aucs), abs=0.005) and (real.cases, real.others) == (
         106,
         188,
     )
@@ -319,15 +329,17 @@ def test_external_validation_equals_scikit_learn(tables):
         abs(real.difference) < 0.02 and real.difference_low < real.difference < real.difference_high
     )
     assert "Budapest" in cl.plot_external(table).get_label()
-    useless = cl.external_validation(train, fake, sites=("hungarian",)).difference.iloc[0]
+    useless = cl.external_validation(train, fake, CLEVELAND, sites=("hungarian",)).difference.iloc[
+        0
+    ]
     assert useless < -0.15
 
 
 def test_a_site_that_cannot_be_tested_stays(tables):
     _, train, _, fake = tables
-    table = cl.external_validation(train, fake.assign(target=1), sites=("va",))
+    table = cl.external_validation(train, fake.assign(target=1), CLEVELAND, sites=("va",))
     assert table.auc.isna().all() and table.note.str.contains("fewer than two known classes").all()
-    assert "No other hospital can be tested" in cl.plot_external(table).get_suptitle()
+    assert "No other place can be tested" in cl.plot_external(table).get_suptitle()
 
 
 def test_figures_have_findings_and_alt_text(tables, utility):
@@ -339,10 +351,55 @@ def test_figures_have_findings_and_alt_text(tables, utility):
         cl.plot_decisions(cl.decision_curve(utility[1])),
         cl.plot_importance(cl.importance_agreement(train, holdout, fake, repeats=2)),
         cl.plot_odds_ratios(cl.odds_ratios(real, fake, schema=schema)),
-        cl.plot_relations(cl.known_relations(real, fake, schema=schema)),
+        cl.plot_relations(cl.known_relations(real, fake, RELATIONS, schema=schema)),
         cl.plot_group_means(cl.group_means(real, fake, schema)),
     ]
     for figure in figures:
         title = figure.get_suptitle().replace("\n", " ")
         assert any(c.isdigit() for c in title) and figure.get_label().startswith(title)
         assert len(figure.get_label()) > len(title) + 20
+
+
+# ------------------------------------------------------------------ any table
+
+
+def ward(rows: int = 120) -> Dataset:
+    "Not about hearts: an outcome of three levels, no relations, no sisters."
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"stay": rng.gamma(2, 3, rows).round(3), "unit": rng.integers(1, 4, rows)})
+    return Dataset.from_table(table.assign(grade=rng.integers(0, 3, rows)), "ward", target="grade")
+
+
+def test_a_dataset_without_relations_or_sisters_has_none_of_these_parts():
+    dataset = ward()
+    table = dataset.load()
+    assert cl.known_relations(table, table, dataset.relations, dataset.schema).empty
+    assert cl.missing_abroad(dataset).columns.tolist() == ["shared", "why"]
+    found = cl.external_validation(table, table, dataset)
+    assert found.empty and found.columns.tolist() == list(cl.EXTERNAL)
+    with pytest.raises(ValueError, match="relations: the table has none"):
+        cl.plot_relations(cl.known_relations(table, table, (), dataset.schema))
+    with pytest.raises(ValueError, match="'grade': predictions need a column with two outcomes"):
+        cl.predict_designs(table, table, table, schema=dataset.schema)
+    means = cl.group_means(table, table, dataset.schema)
+    assert set(means.column) == set(table) and set(means.group) >= {"all", "grade=0", "grade=2"}
+
+
+def test_the_notebook_runs_on_any_table(root, tmp_path):
+    run = start_run(tmp_path / "run", ward())
+    run.write("synthetic", run.train)
+    nb = nbformat.read(root / "nbs" / "08a_clinical.ipynb", as_version=4)
+    for cell in nb.cells:
+        if "parameters" in cell.metadata.get("tags", ()):
+            cell.source += f"\nrun_dir = {str(run.folder)!r}"
+    NotebookClient(nb, timeout=120, resources={"metadata": {"path": str(root / "nbs")}}).execute()
+    written = {path.name for path in run.folder.rglob("*") if path.suffix in (".csv", ".svg")}
+    assert written >= {"group_means.csv", "08a_means.svg"}
+    assert not written & {"relations.csv", "external.csv", "odds.csv", "08a_external.svg"}
+
+
+def test_a_relation_of_an_unknown_kind_says_so(tables):
+    real, _, _, fake = tables
+    odd = [replace(RELATIONS[0], kind="hunch"), replace(RELATIONS[2], level=None)]
+    table = cl.known_relations(real, fake, odd)
+    assert table.real_holds.str.contains("cannot be measured").all() and table.agree.isna().all()

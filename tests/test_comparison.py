@@ -9,11 +9,17 @@ from scipy import stats
 
 from synthheart import comparison as cm
 from synthheart import evaluation as ev
-from synthheart.cohorts import load_heart
+from synthheart.catalogue import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME, METRICS, of_kind
+from synthheart.cohorts import Dataset, load_heart
 from synthheart.inference import infer_schema
-from synthheart.tables import train_holdout_split
-from synthheart.privacy import membership
+from synthheart.models import MODELS
+from synthheart.privacy import membership_wins
+from synthheart.registry import use_plugins
+from synthheart.runs import Run
+from synthheart.space import fit_space, shared_space
+from synthheart.statistics import corrected_t_test, holm
 from synthheart.synthesizer import Synthesizer
+from synthheart.tables import train_holdout_split
 
 
 def halves(train, n, seed):
@@ -48,30 +54,30 @@ def result():
 def test_corrected_t_test():
     rng = np.random.default_rng(12)
     a, b = rng.normal(0.6, 0.03, 10), rng.normal(0.63, 0.03, 10)
-    plain, ours = stats.ttest_rel(a, b), cm.corrected_t_test(a, b, 212, 91)
+    plain, ours = stats.ttest_rel(a, b), corrected_t_test(a, b, 212, 91)
     assert ours["mean"] == pytest.approx(np.mean(a - b))
     t = plain.statistic / np.sqrt(10 * (1 / 10 + 91 / 212))
     assert ours["p"] == pytest.approx(2 * stats.t.sf(abs(t), 9)) and ours["p"] > plain.pvalue
     with pytest.raises(ValueError, match="at least 2 splits, got 1"):
-        cm.corrected_t_test([0.5], [0.6], 212, 91)
+        corrected_t_test([0.5], [0.6], 212, 91)
     with pytest.raises(ValueError, match="the same splits for both, got 3 and 2"):
-        cm.corrected_t_test([0.5, 0.6, 0.7], [0.6, 0.6], 212, 91)
+        corrected_t_test([0.5, 0.6, 0.7], [0.6, 0.6], 212, 91)
 
 
 def test_holm_by_hand():
-    np.testing.assert_allclose(cm._holm([0.02, 0.01, 0.5, np.nan]), [0.04, 0.03, 0.5, np.nan])
-    assert np.isnan(cm._holm([np.nan])).all() and cm._holm([0.9, 0.8]).max() == 1
+    np.testing.assert_allclose(holm([0.02, 0.01, 0.5, np.nan]), [0.04, 0.03, 0.5, np.nan])
+    assert np.isnan(holm([np.nan])).all() and holm([0.9, 0.8]).max() == 1
 
 
 def test_every_run_is_there(result):
-    names = {"halves", "copula", "broken", "sick", cm.INDEPENDENT_NAME, cm.FLOOR_NAME, cm.COPY_NAME}
+    names = {"halves", "copula", "broken", "sick", INDEPENDENT_NAME, FLOOR_NAME, COPY_NAME}
     assert set(result.runs.model) == names
     counts = result.runs[result.runs.metric == "c2st_auc"].groupby("model").size()
     assert (counts[["halves", "copula", "broken", "sick"]] == 4).all() and (
         counts.drop(["halves", "copula", "broken", "sick"]) == 2
     ).all()
     assert not result.runs.duplicated(["model", "split", "seed", "metric"]).any()
-    assert set(result.runs.metric) == {*ev.METRICS, *cm.ATTACKS}
+    assert set(result.runs.metric) == {*METRICS, *of_kind("membership")}
 
 
 def test_a_run_is_what_its_parts_say(result):
@@ -82,9 +88,27 @@ def test_a_run_is_what_its_parts_say(result):
         .set_index("metric")
         .value
     )
-    expected = ev.scores(train, held, fake, schema=schema, seed=1, draws=1) | membership(
-        train, held, fake, schema, seed=1
-    )
+    whole, space = load_heart(), fit_space(train, schema, held)
+    points = [space.embed(space.code(df)) for df in (held, fake)]
+    density, coverage = ev.density_coverage(held, fake, seed=1, space=space)
+    expected = {
+        "column_shapes": ev.column_shapes(whole, fake, schema),
+        "column_pairs": ev.column_pairs(whole, fake, schema),
+        "association_error": ev.association_error(whole, fake, schema),
+        "missing_patterns": ev.missing_patterns(whole, fake, schema),
+        "c2st_auc": ev._two_sample(*points, draws=1, seed=1).auc().auc.iloc[0],
+        "density": density,
+        "coverage": coverage,
+        "tstr_auc": ev.tstr_auc(train, held, fake, schema=schema, seed=1),
+        "trtr_auc": ev.trtr_auc(train, held, schema=schema, seed=1),
+        "invalid_share": ev.invalid_share(fake, schema),
+        "copies_train": ev.copies(fake, train),
+        "copies_holdout": ev.copies(fake, held),
+    }
+    space = shared_space(train, held, schema)
+    rows = [space.embed(space.code(df)) for df in (train, held, fake)]
+    expected |= {name: wins.mean() for name, wins in membership_wins(*rows).items()}
+    assert set(own.index) == set(expected)
     for name, value in expected.items():
         assert own[name] == pytest.approx(value), name
 
@@ -120,7 +144,7 @@ def test_means_and_intervals_over_splits(result):
 def test_what_failed_stays_and_says_why(result):
     lost = result.table[result.table.model == "broken"]
     assert (
-        len(lost) == len(ev.METRICS) + 3
+        len(lost) == len(METRICS) + 3
         and lost.value.isna().all()
         and (lost.note == "RuntimeError: no luck").all()
     )
@@ -129,7 +153,8 @@ def test_what_failed_stays_and_says_why(result):
     last = result.ranking.iloc[-1]
     assert last.model == "broken" and pd.isna(last["rank"]) and last.note == "RuntimeError: no luck"
     one = result.table.set_index(["model", "metric"]).loc[("sick", "tstr_auc")]
-    assert np.isnan(one.value) and one.note == "no model of the outcome could be trained on it"
+    assert np.isnan(one.value)
+    assert "fewer than two known classes among 300 training rows" in one.note
     assert result.table.set_index(["model", "metric"]).value[("sick", "c2st_auc")] > 0.5
     pairs = result.pairs[(result.pairs.second == "broken") | (result.pairs.first == "broken")]
     assert pairs.difference.isna().all() and (pairs.note == "needs at least 2 splits").all()
@@ -137,16 +162,16 @@ def test_what_failed_stays_and_says_why(result):
 
 def test_ranking_is_the_distance_from_the_floor(result):
     ranking = result.ranking.set_index("model")
-    assert ranking.shortfall[cm.FLOOR_NAME] == 0 and ranking["rank"].dropna().tolist() == [1, 2, 3]
+    assert ranking.shortfall[FLOOR_NAME] == 0 and ranking["rank"].dropna().tolist() == [1, 2, 3]
     for row in ranking.drop(index="broken").itertuples():
         assert row.shortfall == pytest.approx(
             np.sqrt(row.told_apart**2 + row.utility_lost**2 + row.exposed**2)
         )
-    assert ranking.exposed[cm.COPY_NAME] > 0.4 and ranking.told_apart[cm.COPY_NAME] == 0
+    assert ranking.exposed[COPY_NAME] > 0.4 and ranking.told_apart[COPY_NAME] == 0
     assert ranking.utility_lost["sick"] == pytest.approx(
         result.table.set_index(["model", "metric"]).floor[("sick", "tstr_auc")] - 0.5
     )
-    assert ranking.loc["copula", "shortfall"] < ranking.loc[cm.INDEPENDENT_NAME, "shortfall"]
+    assert ranking.loc["copula", "shortfall"] < ranking.loc[INDEPENDENT_NAME, "shortfall"]
 
 
 def test_processes_change_nothing():
@@ -168,13 +193,14 @@ def test_processes_change_nothing():
 
 
 def test_files_are_equal_bytes(result, tmp_path):
-    first, second = result.write(tmp_path / "a"), result.write(tmp_path / "b")
+    first, second = (result.write(Run(tmp_path / name)) for name in ("a", "b"))
     assert {p.name for p in first} >= {
         "comparison.csv",
         "comparison.json",
         "comparison_pairs.csv",
         "09a_comparison.svg",
     }
+    assert not {"seconds", "goal"} & set(Run(tmp_path / "a").table("comparison_runs"))
     for a, b in zip(first, second, strict=True):
         assert a.read_bytes() == b.read_bytes(), a.name
     records = json.loads((tmp_path / "a" / "comparison.json").read_text(encoding="utf-8"))
@@ -225,7 +251,7 @@ def test_the_originals_gan_takes_part():
     [
         ({}, "at least one"),
         (["magic"], "magic must be one of"),
-        ({"copy of train": "copula"}, "name of a reference"),
+        ({"copy of train": "copula"}, "name of a baseline"),
         ({"x": 3}, "must be a name, an estimator or a function, got int"),
     ],
 )
@@ -234,3 +260,38 @@ def test_refusals(models, problem):
         cm.compare(models, progress=False)
     with pytest.raises(ValueError, match="splits: must be at least 1, got 0"):
         cm.compare(["copula"], splits=0)
+
+
+def test_a_dataset_brings_its_schema_and_its_outcome():
+    """Any table: the outcome is called otherwise, and a run's own schema is used."""
+    table = load_heart().rename(columns={"target": "died"})
+    ward = Dataset.from_table(table, "ward", target="died")
+    settings = {"splits": 1, "rows": 300, "draws": 1, "n_jobs": 1, "progress": False}
+    a = cm.compare({"halves": halves}, ward, **settings)
+    b = cm.compare({"halves": halves}, load_heart(), **settings)
+    pd.testing.assert_frame_equal(a.runs.drop(columns="seconds"), b.runs.drop(columns="seconds"))
+    with pytest.raises(ValueError, match="target 'grade' is not a column"):
+        cm.compare({"halves": halves}, table, target="grade")
+
+
+def test_worker_processes_know_plugins(tmp_path, monkeypatch):
+    """A model that a plugin adds is known in processes that have not imported the plugin."""
+    (tmp_path / "extra_model.py").write_text(PLUGIN, encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("SYNTHHEART_PLUGINS", "")
+    use_plugins(["extra_model"])
+    try:
+        found = cm.compare(["shuffled"], splits=1, rows=200, draws=1, n_jobs=2, progress=False)
+    finally:
+        MODELS.remove("shuffled")
+    row = found.ranking.set_index("model").loc["shuffled"]
+    assert row.note == "" and row.told_apart > 0.1
+
+
+PLUGIN = """
+from dataclasses import replace
+
+from synthheart.models import MODELS
+
+MODELS.add(replace(MODELS["independent"], name="shuffled"))
+"""
