@@ -1,4 +1,7 @@
-"""README.md is nbs/index.ipynb, run and turned into Markdown. `python tests/readme.py --write` writes it."""
+"""README.md is nbs/index.ipynb, run and turned into Markdown.
+
+`python tests/readme.py --write` writes it.
+"""
 
 import re
 import sys
@@ -8,7 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def readme(root: Path = ROOT) -> str:
-    """README.md as the index notebook of `root` gives it. The code is left out, its output stays."""
+    "README.md as the index notebook of `root` gives it: the code is left out, its output stays."
     import nbformat
     from nbclient import NotebookClient
     from nbconvert import MarkdownExporter

@@ -1,6 +1,9 @@
-"""reports/reference/: one small report, kept in the repository. `python tests/reference.py --write` makes it from reports/latest/.
+"""reports/reference/: one small report, kept in the repository.
 
-It holds no executed notebooks, no models and no real rows. What others keep in the folder (benchmarks, recipes) stays.
+`python tests/reference.py --write` makes it from reports/latest/.
+
+It holds no executed notebooks, no models and no real rows. What others keep in the folder
+(benchmarks, recipes) stays.
 """
 
 import json
@@ -27,20 +30,22 @@ EARLIER = ("10_columns.png",)  # what older versions of this script left
 def write(
     latest: Path = ROOT / "reports" / "latest", reference: Path = ROOT / "reports" / "reference"
 ) -> int:
-    """Make `reference` from the report in `latest`; the files' bytes together. Raises ValueError, and nothing has changed then."""
+    """Make `reference` from the report in `latest`; returns the bytes of its files together.
+
+    Raises ValueError, and nothing has changed then.
+    """
     from synthheart.paper import gather_facts, set_pages
-    from synthheart.report import read_run, render_page
+    from synthheart.report import read_findings, render_page
+    from synthheart.runs import Run
 
     for name in COPIED:
         if not (latest / name).exists():
             raise ValueError(f"{latest / name}: missing; run make report first")
-    run, metrics = (
-        read_run(latest),
-        json.loads((latest / "metrics.json").read_text(encoding="utf-8")),
-    )
+    run = Run(latest)
     if len(run.synthetic) != PATIENTS:
         raise ValueError(
-            f"{latest}: has {len(run.synthetic)} synthetic patients, the reference holds {PATIENTS}; leave out -p rows"
+            f"{latest}: has {len(run.synthetic)} synthetic patients, "
+            f"the reference holds {PATIENTS}; leave out -p rows"
         )
     reference.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".reference.", dir=reference.parent) as scratch:
@@ -50,15 +55,15 @@ def write(
         (made / "figures").mkdir()
         for path in sorted((latest / "figures").glob("*.svg")):
             shutil.copyfile(path, made / "figures" / path.name)
-        page = render_page(run, metrics, latest, executed=(), files=COPIED)
+        page = render_page(read_findings(run), executed=(), files=COPIED)
         (made / "report.html").write_text(page, encoding="utf-8")
-        (made / "poster.png").write_bytes(
-            set_pages(gather_facts(latest), "poster", latest / "figures", "png", ppi=36)[0]
-        )
+        poster = set_pages(gather_facts(run), "poster", run, "png", ppi=36)[0]
+        (made / "poster.png").write_bytes(poster)
         total = sum(p.stat().st_size for p in made.rglob("*") if p.is_file())
         if total > MOST_BYTES:
             raise ValueError(
-                f"{reference}: would hold {total:,} bytes, more than {MOST_BYTES:,}; nothing was written"
+                f"{reference}: would hold {total:,} bytes, more than {MOST_BYTES:,}; "
+                "nothing was written"
             )
         shutil.rmtree(reference / "figures", ignore_errors=True)
         for name in EARLIER:
@@ -71,12 +76,13 @@ def write(
 def stale(manifest: dict, root: Path = ROOT) -> list[str]:
     """What has changed since the report of `manifest` was made, of all that shapes its numbers.
 
-    That is the code of the notebooks up to 09c, from which the library's modules are exported, and the shipped data. Prose
-    does not count, nor do the notebooks after 09c and the templates: they set pages and measure nothing.
+    That is the code of the notebooks up to 09d, from which the library's modules are exported, and
+    the shipped data. Prose does not count, nor do the notebooks after 09d and the templates: they
+    set pages and measure nothing.
     """
-    from synthheart.pipeline import code_sha256, find_notebooks, sha256
+    from synthheart.runs import code_sha256, numbered_notebooks, sha256
 
-    notebooks = {p.stem: code_sha256(p) for p in find_notebooks(root / "nbs") if p.stem < "10"}
+    notebooks = {p.stem: code_sha256(p) for p in numbered_notebooks(root / "nbs") if p.stem < "10"}
     data = {
         f"synthheart/datasets/{p.name}": sha256(p)
         for p in sorted((root / "synthheart" / "datasets").iterdir())

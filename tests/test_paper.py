@@ -1,4 +1,4 @@
-"""The PDFs: what they say is what metrics.json says, the same files give the same bytes, and a poster is a poster."""
+"""The PDFs say what metrics.json says, the same files give the same bytes, a poster is a poster."""
 
 import hashlib
 import io
@@ -7,15 +7,17 @@ import re
 from importlib import resources
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from synthheart import paper
-from synthheart.cohorts import heart_schema, load_heart
-from synthheart.tables import train_holdout_split
+from synthheart.catalogue import FLOOR_NAME, of_kind
+from synthheart.cohorts import DATASETS
 from synthheart.evaluation import evaluate, independent_marginals
-from synthheart.figures import save_figure
+from synthheart.judging import VERDICTS, answers, headlines, number
 from synthheart.privacy import attack
-from synthheart.report import VERDICTS, answers, build_report, headlines, number, plot_history
+from synthheart.report import write_report
+from synthheart.runs import Run, start_run
 
 pypdf = pytest.importorskip("pypdf")
 pytest.importorskip("typst")
@@ -25,32 +27,24 @@ POINTS_PER_MM = 72 / 25.4
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    "A small run: columns drawn one by one, short measurements, and rows that stand for the original's."
-    import pandas as pd
+def run(tmp_path_factory) -> Run:
+    "A small run: columns drawn one by one, quickly measured, and rows in the original's place."
+    run = start_run(tmp_path_factory.mktemp("run"), DATASETS["cleveland"], seed=0)
+    run.write("synthetic", independent_marginals(run.train, 300, 0))
+    run.write("naive", independent_marginals(run.train, 50, 1))
+    tables, schema = (run.train, run.holdout, run.synthetic), run.schema
+    run.results("evaluation", evaluate(*tables, schema=schema, draws=1, boot=10))
+    run.results("privacy", attack(*tables, schema=schema))
+    losses = {"step": [10, 20, 30], "critic": [0.7, 0.6, 0.65], "generator": [0.8, 0.7, 0.75]}
+    run.write("history", pd.DataFrame(losses))
+    write_report(run)
+    paper.build_papers(run)
+    return run
 
-    folder = tmp_path_factory.mktemp("run")
-    train, holdout = train_holdout_split(load_heart(), seed=0)
-    fake = independent_marginals(train, 300, 0)
-    tables = {
-        "train": train,
-        "holdout": holdout,
-        "synthetic": fake,
-        "naive": independent_marginals(train, 50, 1),
-    }
-    for name, table in tables.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "schema.json").write_text(heart_schema().to_json())
-    evaluate(train, holdout, fake, draws=1, boot=10).to_csv(folder / "evaluation.csv", index=False)
-    attack(train, holdout, fake).to_csv(folder / "privacy.csv", index=False)
-    history = pd.DataFrame(
-        {"step": [10, 20, 30], "critic": [0.7, 0.6, 0.65], "generator": [0.8, 0.7, 0.75]}
-    )
-    history.to_csv(folder / "history.csv", index=False)
-    save_figure(plot_history(history), folder / "figures", "10_history")
-    build_report(folder)
-    paper.build_papers(folder)
-    return folder
+
+@pytest.fixture(scope="module")
+def folder(run) -> Path:
+    return run.folder
 
 
 @pytest.fixture(scope="module")
@@ -110,15 +104,17 @@ def test_the_abstract_is_built_from_the_numbers(folder, metrics):
         )
     for metric in ("tstr_auc", "trtr_auc", "invalid_share", "copies_train"):
         assert number(values[metric]["value"]) in abstract
-    assert number(max(values[m]["value"] for m in paper.MEMBERSHIP)) in abstract
+    assert number(max(values[m]["value"] for m in of_kind("membership"))) in abstract
     for rows in metrics["rows"].values():
         assert f"{rows:,}" in abstract
 
 
 def test_the_poster_shows_values_beside_floors(folder, metrics):
     text, model = words(folder / "poster.pdf"), metrics["model"]["name"]
+    drawn = [name for names in paper.drawn_metrics().values() for name in names]
+    assert {"column_shapes", "c2st_auc", "tstr_auc", "coverage"} < set(drawn)
+    assert {*of_kind("membership"), *of_kind("risk")} < set(drawn)
     for record in metrics["metrics"]:
-        drawn = paper.FIDELITY + paper.MEMBERSHIP + paper.RISK_NAMES
         if record["model"] == model and record["group"] == "all" and record["metric"] in drawn:
             assert number(record["value"]) in text and number(record["floor"]) in text, record[
                 "metric"
@@ -126,7 +122,7 @@ def test_the_poster_shows_values_beside_floors(folder, metrics):
 
 
 def test_page_and_poster_give_the_same_answers(folder, metrics):
-    "Columns drawn one by one: told from real patients, of little use, no trace of anyone. Both say so, with number and floor."
+    "Columns drawn one by one: told from real patients, of little use, no trace of anyone."
     found = answers(metrics)
     assert (
         found["faithful"].said.startswith("A classifier still tells")
@@ -140,29 +136,29 @@ def test_page_and_poster_give_the_same_answers(folder, metrics):
     for answer in found.values():
         assert str(answer) in poster and str(answer) in page
     for card in headlines(metrics):
-        assert card["verdict"] in VERDICTS.values() and card["verdict"] in page
+        assert card.verdict in VERDICTS.values() and card.verdict in page
 
 
-def test_the_floor_of_a_measure_is_the_same_everywhere(folder, metrics):
-    "References measured with fewer draws have floors of their own; a table that mixed them would contradict the abstract."
-    changed = paper.gather_facts(folder)
-    changed["metrics"]["floor"] = {
+def test_the_floor_of_a_measure_is_the_same_everywhere(run, metrics):
+    "References have floors of their own; a table that mixed them would contradict the abstract."
+    changed = paper.gather_facts(run)
+    changed["metrics"][FLOOR_NAME] = {
         k: {"all": {**by["all"], "t": "9.999"}}
         for k, by in changed["metrics"][metrics["model"]["name"]].items()
         if "all" in by
     }
     changed["metrics"]["copy of train"] = changed["metrics"][metrics["model"]["name"]]
-    text = words(paper.set_pages(changed, "report", folder / "figures")[0])
+    text = words(paper.set_pages(changed, "report", run)[0])
     assert "The references on the same measures." in text and "9.999" not in text
 
 
 @pytest.mark.parametrize("name", ["report", "poster"])
-def test_a_changed_number_changes_the_page(folder, name):
+def test_a_changed_number_changes_the_page(run, name):
     "No result is typed into a template: every three-decimal number of a page comes from the facts."
-    facts = paper.gather_facts(folder)
+    facts = paper.gather_facts(run)
     text = json.dumps(facts, ensure_ascii=False)
     changed = json.loads(re.sub(r'"(-?)\d\.\d{3}"', r'"\g<1>7.777"', text))
-    page = words(paper.set_pages(changed, name, folder / "figures")[0])
+    page = words(paper.set_pages(changed, name, run)[0])
     assert "7.777" in page
     notes = " ".join(
         record["note"]
@@ -176,7 +172,7 @@ def test_a_changed_number_changes_the_page(folder, name):
 
 
 def test_templates_hold_no_results():
-    "In the words of the templates no number has three decimals, and none is followed by a percent sign or AUC."
+    "In the words of the templates no number has three decimals, and none follows AUC."
     for name in ("report.typ", "poster.typ"):
         source = (resources.files("synthheart") / "templates" / name).read_text(encoding="utf-8")
         prose = "\n".join(
@@ -187,10 +183,8 @@ def test_templates_hold_no_results():
 
 
 @pytest.mark.parametrize("name", ["report", "poster"])
-def test_same_bytes(folder, name):
-    made = [
-        paper.set_pages(paper.gather_facts(folder), name, folder / "figures")[0] for _ in range(2)
-    ]
+def test_same_bytes(run, folder, name):
+    made = [paper.set_pages(paper.gather_facts(run), name, run)[0] for _ in range(2)]
     digests = {hashlib.sha256(pdf).hexdigest() for pdf in made}
     digests.add(hashlib.sha256((folder / f"{name}.pdf").read_bytes()).hexdigest())
     assert len(digests) == 1
@@ -295,9 +289,9 @@ def test_qr_code_is_the_same_each_time_and_needs_no_network():
     )
 
 
-def test_no_bar_shows_a_single_patient(folder):
-    "The outermost bars are open and hold many; missing cells and rare levels are public in the dictionary."
-    facts = paper.gather_facts(folder)
+def test_no_bar_shows_a_single_patient(run):
+    "The outermost bars are open and hold many; rare levels are public in the dictionary."
+    facts = paper.gather_facts(run)
     for column in facts["columns"]:
         if column["edges"] is not None:
             assert min(column["bars"]["real"][0], column["bars"]["real"][-1]) > 0.02, column["name"]
@@ -309,13 +303,13 @@ def test_a_quick_run_without_history_and_model_still_gives_papers(folder, tmp_pa
 
     small = tmp_path / "small"
     shutil.copytree(folder, small)
-    for name in ("history.csv", "schema.json", "report.pdf", "poster.pdf"):
+    for name in ("history.csv", "report.pdf", "poster.pdf"):
         (small / name).unlink()
     shutil.rmtree(small / "figures")
-    assert [p.name for p in paper.build_papers(small)] == ["report.pdf", "poster.pdf"]
+    assert [p.name for p in paper.build_papers(Run(small))] == ["report.pdf", "poster.pdf"]
 
 
 def test_missing_files_are_named(folder, tmp_path):
     with pytest.raises(ValueError, match="metrics.json: missing"):
-        paper.build_papers(tmp_path)
+        paper.build_papers(Run(tmp_path))
     assert list(tmp_path.iterdir()) == []

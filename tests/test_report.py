@@ -1,7 +1,8 @@
-"""The page: everything of the run is on it, it needs no network, and a screen reader finds its way."""
+"""The page: all of the run is on it, it needs no network, a screen reader finds its way."""
 
 import json
 import re
+import shutil
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -11,13 +12,15 @@ import pytest
 from matplotlib.figure import Figure
 from reference import stale
 from reference import write as write_reference
+from sklearn.datasets import load_diabetes
 
 from synthheart import disclosure, report
-from synthheart.cohorts import heart_schema, load_heart
-from synthheart.tables import train_holdout_split
+from synthheart.cohorts import DATASETS, Dataset
 from synthheart.evaluation import evaluate, independent_marginals
-from synthheart.figures import save_figure
+from synthheart.figures import FIGURES, FigureRecord, write_figure
+from synthheart.judging import measure
 from synthheart.privacy import attack
+from synthheart.runs import Run, start_run
 
 RELATIONS = pd.DataFrame(
     {
@@ -73,42 +76,49 @@ TRADEOFF = pd.DataFrame(
 )
 
 
+def measured_run(folder: Path, dataset: Dataset, rows: int = 1000) -> Run:
+    "A run whose columns are drawn one by one, quickly measured."
+    run = start_run(folder, dataset, seed=0)
+    run.write("synthetic", independent_marginals(run.train, rows, 0))
+    tables, schema = (run.train, run.holdout, run.synthetic), run.schema
+    target = schema.target
+    run.results("evaluation", evaluate(*tables, target, schema=schema, draws=1, boot=10))
+    run.results("privacy", attack(*tables, schema=schema))
+    return run
+
+
+def disclose(run: Run) -> None:
+    "Write what a committee reads into a run."
+    page = disclosure.disclosure_page(run.table("privacy"), disclosure.release_of(run))
+    label = disclosure.csv_label(run.synthetic, run.dataset.release, run.schema)
+    disclosure.write_disclosure(run, page, label)
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def run(tmp_path_factory) -> Run:
     "A small run with what all other notebooks leave."
-    folder = tmp_path_factory.mktemp("run")
-    train, holdout = train_holdout_split(load_heart(), seed=0)
-    fake = independent_marginals(train, 1000, 0)
-    for name, table in {
-        "train": train,
-        "holdout": holdout,
-        "synthetic": fake,
-        "naive": fake.head(50),
-        "relations": RELATIONS,
-        "comparison_ranking": RANKING,
-        "comparison_pairs": PAIRS,
-        "dp_tradeoff": TRADEOFF,
-    }.items():
-        table.to_csv(folder / f"{name}.csv", index=False)
-    (folder / "schema.json").write_text(heart_schema().to_json())
-    evaluate(train, holdout, fake, draws=1, boot=10).to_csv(folder / "evaluation.csv", index=False)
-    found = attack(train, holdout, fake)
-    found.to_csv(folder / "privacy.csv", index=False)
+    run = measured_run(tmp_path_factory.mktemp("run"), DATASETS["cleveland"])
+    run.write("naive", run.synthetic.head(50))
+    run.write("relations", RELATIONS)
+    run.write("comparison_ranking", RANKING)
+    run.write("comparison_pairs", PAIRS)
+    run.write("dp_tradeoff", TRADEOFF)
     for name in ("08_embedding", "08a_odds", "09_exposure", "99_new"):
         figure = Figure(figsize=(4, 3))
         figure.set_label(f"A finding of {name}. What is <drawn>.")
-        save_figure(figure, folder / "figures", name)
-    page = disclosure.disclosure(
-        found, train=212, holdout=91, released=1000, facts={"model": "x"}, source="UCI."
-    )
-    disclosure.write_disclosure(folder, page, disclosure.csv_label(fake))
-    (folder / "executed").mkdir()
-    (folder / "executed" / "00_data.ipynb").write_text("{}")
-    for name in ("report.pdf", "poster.pdf"):
-        (folder / name).write_bytes(b"%PDF")
-    report.build_report(folder)
-    report.write_page(folder, later=["manifest.json"])
-    return folder
+        write_figure(run, figure, name)
+    disclose(run)
+    run.write("executed/00_data.ipynb", "{}")
+    for name in ("report", "poster"):
+        run.write(name, b"%PDF")
+    report.write_report(run)
+    report.write_page(run, later=["manifest.json"])
+    return run
+
+
+@pytest.fixture(scope="module")
+def folder(run) -> Path:
+    return run.folder
 
 
 class Page(HTMLParser):
@@ -185,8 +195,27 @@ def test_every_figure_of_the_run_is_shown_with_words(folder, page, text):
 
 
 def test_every_known_figure_has_a_caption_and_a_place():
-    placed = [name for names in report.DRAWN.values() for name in names]
-    assert sorted(placed) == sorted(report.CAPTIONS) and len(placed) == len(set(placed))
+    for record in FIGURES.values():
+        assert record.caption and record.section in report.SECTIONS, record.name
+
+
+def test_a_figure_that_somebody_adds_is_drawn_and_shown(run, tmp_path):
+    def draw(run: Run) -> Figure:
+        figure = Figure(figsize=(3, 2))
+        figure.set_label(f"{len(run.train)} patients taught the model. A blank sheet.")
+        return figure
+
+    shutil.copytree(run.folder, tmp_path / "run")
+    FIGURES.add(FigureRecord("98_added", "privacy", "Added by a test.", 99, draw))
+    try:
+        report.write_report(Run(tmp_path / "run"))
+    finally:
+        FIGURES.remove("98_added")
+    text = (tmp_path / "run" / "report.html").read_text(encoding="utf-8")
+    privacy = text[text.index('<h2 id="privacy">') :]
+    privacy = privacy[: privacy.index("</section>")]
+    assert 'id="98_added"' in privacy and "Added by a test." in privacy
+    assert "212 patients taught the model" in privacy
 
 
 def test_sections_and_files_are_there(text, page):
@@ -230,24 +259,26 @@ def test_metrics_hold_what_the_page_shows(folder, text):
     known = json.dumps(metrics) + (folder / "disclosure.md").read_text()
     numbers = {float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", known)}
     rounded = {f"{x:.3f}" for x in numbers} | {f"{abs(x):.3f}" for x in numbers}
-    own = {report.measure(metrics, "tstr_auc").value - report.measure(metrics, "trtr_auc").value}
+    own = {measure(metrics, "tstr_auc").value - measure(metrics, "trtr_auc").value}
     rounded |= {f"{abs(x):.3f}" for x in own} | {"0.500"}
     strange = set(re.findall(r"(?<![\d.])\d\.\d{3}(?!\d)", prose)) - rounded
     assert strange == set()
 
 
-def test_same_files_same_bytes(folder, text):
+def test_same_files_same_bytes(run, folder, text):
     before = (folder / "metrics.json").read_bytes()
-    report.build_report(folder)
-    report.write_page(folder, later=["manifest.json"])
+    report.write_report(run)
+    report.write_page(run, later=["manifest.json"])
     assert (folder / "report.html").read_text(encoding="utf-8") == text
     assert (folder / "metrics.json").read_bytes() == before
 
 
 def test_a_short_run_says_less(folder, tmp_path):
-    for name in ("train.csv", "holdout.csv", "synthetic.csv", "evaluation.csv", "privacy.csv"):
-        (tmp_path / name).write_bytes((folder / name).read_bytes())
-    report.build_report(tmp_path)
+    parts = ("dataset", "schema", "train", "holdout", "synthetic", "evaluation", "privacy")
+    for name in parts:
+        path = Run(folder).path(name)
+        shutil.copyfile(path, tmp_path / path.name)
+    report.write_report(Run(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (
         "Beside other generators" not in text
@@ -256,6 +287,22 @@ def test_a_short_run_says_less(folder, tmp_path):
     )
     assert json.loads((tmp_path / "metrics.json").read_text())["comparison"] == {}
     assert Page(text).open == []
+
+
+def test_a_page_on_another_table_speaks_of_that_table(tmp_path):
+    frame = load_diabetes(as_frame=True, scaled=False).frame
+    ward = Dataset.from_table(frame, "ward <7>", title="Ward <7>", target="target")
+    run = measured_run(tmp_path, ward, rows=200)
+    disclose(run)
+    names = [path.name for path in report.write_report(run)]
+    assert names[0] == "synthetic_ward_7_.csv"
+    page = run.text("page")
+    assert Page(page).open == []
+    assert "Synthetic patients: Ward &lt;7&gt;" in page and "Ward <7>" not in page
+    for text in (page, run.text("disclosure"), run.text("sharing")):
+        words = re.sub(r"data:image[^\"]*|<style>.*?</style>", "", text, flags=re.DOTALL).lower()
+        assert not re.search(r"\bheart|cleveland|\buci\b|cardiolog", words)
+    assert "Real data:" not in page
 
 
 def test_markdown_is_made_harmless():
@@ -278,8 +325,6 @@ def test_labels_of_the_tradeoff_do_not_overlap():
 
 @pytest.fixture
 def latest(folder, tmp_path) -> Path:
-    import shutil
-
     latest = tmp_path / "latest"
     shutil.copytree(folder, latest)
     (latest / "manifest.json").write_text(json.dumps({"code": {}, "inputs": {}}))
@@ -320,7 +365,7 @@ def test_a_reference_of_another_size_is_refused(latest, tmp_path):
 
 
 def test_only_code_and_data_make_a_reference_old(tiny, tmp_path):
-    from synthheart.pipeline import code_sha256, sha256
+    from synthheart.runs import code_sha256, sha256
 
     data = tmp_path / "synthheart" / "datasets" / "a.csv"
     data.parent.mkdir(parents=True)
