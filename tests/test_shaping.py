@@ -1,0 +1,90 @@
+"""What stands before and after every model: keys, computed columns, orders, words among numbers."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+from test_finding import ward
+
+from synthheart.finding import find_relations
+from synthheart.inference import infer_schema
+from synthheart.shaping import Shape, make_keys, plan_key
+from synthheart.tables import Column, Schema, validate
+
+
+def shaped() -> tuple[pd.DataFrame, Schema, Shape]:
+    "The ward's table with keys and a name, its schema with all that was found, and its shape."
+    table, rng = ward(), np.random.default_rng(0)
+    schema = infer_schema(table)
+    found = find_relations(table, schema)
+    n = len(table)
+    table["mrn"] = [f"P{k:05d}" for k in rng.permutation(90_000)[:n]]
+    table["number"] = rng.permutation(90_000)[:n] + 10_000
+    table["doctor"] = rng.choice(["Dr. A. Smith", "Dr. B. Wu"], n)
+    keys = (
+        Column("mrn", "categorical", str(table.mrn.dtype), role="id"),
+        Column("number", "categorical", "int64", role="patient"),
+        Column("doctor", "categorical", str(table.doctor.dtype), role="person"),
+    )
+    schema = replace(
+        schema,
+        columns=(*schema.columns, *keys),
+        rules=tuple(one.rule for one in found if one.rule),
+        derived=tuple(one.derived for one in found if one.derived is not None),
+        together=tuple(one.columns for one in found if one.kind == "together"),
+    )
+    return table, schema, Shape.fit(table, schema)
+
+
+def test_a_models_rows_come_back_with_all_relations():
+    table, schema, shape = shaped()
+    inside = shape.inside(table)
+    assert len(validate(inside, shape.inner)) == 0
+    # columns drawn one by one: the worst model there is
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame(
+        {name: inside[name].to_numpy()[rng.permutation(len(inside))] for name in inside}
+    )
+    out = shape.outside(rows)
+    assert list(out.columns) == list(table.columns)
+    assert out.dtypes.tolist() == table.dtypes.tolist()
+    assert (out.discharge >= out.admit).all()
+    assert (out.stay == (out.discharge - out.admit).dt.days).all()
+    assert (out.cholesterol == out.ldl + out.hdl).all()
+    assert (out.ef.isna() == out.lv.isna()).all()
+    pairs = table[["unit", "region"]].drop_duplicates()
+    assert len(out[["unit", "region"]].drop_duplicates().merge(pairs)) == out.unit.nunique()
+
+
+def test_no_real_key_comes_back_or_is_written_down():
+    table, _, shape = shaped()
+    out = shape.number_keys(shape.outside(shape.inside(table)), 0)
+    for name in ("mrn", "number", "doctor"):
+        assert not set(out[name]) & set(table[name])
+    state = json.dumps(shape.to_state())
+    assert not [key for key in table.mrn if key in state]
+    assert not [key for key in table.number if f'"{key}"' in state or f" {key}," in state]
+    assert "Smith" not in state
+
+
+def test_a_shape_comes_back_from_its_state():
+    table, _, shape = shaped()
+    again = Shape.from_state(json.loads(json.dumps(shape.to_state())))
+    inside = shape.inside(table)
+    pd.testing.assert_frame_equal(again.outside(inside), shape.outside(inside))
+
+
+def test_made_up_keys_are_nobodys_even_where_real_ones_look_alike():
+    real = pd.Series([f"S{k:06d}" for k in range(50)])
+    plan = plan_key(real, Column("id", "categorical", "object", role="id"))
+    assert not set(make_keys(plan, 50, 0, object)) & set(real)
+    numbers = pd.Series([999_999, 3])
+    plan = plan_key(numbers, Column("id", "categorical", "int64", role="id"))
+    assert make_keys(plan, 3, 0, "int64").min() > numbers.max()
+
+
+def test_a_plain_table_is_left_as_it_is():
+    table = pd.DataFrame({"a": [1, 2, 3, 4] * 10, "b": list("uvuv") * 10})
+    shape = Shape.fit(table, infer_schema(table))
+    assert shape.is_trivial
