@@ -1,6 +1,66 @@
-"""Synthetic patients from a table of real ones, and how good and how private they are."""
+"""Synthetic patients from a table of real ones, and how good and how private they are.
+
+The usual way through it::
+
+    import synthheart as sh
+
+    real = sh.load_heart()                                  # or sh.read_table("ward.csv")
+    train, holdout = sh.train_holdout_split(real)
+    model = sh.Synthesizer("gan").fit(train)
+    fake = model.sample(1000, seed=1)
+    table = sh.evaluate(train, holdout, fake)               # fidelity, utility, validity, copies
+    risks = sh.attack(train, holdout, fake)                 # membership and the three GDPR risks
+
+Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `Schema`,
+`Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging: `evaluate`,
+`attack`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists `MODELS`,
+`METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
+
+Names are looked up when they are first used, so that the import is quick; TensorFlow is imported
+when a network is built. The one module that is written by hand; every other one is exported from a
+notebook in `nbs/`.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from synthheart.catalogue import ATTACKS, METRICS
+    from synthheart.cohorts import DATASETS, Dataset, load_heart
+    from synthheart.comparison import compare
+    from synthheart.evaluation import evaluate
+    from synthheart.figures import FIGURES
+    from synthheart.inference import infer_schema
+    from synthheart.models import MODELS
+    from synthheart.privacy import attack
+    from synthheart.registry import use_plugins
+    from synthheart.runs import write_table
+    from synthheart.synthesizer import Synthesizer
+    from synthheart.tables import Column, Schema, read_table, train_holdout_split
+
+# Where each public name lives.
+_ROOM_OF = {
+    "load_heart": "cohorts",
+    "read_table": "tables",
+    "write_table": "runs",
+    "infer_schema": "inference",
+    "Schema": "tables",
+    "Column": "tables",
+    "Dataset": "cohorts",
+    "train_holdout_split": "tables",
+    "Synthesizer": "synthesizer",
+    "evaluate": "evaluation",
+    "attack": "privacy",
+    "compare": "comparison",
+    "MODELS": "models",
+    "METRICS": "catalogue",
+    "ATTACKS": "catalogue",
+    "FIGURES": "figures",
+    "DATASETS": "cohorts",
+    "use_plugins": "registry",
+}
 
 # The rooms that add records to a list, by what they add: a registry imports them at its first look.
 ROOMS: dict[str, tuple[str, ...]] = {
@@ -10,3 +70,39 @@ ROOMS: dict[str, tuple[str, ...]] = {
     "attack": ("privacy",),
     "figure": ("evaluation", "clinical", "privacy", "comparison", "exposure", "report"),
 }
+
+__all__ = [
+    "ATTACKS",
+    "DATASETS",
+    "FIGURES",
+    "METRICS",
+    "MODELS",
+    "Column",
+    "Dataset",
+    "Schema",
+    "Synthesizer",
+    "__version__",
+    "attack",
+    "compare",
+    "evaluate",
+    "infer_schema",
+    "load_heart",
+    "read_table",
+    "train_holdout_split",
+    "use_plugins",
+    "write_table",
+]
+
+
+def __getattr__(name: str) -> object:
+    "Import the room of a public name at its first use (PEP 562)."
+    if name not in _ROOM_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    "The public names, also those that nobody has used yet."
+    return sorted(__all__)
