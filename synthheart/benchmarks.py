@@ -267,7 +267,9 @@ def _softmax(layout: Layout, config: GANConfig) -> Step:
     import tensorflow as tf
 
     def turn(logits, noise, buffer, number):
-        soft = lambda x: gumbel_softmax(x, noise, layout, config.temperature)
+        def soft(x: tf.Tensor) -> tf.Tensor:
+            return gumbel_softmax(x, noise, layout, config.temperature)
+
         with tf.GradientTape() as tape:
             tape.watch(logits)
             total = tf.reduce_sum(soft(logits) ** 2)

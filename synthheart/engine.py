@@ -571,7 +571,7 @@ class Network(Generic[C]):
         given = None if epochs is None else epoch_steps(epochs, rows, self.config.batch)
         steps = self.default_steps(rows) if given is None else given
         training = self.prepare(coded, steps, seed)
-        finished = lambda state: self.finish(state, training.data, seed)
+        finished = functools.partial(self.finish, data=training.data, seed=seed)
         state, self.history_ = run_program(
             training.program,
             training.state,

@@ -751,7 +751,7 @@ METRICS.add(
         citation="Rubin 1976, doi 10.1093/biomet/63.3.581 (patterns); total variation",
         **_TOGETHER,
     )
-);
+)
 
 # %% ../nbs/08_evaluation.ipynb #c2st-result
 def _two_sample_result(
@@ -804,7 +804,7 @@ METRICS.add(
         kind="fidelity",
         measure=_two_samples,
     )
-);
+)
 
 # %% ../nbs/08_evaluation.ipynb #neighbourhood-results
 def _neighbourhood_results(case: Case, group: str, k: int = 5) -> list[Measured]:
@@ -865,7 +865,7 @@ METRICS.add(
         meaning="share of held-out rows with a synthetic row in their neighbourhood",
         **_AROUND,
     )
-);
+)
 
 # %% ../nbs/08_evaluation.ipynb #try-outcome
 def _try_outcome(case: Case, fit_on: pd.DataFrame) -> Predictions | str:
@@ -936,7 +936,7 @@ METRICS.add(
         yardstick=True,
         **_OUTCOME,
     )
-);
+)
 
 # %% ../nbs/08_evaluation.ipynb #share-result
 def _share(
@@ -1035,7 +1035,7 @@ METRICS.add(
         yardstick=True,
         **_ROWS,
     )
-);
+)
 
 # %% ../nbs/08_evaluation.ipynb #caveats
 def _caveats(case: Case) -> str:

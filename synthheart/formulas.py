@@ -74,7 +74,7 @@ def parse_expression(text: str, schema: Schema) -> Expression:
         names[key] = column
         return key
 
-    def date(found: re.Match[str]) -> str:
+    def day_of(found: re.Match[str]) -> str:
         "A name of ours for a date."
         key = f"_d{len(days)}_"
         days[key] = float((np.datetime64(found[1]) - np.datetime64("1970-01-01")).astype(int))
@@ -82,7 +82,7 @@ def parse_expression(text: str, schema: Schema) -> Expression:
 
     ordered = sorted(schema.names, key=len, reverse=True)
     plain = re.sub("|".join(map(_pattern, ordered)), own, text.strip())
-    plain = ISO_DATE.sub(date, plain)
+    plain = ISO_DATE.sub(day_of, plain)
     try:
         tree = ast.parse(plain, mode="eval").body
     except (SyntaxError, ValueError):

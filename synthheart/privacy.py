@@ -779,7 +779,7 @@ ATTACKS.add(
         citation="van Breugel et al. 2023, arXiv 2302.12580",
         **_MEMBERSHIP,
     )
-);
+)
 
 # %% ../nbs/09_privacy.ipynb #record-found
 def _found_metric(name: str, title: str, label: str, rate: float) -> Metric:
@@ -938,7 +938,7 @@ ATTACKS.add(
         meaning="Can a missing value be guessed from all others?",
         **_RISK,
     )
-);
+)
 
 # %% ../nbs/09_privacy.ipynb #b3c0de02
 def attack(

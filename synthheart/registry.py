@@ -68,15 +68,12 @@ class Registry(Mapping[str, Record]):
         self._records: dict[str, Record] = {}
         self._loaded = False
 
-    def add(self, record: Record) -> Record:
-        """Add a record; raises ValueError where the name is taken by another one. Returns the
-        record.
-        """
+    def add(self, record: Record) -> None:
+        "Add a record; raises ValueError where the name is taken by another one."
         known = self._records.get(record.name)
         if known is not None and known != record:
             raise ValueError(f"{self.kind} {record.name!r} is there already; choose another name")
         self._records[record.name] = record
-        return record
 
     def remove(self, name: str) -> None:
         "Take a record off the list again; raises ValueError for a name that is not on it."

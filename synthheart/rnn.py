@@ -46,8 +46,8 @@ from .tables import Schema
 __all__ = ['RNN_LOSSES', 'RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'RNNParts',
            'rnn_parts', 'no_choice', 'states_of', 'answers', 'answer_targets', 'Folds', 'fold_rows', 'RNNState',
            'RNNData', 'records', 'held_out_loss', 'dropout_mask', 'keep_best', 'look_at_folds', 'rnn_step',
-           'written_alone', 'rnn_program', 'window_logits', 'Writing', 'write_column', 'write', 'rnn_row_program',
-           'bin_window', 'no_better', 'write_from', 'allowed', 'RNN', 'outcome_first', 'write_on']
+           'written_alone', 'rnn_program', 'window_logits', 'Writing', 'write_column', 'blank_rows', 'write',
+           'rnn_row_program', 'bin_window', 'no_better', 'write_from', 'allowed', 'RNN', 'outcome_first', 'write_on']
 
 # %% ../nbs/05_rnn.ipynb #config
 @dataclass(frozen=True)
@@ -422,6 +422,16 @@ def write_column(
     codes = tf.tensor_scatter_nd_update(now.codes, [[t]], pick[None])
     return Writing(state, entry, log_weight, codes)
 
+# %% ../nbs/05_rnn.ipynb #blank-rows
+def blank_rows(p: RNNParts, folds: int, rows: int, columns: int, config: RNNConfig) -> Writing:
+    "What each of `folds` networks begins to write `rows` rows of so many `columns` from."
+    return Writing(
+        tf.zeros([folds, rows, config.units]),
+        tf.broadcast_to(p.start, [folds, rows, config.embed]),
+        tf.zeros([folds, rows]),
+        tf.zeros([columns, folds, rows], tf.int32),
+    )
+
 # %% ../nbs/05_rnn.ipynb #write
 def write(
     p: RNNParts, low: Any, high: Any, noise: Any, layout: Layout, config: RNNConfig
@@ -432,18 +442,17 @@ def write(
     the choices.
     """
     columns, folds, rows, _ = noise.shape
-    start = Writing(
-        tf.zeros([folds, rows, config.units]),
-        tf.broadcast_to(p.start, [folds, rows, config.embed]),
-        tf.zeros([folds, rows]),
-        tf.zeros([columns, folds, rows], tf.int32),
-    )
+    start = blank_rows(p, folds, rows, columns, config)
     closed = tf.constant(no_choice(layout, config))
-    column = lambda t, now: (t + 1, write_column(p, now, t, low[t], high[t], noise[t], closed[t]))
+
+    def column(t: tf.Tensor, now: Writing) -> tuple[tf.Tensor, Writing]:
+        return t + 1, write_column(p, now, t, low[t], high[t], noise[t], closed[t])
+
     # a loop compiles once, however many columns there are
-    return tf.while_loop(lambda t, _: t < columns, column, (0, start), maximum_iterations=columns)[
-        1
-    ]
+    _, written = tf.while_loop(
+        lambda t, _: t < columns, column, (0, start), maximum_iterations=columns
+    )
+    return written
 
 # %% ../nbs/05_rnn.ipynb #score
 def _score(bins: Any, low: Any, high: Any, place: Any, count: int) -> tf.Tensor:

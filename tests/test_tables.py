@@ -500,12 +500,8 @@ def test_a_plain_table_schema_is_enough():
         (
             '"role": "group"',
             '"role": "key"',
-            (
-                '"role": "group"',
-                '"role": "key"',
-                "age: role must be one of '', 'group', 'id', 'patient', 'person', 'drop', 'time', "
-                "'event'; got 'key'",
-            ),
+            "age: role must be one of '', 'group', 'id', 'patient', 'person', 'drop', 'time', "
+            "'event'; got 'key'",
         ),
         ('"fields"', '"columns"', "unknown word 'columns'"),
         ("}", "", "not JSON"),
