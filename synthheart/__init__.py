@@ -35,21 +35,23 @@ if TYPE_CHECKING:
     from synthheart.inference import infer_schema
     from synthheart.models import MODELS
     from synthheart.privacy import attack
+    from synthheart.reading import read_table
     from synthheart.registry import use_plugins
     from synthheart.runs import write_table
+    from synthheart.splitting import train_holdout_split
     from synthheart.synthesizer import Synthesizer
-    from synthheart.tables import Column, Schema, read_table, train_holdout_split
+    from synthheart.tables import Column, Schema
 
 # Where each public name lives.
 _ROOM_OF = {
     "load_heart": "cohorts",
-    "read_table": "tables",
+    "read_table": "reading",
     "write_table": "runs",
     "infer_schema": "inference",
     "Schema": "tables",
     "Column": "tables",
     "Dataset": "cohorts",
-    "train_holdout_split": "tables",
+    "train_holdout_split": "splitting",
     "Synthesizer": "synthesizer",
     "evaluate": "evaluation",
     "attack": "privacy",

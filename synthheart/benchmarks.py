@@ -38,7 +38,7 @@ from .gan import GANConfig, critic_shapes, generator_shapes, gumbel_softmax
 from .inference import infer_schema
 from .preprocessing import Coded
 from .runs import write_whole
-from .tables import train_holdout_split
+from .splitting import train_holdout_split
 from .training import GAN, gan_step
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built

@@ -14,14 +14,17 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
+from .inference import measured_schema, resolve_schema, typed_by
+from .reading import frame_of
 from .registry import Registry
 from .space import Rows, Space, Three, copied_rows, group_masks
 from .statistics import Z, bootstrap_error, bootstrap_note
+from .tables import Schema
 
 # %% auto #0
 __all__ = ['WORDS', 'NAN', 'KINDS', 'BETTER', 'METRICS', 'ATTACKS', 'COLUMNS', 'Floors', 'FLOOR_NAME', 'COPY_NAME',
-           'INDEPENDENT_NAME', 'BASELINES', 'Case', 'make_case', 'check_tables', 'Measured', 'Metric', 'known_metric',
-           'of_kind', 'run_metrics', 'measure_by_bootstrap', 'simple_metric']
+           'INDEPENDENT_NAME', 'BASELINES', 'Case', 'make_case', 'check_tables', 'typed_tables', 'Measured', 'Metric',
+           'known_metric', 'of_kind', 'run_metrics', 'measure_by_bootstrap', 'simple_metric']
 
 # %% ../nbs/01e_catalogue.ipynb #words
 WORDS = Three("train", "held-out", "synthetic")  # what the rows of each table are called
@@ -104,15 +107,20 @@ def make_case(
     return Case(tables, space, tables.each(space.code), masks, **settings)
 
 # %% ../nbs/01e_catalogue.ipynb #check-tables
-def _check_table(name: str, df: pd.DataFrame) -> None:
-    "Raise ValueError for what is no table of at least two rows with column names of their own."
-    if not isinstance(df, pd.DataFrame):
-        raise ValueError(f"{name}: must be a pandas DataFrame, got {type(df).__name__}")
+def _as_table(name: str, table: Any) -> pd.DataFrame:
+    """Any table as a pandas one.
+
+    Raises ValueError for what is no table of at least two rows with column names of their own.
+    """
+    df = frame_of(table)
+    if df is None:
+        raise ValueError(f"{name}: must be a table such as a pandas DataFrame, got {table!r:.60}")
     if not df.columns.is_unique:
         twice = df.columns[df.columns.duplicated()][0]
         raise ValueError(f"{name}: column {twice!r} appears more than once")
     if len(df) < 2:
         raise ValueError(f"{name}: needs at least 2 rows, got {len(df)}")
+    return df
 
 # %% ../nbs/01e_catalogue.ipynb #1a-check
 def check_tables(
@@ -123,8 +131,8 @@ def check_tables(
     Raises ValueError for tables that cannot be compared and, without `allow_train`, for a holdout
     of which half was trained on.
     """
-    for name, df in zip(Three._fields, (train, holdout, fake), strict=True):
-        _check_table(name, df)
+    pairs = zip(Three._fields, (train, holdout, fake), strict=True)
+    train, holdout, fake = (_as_table(name, df) for name, df in pairs)
     if set(train.columns) != set(holdout.columns):
         odd = sorted(map(str, set(train.columns) ^ set(holdout.columns)))
         raise ValueError(f"train and holdout: columns differ ({', '.join(odd)})")
@@ -138,6 +146,19 @@ def check_tables(
         )
     tables = Three(train, holdout[list(train.columns)], fake)
     return tables.each(lambda df: df.reset_index(drop=True))
+
+# %% ../nbs/01e_catalogue.ipynb #typed-tables
+def typed_tables(
+    tables: Three[pd.DataFrame], schema: Schema | None, target: str | None
+) -> tuple[Three[pd.DataFrame], Schema]:
+    """The measured columns of three tables, typed by one schema, and the schema of these columns.
+
+    schema: None reads it off train and holdout together. target: the outcome, where it is another
+    than the schema's. Raises ValueError as `infer_schema` does.
+    """
+    real = pd.concat([tables.train, tables.holdout], ignore_index=True)
+    schema = resolve_schema(real, schema, target)
+    return tables.each(lambda df: typed_by(df, schema)), measured_schema(schema)
 
 # %% ../nbs/01e_catalogue.ipynb #kinds
 KINDS = {  # what a metric is about, in a word

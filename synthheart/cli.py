@@ -93,7 +93,7 @@ FILE = click.Path(readable=False)
 # %% ../nbs/11a_cli.ipynb #1bb4d891
 def check_writable(path: str, suffixes: Sequence[str]) -> None:
     "Refuse a file name before the work that would fill it. Raises ValueError."
-    from synthheart.tables import check_suffix
+    from synthheart.runs import check_suffix
 
     if path == "-" and ".csv" in suffixes:
         return
@@ -420,7 +420,7 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
 
     How many rows were drawn again because they broke a rule of `fit` is said on standard error.
     """
-    from synthheart.tables import TABLE_SUFFIXES
+    from synthheart.runs import TABLE_SUFFIXES
 
     check_writable(output, TABLE_SUFFIXES)
     if not Path(model).exists():
@@ -485,7 +485,7 @@ def evaluate(
 
     The holdout must be real rows that the model has not seen: set them aside before `fit`.
     """
-    from synthheart.tables import TABLE_SUFFIXES
+    from synthheart.runs import TABLE_SUFFIXES
 
     if output:
         check_writable(output, TABLE_SUFFIXES)

@@ -18,7 +18,8 @@ import pandas as pd
 
 from .inference import resolve_schema
 from .registry import Registry
-from .tables import SHIPPED, Schema, Source, Table, json_plain, read_table, to_floats
+from .reading import read_table
+from .tables import SHIPPED, Schema, json_plain, to_floats
 
 # %% auto #0
 __all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS', 'DATASETS',
@@ -135,7 +136,7 @@ def _as_heart(df: pd.DataFrame, quiet: bool = False) -> pd.DataFrame:
     return out[first + [name for name in out if name not in first]]
 
 # %% ../nbs/00d_cohorts.ipynb #c8b2e90e
-def load_heart(source: Source | None = None, site: str = "cleveland") -> pd.DataFrame:
+def load_heart(source: Any = None, site: str = "cleveland") -> pd.DataFrame:
     """Heart-disease patients, one row each, in UCI's names, order and coding; NaN where none is.
 
     source: None for a cohort that ships with this package, else whatever `read_table` takes: a
@@ -249,7 +250,7 @@ class Dataset:
     @classmethod
     def from_table(
         cls,
-        table: Table,
+        table: Any,
         name: str = "table",
         *,
         title: str | None = None,

@@ -57,7 +57,8 @@ from .registry import use_plugins
 from .runs import Run
 from .statistics import corrected_t_test, holm, over_splits
 from .synthesizer import Synthesizer
-from .tables import Schema, train_holdout_split
+from .splitting import train_holdout_split
+from .tables import Schema
 
 # %% auto #0
 __all__ = ['Generator', 'QUIET', 'RUNS', 'TOLD', 'USED', 'COIN', 'PAIRS', 'MARKS', 'LOOKS', 'LOW', 'HIGH', 'Estimator',

@@ -8,7 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -16,15 +16,14 @@ from scipy.special import ndtr
 from tqdm import tqdm
 
 from .engine import BLOCK
-from .models import Codec, FromUniforms, Model, Window, WritesWithin
+from .models import FromUniforms, Model, Window, WritesWithin
 from .preprocessing import ContinuousCode, TableCoder
-from .relations import Rule
 from .tables import Column, Schema, days_since_1970, to_floats
 
 # %% auto #0
-__all__ = ['Condition', 'Range', 'Choice', 'check_where', 'satisfying', 'RuleTally', 'Sampler', 'Stream', 'in_chunks', 'Found',
-           'draw_and_keep', 'rank_range', 'code_windows', 'weighted_pick', 'Written', 'write_within', 'spell', 'gap',
-           'guided_search', 'search', 'sample_where']
+__all__ = ['Condition', 'Range', 'Choice', 'check_where', 'satisfying', 'RowRule', 'RuleTally', 'Decoder', 'Sampler', 'Stream',
+           'in_chunks', 'Found', 'draw_and_keep', 'rank_range', 'code_windows', 'weighted_pick', 'Written',
+           'write_within', 'spell', 'gap', 'guided_search', 'search', 'sample_where']
 
 # %% ../nbs/06a_conditions.ipynb #range
 @dataclass(frozen=True)
@@ -76,17 +75,17 @@ Condition: TypeAlias = Range | Choice
 
 
 def check_where(where: Mapping[str, Any], schema: Schema) -> tuple[Condition, ...]:
-    """The wishes {column: value, [values] or (low, high)} as conditions.
+    """The wishes {column: value, [values] or (low, high)} as conditions: a list is a choice, a
+    tuple a closed range, whatever the column.
 
     Raises ValueError that names the column and what it can be, where a wish cannot be met.
     """
     for name in where:
         if name not in schema.names:
             raise ValueError(f"where: no column {name!r}; there are {', '.join(schema.names)}")
-    return tuple(
-        (_check_range if schema[name].kind == "continuous" else _check_choice)(schema[name], wish)
-        for name, wish in where.items()
-    )
+        if not schema[name].is_learned:
+            raise ValueError(f"where: {name} is made up, so nothing can be asked of it")
+    return tuple(_check_wish(schema[name], wish) for name, wish in where.items())
 
 # %% ../nbs/06a_conditions.ipynb #as-days
 def _as_days(date: Any, name: str) -> float:
@@ -102,7 +101,7 @@ def _check_range(column: Column, wish: Any) -> Range:
     none.
     """
     name = column.name
-    low, high = wish if isinstance(wish, (tuple, list)) and len(wish) == 2 else (wish, wish)
+    low, high = wish if isinstance(wish, tuple) and len(wish) == 2 else (wish, wish)
     if column.is_date:
         low, high = _as_days(low, name), _as_days(high, name)
     for end in (low, high):
@@ -117,15 +116,55 @@ def _check_range(column: Column, wish: Any) -> Range:
         )
     return Range(column, float(low), float(high))
 
+# %% ../nbs/06a_conditions.ipynb #check-wish
+def _check_wish(column: Column, wish: Any) -> Condition:
+    "One wish as a condition."
+    if isinstance(wish, (list, set)) or column.kind != "continuous":
+        return _check_choice(column, wish)
+    if isinstance(wish, str) and wish in column.levels:
+        return _check_choice(column, wish)
+    return _check_range(column, wish)
+
+# %% ../nbs/06a_conditions.ipynb #levels-between
+def _levels_between(column: Column, wish: tuple) -> tuple:
+    "The levels from one to another: of numbers by size, of ordered words by their order."
+    if len(wish) != 2:
+        raise ValueError(
+            f"where: {column.name}: a tuple is a range (low, high), a list a choice; got {wish!r}"
+        )
+    levels = list(column.levels)
+    if all(not isinstance(level, str) for level in levels):
+        try:
+            return tuple(level for level in levels if wish[0] <= level <= wish[1])
+        except TypeError:
+            raise ValueError(f"where: {column.name} needs numbers, got {wish!r}") from None
+    if column.kind == "ordinal" and set(wish) <= set(levels):
+        return tuple(levels[levels.index(wish[0]) : levels.index(wish[1]) + 1])
+    raise ValueError(
+        f"where: {column.name} has words without order, so no range {wish!r}; a list is a choice"
+    )
+
+# %% ../nbs/06a_conditions.ipynb #numbers-of
+def _numbers_of(column: Column, wish: tuple) -> tuple:
+    "The numbers, dates or words that a continuous column may be one of; ValueError for others."
+    for value in wish:
+        if not (isinstance(value, str) and value in column.levels):
+            _check_range(column, value)
+    if not wish:
+        raise ValueError(f"where: {column.name}: an empty choice")
+    return tuple(pd.Timestamp(value) if column.is_date else value for value in wish)
+
 # %% ../nbs/06a_conditions.ipynb #check-choice
 def _check_choice(column: Column, wish: Any) -> Choice:
     """A level, levels, or a range of an ordinal column's levels as a choice; ValueError names what
     is no level.
     """
-    if isinstance(wish, tuple) and len(wish) == 2 and column.kind == "ordinal":
-        levels = tuple(level for level in column.levels if wish[0] <= level <= wish[1])
+    if isinstance(wish, tuple):
+        levels = _levels_between(column, wish)
     else:
-        levels = tuple(wish) if isinstance(wish, (list, tuple, set)) else (wish,)
+        levels = tuple(wish) if isinstance(wish, (list, set)) else (wish,)
+    if column.kind == "continuous":
+        return Choice(column, _numbers_of(column, levels))
     unknown = [level for level in levels if level not in column.levels]
     if unknown or not levels:
         wrong = unknown[0] if unknown else wish
@@ -139,12 +178,23 @@ def satisfying(df: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
     "Mask of the rows that meet every condition; a missing cell meets none."
     return np.logical_and.reduce([np.ones(len(df), bool), *(c.met(df) for c in conditions)])
 
+# %% ../nbs/06a_conditions.ipynb #row-rule
+class RowRule(Protocol):
+    "What rows must keep: a rule of a schema, or that computed cells lie inside their range."
+
+    @property
+    def text(self) -> str:
+        "The rule, for people."
+
+    def kept(self, df: pd.DataFrame) -> np.ndarray:
+        "Rows that keep it, boolean [n]."
+
 # %% ../nbs/06a_conditions.ipynb #tally
 @dataclass
 class RuleTally:
     "Rules that rows must keep, and how many rows each has turned down."
 
-    rules: tuple[Rule, ...]
+    rules: tuple[RowRule, ...]
     turned_down: dict[str, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -172,13 +222,24 @@ class RuleTally:
         self.count(broken[:seen])
         return rows.iloc[good], seen
 
+# %% ../nbs/06a_conditions.ipynb #decoder
+class Decoder(Protocol):
+    "What turns a model's arrays into a table: a codec, with or without a table's shape around it."
+
+    def decode(self, *args: Any, **kwargs: Any) -> pd.DataFrame:
+        "The table."
+
 # %% ../nbs/06a_conditions.ipynb #sampler
 class Sampler(NamedTuple):
-    "What rows are drawn from: a fitted codec and model, and the rules that every row must keep."
+    """What rows are drawn from: a fitted codec and model, and the rules that every row must keep.
 
-    codec: Codec
+    coder: what conditions are coded by where rows can be written within them; None: they cannot.
+    """
+
+    codec: Decoder
     model: Model
     tally: RuleTally
+    coder: TableCoder | None = None
 
     def rows(self, n: int, seed: int, start: int = 0) -> pd.DataFrame:
         "Rows `start` to `start + n` of the seed's stream, whether they keep the rules or not."
@@ -330,10 +391,12 @@ def code_windows(conditions: Sequence[Condition], coder: TableCoder) -> dict[int
     the levels.
 
     Keys are positions in the coder's order, continuous columns first. None where a range holds no
-    value it can make.
+    value it can make, and for a choice of numbers.
     """
     windows: dict[int, Window] = {}
     for wish in conditions:
+        if isinstance(wish, Choice) and wish.column.kind == "continuous":
+            return None
         if isinstance(wish, Choice):
             windows |= _choice_windows(wish, coder)
         elif (left := _range_windows(wish, coder)) is None:
@@ -393,9 +456,9 @@ def write_within(
     """Rows written inside the conditions and kept by weight; None where the model cannot, or `most`
     blocks are too few.
     """
-    if not (isinstance(sampler.model, WritesWithin) and isinstance(sampler.codec, TableCoder)):
+    if sampler.coder is None or not isinstance(sampler.model, WritesWithin):
         return None
-    windows = code_windows(conditions, sampler.codec)
+    windows = code_windows(conditions, sampler.coder)
     if windows is None:
         return None
     rng, blocks = np.random.default_rng([seed, 2]), []

@@ -37,6 +37,7 @@ from synthheart.catalogue import (
     measure_by_bootstrap,
     of_kind,
     run_metrics,
+    typed_tables,
 )
 from synthheart.figures import (
     BAD,
@@ -55,7 +56,7 @@ from synthheart.figures import (
     new_figure,
     set_title,
 )
-from .inference import resolve_schema
+from .inference import measured_schema, resolve_schema, typed_by
 from synthheart.space import (
     Rows,
     Space,
@@ -654,10 +655,12 @@ def invalid_rows(fake: pd.DataFrame, schema: Schema) -> np.ndarray:
     """Boolean [n]: rows that break the schema (domain, type, range, level), all of them if a column
     is absent."""
     bad = np.zeros(len(fake), dtype=bool)
-    if any(name not in fake for name in schema.names):
+    names = [column.name for column in schema.measured]
+    if any(name not in fake for name in names):
         return ~bad
-    known = fake[schema.names].reset_index(drop=True)  # columns beyond the schema break no rule
-    bad[validate(known, schema)["row"].to_numpy(dtype=int)] = True
+    known = fake[names].reset_index(drop=True)  # columns beyond the schema break no rule
+    problems = validate(typed_by(known, schema), measured_schema(schema))
+    bad[problems["row"].to_numpy(dtype=int)] = True
     return bad
 
 # %% ../nbs/08_evaluation.ipynb #invalid-share
@@ -1090,8 +1093,8 @@ def evaluate(
     """
     tables = check_tables(train, holdout, fake, allow_train)
     check_numbers(draws=(draws, 1), boot=(boot, 0), seed=(seed, 0))
-    real = pd.concat([tables.train, tables.holdout], ignore_index=True)
-    space = fit_space(tables.train, resolve_schema(real, schema, target), tables.holdout)
+    tables, known = typed_tables(tables, schema, target)
+    space = fit_space(tables.train, known, tables.holdout)
     settings = {"seed": seed, "draws": draws, "boot": boot, "min_rows": min_rows}
     plan = group_plan(tables.train, space, by)
     case = make_case(tables, space, plan, floors=floors is True, **settings)

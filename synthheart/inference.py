@@ -5,89 +5,35 @@
 # %% ../nbs/00b_inference.ipynb #imports
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from .finding import find_relations
+from .identity import Identity, identity_of
+from .reading import ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
-    MAX_CODES,
-    SHIPPED,
     Column,
     Kind,
     Level,
+    Note,
+    MAX_CODES,
+    SHIPPED,
     Schema,
-    Source,
     cell_value,
     days_since_1970,
     first_where,
     outcome_of,
     plain,
-    read_table,
     to_floats,
 )
 
 # %% auto #0
-__all__ = ['shipped_dictionaries', 'shipped_dictionary', 'infer_schema', 'resolve_schema']
-
-# %% ../nbs/00b_inference.ipynb #82eed488
-_WHO = "(patient|subject|participant|person|case|record)"
-_ID_NAME = re.compile(
-    rf"^(unnamed: 0|index|level_0|{_WHO}s?)$"
-    r"|(^|[^a-z])(ids?|mrn|ssn|uuid|guid|e-?mail|phone|surname|address)([^a-z]|$)"
-    rf"|({_WHO}|sample|specimen|visit)[ _.-]*(id|no|nr|num|number|code|key)$"
-    r"|(^|[^a-z])name$",
-    re.IGNORECASE,
-)
-_ID_CAMEL = re.compile(r"[a-z]I[Dd]$")
-
-# %% ../nbs/00b_inference.ipynb #87735369
-def _named_id(name: str) -> bool:
-    "Does a column's name say that it identifies: `patient_id`, `MRN`, `recordNo`, `Surname`?"
-    return bool(_ID_NAME.search(name) or _ID_CAMEL.search(name))
-
-# %% ../nbs/00b_inference.ipynb #f90fdf86
-_ADVICE = "releasing it gives patients away: drop the column, or give a schema that describes it"
-
-
-def _refuse_identifier(name: str, value: pd.Series) -> None:
-    "Raise ValueError where a whole-number column looks like record numbers (no missing cells)."
-    n, distinct, number = len(value), value.nunique(), to_floats(value)
-    all_differ = distinct == n > MAX_CODES
-    counter = all_differ and len(np.unique(np.diff(number))) == 1
-    named = _named_id(name) and distinct > n / 2
-    digits = np.floor(np.log10(np.maximum(np.abs(number), 1)))
-    long = all_differ and digits.min() == digits.max() >= 6
-    if counter or named or long:
-        raise ValueError(
-            f"{name}: looks like an identifier ({distinct} different values such as "
-            f"{cell_value(value.iloc[0])} in {n} rows); {_ADVICE}"
-        )
-
-# %% ../nbs/00b_inference.ipynb #b3ee33ad
-def _refuse_disguised(name: str, value: pd.Series) -> None:
-    "Raise ValueError where a text column is dates or numbers, perhaps with words among them."
-    text, first = value.astype(str), value.iloc[0]
-    if value.nunique() > MAX_CODES and text.str.match(r"\d{4}-\d\d-\d\d").mean() > 0.9:
-        raise ValueError(
-            f"{name}: holds dates stored as text, such as {first!r}; turn them with pd.to_datetime"
-        )
-    # 265,000 was meant as a number too
-    number = pd.to_numeric(text.str.replace(",", ""), errors="coerce")
-    good = number.notna()
-    if number.nunique() <= MAX_CODES or good.mean() < 0.5:
-        return  # few numbers: codes such as 0, 1, 2, 3+
-    if good.all():
-        raise ValueError(
-            f"{name}: holds numbers stored as text, such as {first!r}; turn them with pd.to_numeric"
-        )
-    row, wrong = first_where(value, ~good)
-    raise ValueError(
-        f"{name}: {wrong!r} in row {row} is not a number, though {good.sum()} of {len(value)} "
-        "cells are"
-    )
+__all__ = ['TREATED', 'shipped_dictionaries', 'shipped_dictionary', 'schema_of', 'with_relations', 'infer_schema',
+           'resolve_schema', 'typed_by', 'measured_schema']
 
 # %% ../nbs/00b_inference.ipynb #93e3e57d
 def _level_limit(n: int) -> int:
@@ -101,21 +47,8 @@ def _refuse_many(name: str, levels: int, example: str, n: int) -> None:
     if levels > limit:
         raise ValueError(
             f"{name}: more categories than the rows support ({example}, at most {limit}); group "
-            "the rare ones"
+            'the rare ones, or leave the column out: role "drop" in a schema'
         )
-
-# %% ../nbs/00b_inference.ipynb #6cef2700
-def _refuse_text(name: str, value: pd.Series) -> None:
-    "Raise ValueError where text (no missing cells) identifies, is free, or varies too much."
-    n, distinct = len(value), value.nunique()
-    example = f"{distinct} different values such as {str(value.iloc[0])[:30]!r} in {n} rows"
-    words = value.astype(str).str.split().str.len().median()
-    many = distinct > 2 and distinct > n / 2
-    if many and words >= 5:
-        raise ValueError(f"{name}: looks like free text ({example}); {_ADVICE}")
-    if many and (distinct > 0.9 * n or _named_id(name)):
-        raise ValueError(f"{name}: looks like an identifier ({example}); {_ADVICE}")
-    _refuse_many(name, distinct, example, n)
 
 # %% ../nbs/00b_inference.ipynb #fc4b6ef6
 def _decimals(value: np.ndarray, most: int = 6) -> int | None:
@@ -149,8 +82,6 @@ def _infer_number(name: str, value: pd.Series, dtype: str, missing: bool) -> Col
         raise ValueError(f"{name}: {wrong} in row {row} is not a finite number")
     levels = np.unique(number)
     whole = bool(np.all(number % 1 == 0))
-    if whole and len(levels) > 2:
-        _refuse_identifier(name, value)
     if len(levels) <= 2 or (whole and len(levels) <= min(MAX_CODES, len(number) / 2)):
         return _infer_codes(name, levels, dtype, missing)
     decimals, low, high = _decimals(number), number.min(), number.max()
@@ -212,8 +143,8 @@ def _infer_text(name: str, value: pd.Series, dtype: str, missing: bool) -> Colum
             f"{name}: {str(wrong)[:40]!r} in row {row} is a {type(wrong).__name__}; text or a "
             "number is needed"
         )
-    _refuse_disguised(name, value)
-    _refuse_text(name, value)
+    n, distinct = len(value), value.nunique()
+    _refuse_many(name, distinct, f"{distinct} such as {str(value.iloc[0])[:30]!r} in {n} rows", n)
     cells = {cell_value(cell) for cell in value}
     levels = tuple(sorted(cells, key=lambda level: (isinstance(level, str), level)))
     return Column(name, _kind_of(levels), dtype, levels=levels, missing=missing)
@@ -224,7 +155,10 @@ def _infer_column(name: str, series: pd.Series) -> Column:
     types, value, dtype = pd.api.types, series.dropna(), str(series.dtype)
     missing = len(value) < len(series)
     if value.empty:
-        raise ValueError(f"{name}: all {len(series)} cells are missing; drop the column")
+        raise ValueError(
+            f"{name}: all {len(series)} cells are missing; drop the column, or set its role to "
+            '"drop" in a schema'
+        )
     if isinstance(series.dtype, pd.CategoricalDtype):
         return _infer_category(name, series, missing)
     if types.is_datetime64_any_dtype(series.dtype):
@@ -241,6 +175,82 @@ def _infer_column(name: str, series: pd.Series) -> Column:
     if types.is_numeric_dtype(series.dtype) or (numbers and not any(flags)):
         return _infer_number(name, value, dtype, missing)
     return _infer_text(name, value, dtype, missing)
+
+# %% ../nbs/00b_inference.ipynb #limits-column
+def _infer_limits(name: str, series: pd.Series, words: Sequence[str]) -> Column:
+    "A column of numbers with words such as `<5` among them: continuous, the words its levels."
+    number = series.where(~series.isin(list(words))).dropna()
+    column = _infer_number(name, pd.Series(to_floats(number)), "float64", bool(series.isna().any()))
+    known = to_floats(number)
+    decimals = _decimals(known)
+    return replace(
+        column,
+        kind="continuous",
+        dtype="object",
+        levels=tuple(words),
+        minimum=cell_value(known.min()),
+        maximum=cell_value(known.max()),
+        decimals=decimals,
+    )
+
+# %% ../nbs/00b_inference.ipynb #hidden-column
+def _hidden_column(name: str, series: pd.Series, role: str) -> Column:
+    "A column that is not learned: nothing of its cells is written down."
+    kind: Kind = "categorical"
+    return Column(name, kind, str(series.dtype), missing=bool(series.isna().any()), role=role)
+
+# %% ../nbs/00b_inference.ipynb #identity-note
+TREATED = {
+    "id": "a key of each row, not learned, and given back as made-up keys",
+    "patient": "the patients' key: on one side of a split, not learned, and made up again",
+    "person": "people, not learned, and given back as made-up ones",
+}
+
+
+def _identity_note(name: str, series: pd.Series, found: Identity) -> Note:
+    "What was taken for a key or a person, and the setting that has it learned all the same."
+    setting = "kind and levels, and an empty role, in the schema"
+    return Note(name, found.reason, int(series.notna().sum()), TREATED[found.role], setting)
+
+# %% ../nbs/00b_inference.ipynb #described
+def _described(column: Column, read: ReadColumn) -> Column:
+    "A column with what reading found: spelling, unit, missing codes, labels, meaning."
+    labels: tuple[str, ...] = column.labels
+    if read.labels and column.levels and not labels:
+        words = {cell_value(value): text for value, text in read.labels}
+        labels = tuple(str(words.get(level, level)) for level in column.levels)
+    return replace(
+        column,
+        unit=column.unit or read.unit,
+        spelling=read.spelling if read.spelling.kind != "text" else None,
+        missing_codes=read.missing_codes,
+        labels=labels,
+        description=column.description or read.description,
+    )
+
+# %% ../nbs/00b_inference.ipynb #one-column
+def _column_of(
+    name: str, df: pd.DataFrame, read: ReadColumn, outcome: bool
+) -> tuple[Column, list[Note]]:
+    "The column that a table shows, and the doubts about who it might name. Raises ValueError."
+    series = df[name]
+    if read.spelling.limits:
+        return _described(_infer_limits(name, series, read.spelling.limits), read), []
+    plain_cells = read.spelling.kind in ("text", "number") and not read.unit
+    guessable = plain_cells and not read.spelling.thousands and not outcome
+    others = df.drop(columns=name)
+    found = identity_of(series, name, others) if guessable and len(df) > 2 else Identity()
+    if found.role == "text":
+        raise ValueError(
+            f"{name}: looks like free text ({found.reason}); releasing it gives patients away: "
+            'drop the column, or set its role to "drop" in a schema'
+        )
+    if found.role:
+        return _hidden_column(name, series, found.role), [_identity_note(name, series, found)]
+    column = _infer_column(name, series)
+    if column.is_date:
+        column = replace(column, unit="")
+    return _described(column, read), []
 
 # %% ../nbs/00b_inference.ipynb #shipped-dictionaries
 def shipped_dictionaries() -> list[Schema]:
@@ -277,31 +287,66 @@ def _with_dictionary(column: Column, known: Column) -> Column:
         cuts=known.cuts,
     )
 
-# %% ../nbs/00b_inference.ipynb #33743ded
-def infer_schema(source: Source, target: str | None = None) -> Schema:
-    """The schema that a table shows: kind, type, range, levels and missing cells of every column.
-
-    source: a table, or where `read_table` finds one. target: the outcome; None takes the column
-    `target`, if there is one.
-
-    Whole numbers with at most ten different values are discrete (ordinal without gaps, else
-    categorical), text is categorical, ordered categoricals are ordinal, dates are continuous.
-    Raises ValueError, with one line, for what should not be released or cannot be learned:
-    identifiers, free text, too many categories, words among numbers, all-missing columns, fewer
-    than two rows; and for a target that is no column.
-    """
-    df = read_table(source)
+# %% ../nbs/00b_inference.ipynb #schema-of
+def schema_of(reading: Reading, target: str | None = None) -> Schema:
+    "The schema of a table that was read; see `infer_schema`."
+    df = reading.df
     if len(df) < 2:
         raise ValueError(
-            f"the table has {len(df)} row{'s' * (len(df) != 1)}; at least 2 are needed to infer a "
-            "schema"
+            f"{reading.name or 'the table'} has {len(df)} row{'s' * (len(df) != 1)}; "
+            "at least 2 are needed to infer a schema"
         )
-    columns = [_infer_column(name, df[name]) for name in df]
+    outcome = outcome_of(df, target)
+    found = [_column_of(name, df, reading.columns[name], name == outcome) for name in df]
+    columns = [column for column, _ in found]
+    notes = [*reading.notes, *(note for _, said in found for note in said)]
     dictionary = shipped_dictionary(list(df.columns))
     if dictionary is not None:
         known = {column.name: column for column in dictionary}
         columns = [_with_dictionary(c, known[c.name]) if c.name in known else c for c in columns]
-    return Schema(tuple(columns), outcome_of(df, target))
+    columns = [_as_group(column) for column in columns]
+    return with_relations(Schema(tuple(columns), outcome, tuple(notes)), df)
+
+# %% ../nbs/00b_inference.ipynb #as-group
+def _as_group(column: Column) -> Column:
+    "Sex and age are looked at group by group, whatever the table."
+    named = column.name.casefold() in ("sex", "gender", "age", "geschlecht", "alter")
+    return replace(column, role="group") if named and column.role == "" else column
+
+# %% ../nbs/00b_inference.ipynb #with-relations
+def with_relations(schema: Schema, df: pd.DataFrame) -> Schema:
+    "The schema with the exact relations that the rows keep, each with a note."
+    found = [one for one in find_relations(df, schema) if one.exact]
+    notes = [
+        Note(one.columns[0], one.text, one.rows, "kept by construction", "the schema's rules")
+        for one in found
+    ]
+    return replace(
+        schema,
+        notes=(*schema.notes, *notes),
+        rules=(*schema.rules, *(one.rule for one in found if one.rule)),
+        derived=(*schema.derived, *(one.derived for one in found if one.derived is not None)),
+        together=(*schema.together, *(one.columns for one in found if one.kind == "together")),
+    )
+
+# %% ../nbs/00b_inference.ipynb #33743ded
+def infer_schema(source: Any, target: str | None = None, **options: Any) -> Schema:
+    """The schema that a table shows: kind, type, range, levels and missing cells of every column.
+
+    source: a table, or where `read_table` finds one. target: the outcome; None takes the column
+    `target`, if there is one. options: of `read_table`.
+
+    Whole numbers with at most ten different values are discrete (ordinal without gaps, else
+    categorical), text is categorical, ordered categoricals are ordinal, dates are continuous. Keys
+    and names of people are found, said and not learned. Relations that all rows keep enter the
+    schema. Every doubt is one of the schema's `notes`.
+
+    Raises ValueError, with one line that names the setting to go on from there, for what cannot be
+    learned: free text, too many categories, words among numbers, all-missing columns, fewer than
+    two rows; and for a target that is no column.
+    """
+    reading = read_source(source, **options)
+    return schema_of(reading, target)
 
 # %% ../nbs/00b_inference.ipynb #resolve-schema
 def resolve_schema(
@@ -316,3 +361,41 @@ def resolve_schema(
     if schema is None:
         return infer_schema(df, target)
     return schema if target is None else replace(schema, target=target)
+
+# %% ../nbs/00b_inference.ipynb #typed-column
+def _typed_column(cells: pd.Series, column: Column) -> pd.Series:
+    "A column as its schema reads it: in its spelling, else in a plain one; else as it is."
+    for known in (column, replace(column, spelling=None, format="")):
+        try:
+            return read_column(cells, column.name, known).values
+        except ValueError:
+            continue
+    return cells
+
+# %% ../nbs/00b_inference.ipynb #typed-by
+def typed_by(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """A table typed by a schema, without keys, names and dropped columns.
+
+    A column that cannot be read as its schema says stays as it is, for `validate` to find; so do
+    columns that are not in the schema.
+    """
+    hidden = {column.name for column in schema if not column.is_learned}
+    known = {column.name: column for column in schema}
+    return pd.DataFrame(
+        {
+            name: _typed_column(df[name], known[name]) if name in known else df[name]
+            for name in df.columns
+            if name not in hidden
+        },
+        index=df.index,
+    )
+
+# %% ../nbs/00b_inference.ipynb #measured-schema
+def measured_schema(schema: Schema) -> Schema:
+    "The schema without the columns that say nothing about patients: keys, names, dropped ones."
+    kept = tuple(schema.measured)
+    names = {column.name for column in kept}
+    together = tuple(group for group in schema.together if names.issuperset(group))
+    derived = tuple(one for one in schema.derived if one.column in names)
+    target = schema.target if schema.target in names else None
+    return replace(schema, columns=kept, target=target, together=together, derived=derived)

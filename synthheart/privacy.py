@@ -30,6 +30,7 @@ from synthheart.catalogue import (
     make_case,
     of_kind,
     run_metrics,
+    typed_tables,
 )
 from synthheart.figures import (
     FIGURES,
@@ -975,8 +976,8 @@ def attack(
     synthetic ones; queries: descriptions that single out. Raises ValueError as `evaluate` does.
     """
     tables = check_tables(train, holdout, fake, allow_train)
-    real = pd.concat([tables.train, tables.holdout], ignore_index=True)
-    space = shared_space(tables.train, tables.holdout, resolve_schema(real, schema, target))
+    tables, known = typed_tables(tables, schema, target)
+    space = shared_space(tables.train, tables.holdout, known)
     index = drawn_positions(tables, Three(cap, cap, release), seed)
     drawn = Three(*(df.iloc[rows] for df, rows in zip(tables, index, strict=True)))
     settings = {"seed": seed, "boot": boot, "min_rows": min_rows, "queries": queries}

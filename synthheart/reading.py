@@ -38,7 +38,7 @@ __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS
            'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark',
            'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling', 'far_codes', 'far_zeros',
            'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text', 'Options', 'find_separator',
-           'Reading', 'frame_of', 'read_source']
+           'Reading', 'frame_of', 'read_source', 'read_table']
 
 # %% ../nbs/00b_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -3319,3 +3319,13 @@ def read_source(source: Any, schema: Schema | None = None, **options: Any) -> Re
             raise FileNotFoundError(f"{source}: no such file")
         raise ValueError(f"{source}: unknown suffix {suffix!r}; known are {', '.join(READERS)}")
     return READERS.get(suffix, _read_text_table)(source, schema, how)
+
+# %% ../nbs/00b_reading.ipynb #read-table
+def read_table(source: Any, schema: Schema | None = None, **options: Any) -> pd.DataFrame:
+    """A typed table of patients, one row each, from a file or from another library.
+
+    source, schema, options: see `read_source`, which says what it raises too. Dates are datetime64,
+    numbers with units numbers, codes with leading zeros text, whole numbers with holes nullable
+    integers. The doubts are in `infer_schema(source).notes`.
+    """
+    return read_source(source, schema, **options).df

@@ -25,13 +25,15 @@ import pandas as pd
 
 import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
-from .tables import Schema, check_suffix, json_plain, read_table, train_holdout_split
+from .reading import read_table
+from .splitting import train_holdout_split
+from .tables import Schema, json_plain
 
 # %% auto #0
-__all__ = ['FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'write_table', 'Run', 'start_run',
-           'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files',
-           'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder',
-           'find_unfinished', 'drafting']
+__all__ = ['TABLE_SUFFIXES', 'FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'check_suffix',
+           'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks',
+           'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft',
+           'check_target', 'failed_folder', 'find_unfinished', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
@@ -71,6 +73,29 @@ def csv_text(df: pd.DataFrame) -> str:
 def json_text(value: Any) -> str:
     "A value, NumPy's numbers and NaN among it, as JSON text that ends in a newline."
     return json.dumps(json_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+# %% ../nbs/00e_runs.ipynb #table-suffixes
+TABLE_SUFFIXES = (".csv", ".parquet")  # what a table is written as
+
+# %% ../nbs/00e_runs.ipynb #check-suffix
+def check_suffix(
+    path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES, name: str = ""
+) -> str:
+    """The suffix of `path` in small letters, where it is one of `allowed`.
+
+    name: what to call the file in messages, where it is not its path. Raises ValueError with one
+    line for another suffix, and for Parquet where pyarrow, an extra, is not installed.
+    """
+    given, name = Path(path).suffix, name or str(path)
+    suffix = given.lower()
+    if suffix not in allowed:
+        raise ValueError(f"{name}: unknown suffix {given!r}; allowed: {', '.join(allowed)}")
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
+        raise ValueError(
+            f"{name}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); "
+            "CSV needs nothing more"
+        )
+    return suffix
 
 # %% ../nbs/00e_runs.ipynb #write-table
 def write_table(df: pd.DataFrame, path: str | Path, schema: Schema | None = None) -> Path:

@@ -14,11 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .reading import spell
 from .formulas import compute, parse_formula
-from .models import Codec, Coding
+from .models import Codec
 from .preprocessing import dtypes_from_state, dtypes_to_state
-from .reading import read_column
+from .reading import spell
 from .tables import Column, Derived, Kind, Schema, dates_from_days, to_floats
 
 # %% auto #0
@@ -35,6 +34,13 @@ class Gap(NamedTuple):
 
 ORDER = re.compile(r"^(`[^`]+`|[^\W\d]\w*)\s*>=\s*(`[^`]+`|[^\W\d]\w*)$")
 
+# %% ../nbs/06b_shaping.ipynb #dates-in-order
+def _dates_in_order(rule: str) -> tuple[str, str]:
+    "(later, earlier) of a rule `later >= earlier`; empty texts for any other rule."
+    found = ORDER.match(rule.strip())
+    later, earlier = (part.strip("`") for part in found.groups()) if found else ("", "")
+    return later, earlier
+
 # %% ../nbs/06b_shaping.ipynb #gaps
 def find_gaps(schema: Schema) -> list[Gap]:
     """The rules `later >= earlier` between two learned dates, one for each later date, without
@@ -43,8 +49,7 @@ def find_gaps(schema: Schema) -> list[Gap]:
     learned = {column.name for column in schema.learned if column.is_date}
     gaps: dict[str, str] = {}
     for rule in schema.rules:
-        found = ORDER.match(rule.strip())
-        later, earlier = (part.strip("`") for part in found.groups()) if found else ("", "")
+        later, earlier = _dates_in_order(rule)
         if later in learned and earlier in learned and later not in gaps:
             if not _reaches(gaps, earlier, later):
                 gaps[later] = earlier
@@ -167,8 +172,8 @@ class Shape:
     """What stands before and after every model of one table.
 
     schema: of the whole table; inner: of what the model sees; dtypes: of the table as it was given;
-    plans: how keys are made up; gaps: dates learned as days since another one; spelled: columns
-    that were given as text and are given back as text, in their spelling.
+    plans: how keys are made up; gaps: dates learned as days since another one; changed: columns
+    that were given in another dtype than they were read in (dates as text), and are given back so.
     """
 
     def __init__(
@@ -178,14 +183,14 @@ class Shape:
         dtypes: Mapping[str, Any],
         plans: Mapping[str, KeyPlan],
         gaps: Sequence[Gap],
-        spelled: Sequence[str] = (),
+        changed: Sequence[str] = (),
     ):
         self.schema = schema
         self.inner = inner
         self.dtypes = dict(dtypes)
         self.plans = dict(plans)
         self.gaps = list(gaps)
-        self.spelled = tuple(spelled)
+        self.changed = tuple(changed)
 
     @classmethod
     def fit(cls, df: pd.DataFrame, schema: Schema, given: Mapping[str, Any] | None = None) -> Shape:
@@ -193,14 +198,10 @@ class Shape:
         before it was typed.
         """
         given = dict(df.dtypes if given is None else given)
-        spelled = [
-            c.name
-            for c in schema
-            if c.spelling is not None and _was_text(given[c.name], df[c.name])
-        ]
+        changed = [c.name for c in schema if given[c.name] != df[c.name].dtype]
         plans = {c.name: plan_key(df[c.name], c) for c in schema if c.role in MADE_UP}
         gaps = [gap for gap in find_gaps(schema) if _worth(df, gap)]
-        shape = cls(schema, schema, given, plans, gaps, spelled)
+        shape = cls(schema, schema, given, plans, gaps, changed)
         shape.inner = shape._inner_schema(df)
         return shape
 
@@ -240,47 +241,50 @@ class Shape:
                     data[name] = fill_at_random(data[name])
         return pd.DataFrame(data)
 
-    def outside(self, rows: pd.DataFrame, start: int = 0) -> pd.DataFrame:
-        """The table a user expects, from a model's rows; `start` is the number of the first row in
-        the release.
-        """
-        data = self._back(rows)
-        for name, plan in self.plans.items():
-            data[name] = make_keys(plan, len(rows), start, self.dtypes[name])
-        whole = pd.DataFrame(data, index=rows.index)
+    def outside(self, rows: pd.DataFrame) -> pd.DataFrame:
+        "The typed table, keys apart, from a model's rows."
+        whole = pd.DataFrame(self._back(rows), index=rows.index)
         for derived in computing_order(self.schema):
             whole[derived.column] = compute(derived, whole, self.schema)
-        names = [name for name in self.schema.names if name in whole]
-        return pd.DataFrame({name: self._given(whole[name]) for name in names})
+        return whole[[name for name in self.schema.names if name in whole]]
+
+    def release(self, table: pd.DataFrame, start: int = 0) -> pd.DataFrame:
+        """A typed table as a user gave it: with the made-up keys of the rows `start` and following,
+        in the dtypes and the spelling of the table that was learned from.
+        """
+        if not (self.plans or self.changed):
+            return table
+        data = {name: table[name] for name in table}
+        for name, plan in self.plans.items():
+            keys = make_keys(plan, len(table), start, self.dtypes[name])
+            data[name] = keys.set_axis(table.index)
+        names = [name for name in self.schema.names if name in data]
+        return pd.DataFrame({name: self._given(data[name]) for name in names})
 
     def _given(self, cells: pd.Series) -> pd.Series:
         "A column as it was given: text in its spelling, else in its dtype."
         name = str(cells.name)
+        if name not in self.changed or name in self.plans:
+            return cells
         spelling = self.schema[name].spelling
-        if name in self.spelled and spelling is not None:
+        if spelling is not None and _is_text(self.dtypes[name]) and not _is_text(cells.dtype):
             cells = spell(cells, spelling)
         return _as_given(cells, self.dtypes[name])
-
-    def number_keys(self, table: pd.DataFrame, start: int) -> pd.DataFrame:
-        "The table with the made-up keys of the rows `start` and following of a release."
-        keys = {
-            name: make_keys(plan, len(table), start, self.dtypes[name]).set_axis(table.index)
-            for name, plan in self.plans.items()
-        }
-        return table.assign(**keys)
 
     @property
     def is_trivial(self) -> bool:
         "Does the model see the table as it is?"
-        return self.inner.columns == self.schema.columns and not self.spelled
+        return self.inner.columns == self.schema.columns
+
+    @property
+    def kept_rules(self) -> tuple[str, ...]:
+        "The schema's rules that are not kept by construction."
+        made = {(gap.later, gap.earlier) for gap in self.gaps}
+        return tuple(rule for rule in self.schema.rules if _dates_in_order(rule) not in made)
 
     def is_plain(self, name: str) -> bool:
         "Does the model see this column as it is?"
-        return (
-            name in self.inner.names
-            and self.inner[name] == self.schema[name]
-            and name not in self.spelled
-        )
+        return name in self.inner.names and self.inner[name] == self.schema[name]
 
     def to_state(self) -> dict[str, Any]:
         "All of it, JSON-ready; no cell of a key is in it."
@@ -290,7 +294,7 @@ class Shape:
             "dtypes": dtypes_to_state(self.dtypes),
             "plans": {name: list(plan) for name, plan in self.plans.items()},
             "gaps": [list(gap) for gap in self.gaps],
-            "spelled": list(self.spelled),
+            "changed": list(self.changed),
         }
 
     @classmethod
@@ -300,7 +304,7 @@ class Shape:
         dtypes = dtypes_from_state(schema.names, state["dtypes"])
         plans = {name: KeyPlan(*plan) for name, plan in state["plans"].items()}
         return cls(
-            schema, inner, dtypes, plans, [Gap(*gap) for gap in state["gaps"]], state["spelled"]
+            schema, inner, dtypes, plans, [Gap(*gap) for gap in state["gaps"]], state["changed"]
         )
 
     def _back(self, rows: pd.DataFrame) -> dict[str, pd.Series]:
@@ -332,10 +336,7 @@ class Shape:
             column = self.schema[name]
             if column.kind != "continuous":
                 continue
-            cells = table[name]
-            if name in self.spelled:
-                cells = read_column(cells, name, column).values
-            number = to_floats(cells)
+            number = to_floats(table[name])
             if column.minimum is not None:
                 good &= ~(number < column.minimum)
             if column.maximum is not None:
@@ -394,30 +395,21 @@ def _as_given(cells: pd.Series, dtype: Any) -> pd.Series:
         return cells.astype("Int64")
     return cells.astype(dtype)
 
-# %% ../nbs/06b_shaping.ipynb #was-text
-def _was_text(dtype: Any, cells: pd.Series) -> bool:
-    "Was a column given as text that is something else now that it is typed?"
-    text = pd.api.types.is_string_dtype(dtype) or str(dtype) == "object"
-    return bool(text and dtype != cells.dtype)
+# %% ../nbs/06b_shaping.ipynb #is-text
+def _is_text(dtype: Any) -> bool:
+    "May cells of this dtype be text?"
+    return bool(pd.api.types.is_string_dtype(dtype) or str(dtype) == "object")
 
 # %% ../nbs/06b_shaping.ipynb #shaped-codec
 class ShapedCodec:
-    """A codec with a shape before and after it: what is coded and decoded is the table as a user
-    knows it.
-    """
+    "A codec with a table's shape around it: what it decodes is the table as a user knows it."
 
     def __init__(self, shape: Shape, inner: Codec):
         self.shape = shape
         self.inner = inner
-        self.schema_ = shape.schema
-        self.cardinalities_ = inner.cardinalities_
-
-    def code(self, df: pd.DataFrame) -> Coding:
-        "The typed table as the model learns it."
-        return self.inner.code(self.shape.inside(df))
 
     def decode(self, *args: Any, **kwargs: Any) -> pd.DataFrame:
-        "What the model writes as a table of the form that was given."
+        "What the model writes as a typed table, keys apart."
         return self.shape.outside(self.inner.decode(*args, **kwargs))
 
 # %% ../nbs/06b_shaping.ipynb #range-rule

@@ -22,19 +22,29 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from . import __version__
-from .conditions import RuleTally, Sampler, check_where, in_chunks, sample_where
+from synthheart.conditions import (
+    Condition,
+    RowRule,
+    RuleTally,
+    Sampler,
+    check_where,
+    in_chunks,
+    sample_where,
+)
 from .dp import check_budget, private_rows, public_schema
 from .engine import Callback
-from .inference import resolve_schema
+from .inference import measured_schema, resolve_schema, schema_of
 from .models import MODELS
-from .preprocessing import MissingImputer
+from .preprocessing import MissingImputer, TableCoder
 from .relations import Rule, parse_rule
 from .runs import Run, replacing
-from .tables import Schema, read_table, validate
+from .shaping import RangeRule, Shape, ShapedCodec
+from .reading import frame_of, read_source, read_table
+from .tables import Schema, validate
 
 # %% auto #0
-__all__ = ['FORMAT', 'ODD_BYTES', 'Synthesizer', 'with_outcome', 'check_schema', 'without_gaps', 'Archive', 'write_archive',
-           'read_archive', 'Fact', 'synthesizer_html', 'synthetic_rows']
+__all__ = ['FORMAT', 'ODD_BYTES', 'Synthesizer', 'as_frame', 'with_outcome', 'check_schema', 'without_gaps', 'Archive',
+           'write_archive', 'read_archive', 'Fact', 'synthesizer_html', 'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -96,23 +106,27 @@ class Synthesizer(BaseEstimator):
         value.
         """
         self._check_params()
-        table = with_outcome(read_table(train), y, target)
-        if len(table) < 2:
-            count = f"{len(table)} row{'s' * (len(table) != 1)}"
+        given = with_outcome(as_frame(train), y, target)
+        if len(given) < 2:
+            count = f"{len(given)} row{'s' * (len(given) != 1)}"
             raise ValueError(f"the table has {count}; at least 2 are needed to learn from")
         if self.epsilon is not None:
-            schema = public_schema(table, schema, target, public_ranges)
-        schema = check_schema(table, schema, target)
+            schema = measured_schema(public_schema(given, schema, target, public_ranges))
+        reading = read_source(given, schema)
+        table = reading.df
+        schema = check_schema(table, schema, target) if schema else schema_of(reading, target)
         rows = len(table)
         if self.epsilon is not None:  # from here on, no patient is looked at
             budget = self.epsilon, self.delta
+            table = table[schema.names]
             table, tables = private_rows(table, schema, *budget, self._fit_seed(), noise_seed)
             self.epsilon_, self.delta_, rows = tables.epsilon_, tables.delta_, tables.rows_
         rules = self._read_rules(schema, table)  # before the training; with epsilon, of noisy rows
-        if self.missing == "impute":
-            table, schema = without_gaps(table, schema)
-        self._learn(table, schema, progress, callbacks)
-        self.rows_, self.rules_ = rows, rules
+        dtypes = {name: given[name].dtype for name in schema.names}
+        self.shape_ = Shape.fit(table, schema, dtypes)
+        inside = table if self.shape_.is_trivial else self.shape_.inside(table)
+        self._learn(inside, self.shape_.inner, progress, callbacks)
+        self.schema_, self.rows_, self.rules_ = schema, rows, rules
         self.corrections_: dict[str, int] = {}
         return self
 
@@ -139,7 +153,8 @@ class Synthesizer(BaseEstimator):
 
     def _read_rules(self, schema: Schema, train: pd.DataFrame) -> tuple[Rule, ...]:
         "The rules, read; a warning for one that training rows break."
-        rules = tuple(parse_rule(text, schema) for text in self.rules)
+        texts = dict.fromkeys([*schema.rules, *self.rules])
+        rules = tuple(parse_rule(text, schema) for text in texts)
         for rule in rules:
             if broken := int((~rule.kept(train)).sum()):
                 warnings.warn(
@@ -151,8 +166,10 @@ class Synthesizer(BaseEstimator):
     def _learn(
         self, train: pd.DataFrame, schema: Schema, progress: bool, callbacks: Sequence[Callback]
     ) -> None:
-        "Fit codec and model on checked rows."
+        "Fit codec and model on checked rows, in the terms that the shape gives them."
         record = MODELS.find(self.model)
+        if self.missing == "impute":
+            train, schema = without_gaps(train, schema)
         codec = record.code(train, schema)
         found = dict(record.options(codec, schema))
         if self.epsilon is not None:
@@ -165,7 +182,7 @@ class Synthesizer(BaseEstimator):
             progress=progress,
             callbacks=callbacks,
         )
-        self.schema_, self.codec_, self.model_ = schema, codec, model
+        self.codec_, self.model_ = codec, model
         self.history_ = model.history_
 
     @overload
@@ -198,17 +215,40 @@ class Synthesizer(BaseEstimator):
             if value is not None and not _is_count(value):
                 raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
         n, seed, size = int(n), int(seed), int(chunk or n)
-        sampler = Sampler(self.codec_, self.model_, RuleTally(self.rules_))
+        conditions = check_where(where or {}, self.schema_)
+        sampler = self._sampler(conditions)
         self.corrections_ = sampler.tally.turned_down  # an iterator keeps counting in its own
-        if where:
-            found = sample_where(sampler, check_where(where, self.schema_), n, seed)
+        if conditions:
+            found = sample_where(sampler, conditions, n, seed)
             self._warn_if_rare(found.share)
             parts: Iterator[pd.DataFrame] = (
                 found.rows[i : i + size].reset_index(drop=True) for i in range(0, n, size)
             )
         else:
             parts = in_chunks(sampler, n, seed, size)
+        parts = self._released(parts)
         return next(parts) if chunk is None else parts
+
+    def _sampler(self, conditions: Sequence[Condition]) -> Sampler:
+        "What rows are drawn from: model, codec with the table's shape around it, and the rules."
+        kept = self.shape_.kept_rules
+        rules: tuple[RowRule, ...] = tuple(
+            rule for rule in self.rules_ if rule.text in kept or rule.text in self.rules
+        )
+        plain = all(self.shape_.is_plain(wish.column.name) for wish in conditions)
+        coder = self.codec_ if plain and isinstance(self.codec_, TableCoder) else None
+        if self.shape_.is_trivial:
+            return Sampler(self.codec_, self.model_, RuleTally(rules), coder)
+        ranges = RangeRule(self.shape_)
+        rules = (*rules, ranges) if ranges.is_needed else rules
+        return Sampler(ShapedCodec(self.shape_, self.codec_), self.model_, RuleTally(rules), coder)
+
+    def _released(self, parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        "The parts of a release as the table was given, with made-up keys that run through it."
+        start = 0
+        for part in parts:
+            yield self.shape_.release(part, start)
+            start += len(part)
 
     def _warn_if_rare(self, share: float) -> None:
         "Tell where fewer than five training rows are likely to be like the rows asked for."
@@ -234,6 +274,7 @@ class Synthesizer(BaseEstimator):
             arrays |= {f"{part}/{name}": array for name, array in own.items()}
             settings[part] = config
         about = {"parameters": self.get_params(), "rows": self.rows_, **settings}
+        about["shape"] = self.shape_.to_state()
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
         return write_archive(path, Archive(about, arrays, self.history_))
@@ -258,12 +299,11 @@ class Synthesizer(BaseEstimator):
         record = MODELS.find(self.model)
         self.codec_ = record.codec.from_state(archive.part("codec"), about["codec"])
         self.model_ = record.make.from_state(archive.part("model"), about["model"])
-        self.schema_, self.rows_, self.history_ = (
-            self.codec_.schema_,
-            about["rows"],
-            archive.history,
-        )
-        self.rules_ = tuple(parse_rule(text, self.schema_) for text in self.rules)
+        self.shape_ = Shape.from_state(about["shape"])
+        self.schema_, self.rows_ = self.shape_.schema, about["rows"]
+        self.history_ = archive.history
+        texts = dict.fromkeys([*self.schema_.rules, *self.rules])
+        self.rules_ = tuple(parse_rule(text, self.schema_) for text in texts)
         self.corrections_ = {}
         if self.epsilon is not None:
             self.epsilon_, self.delta_ = about["spent"]
@@ -282,6 +322,14 @@ def _is_count(value: Any) -> bool:
     whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
     return whole and value >= 1
 
+# %% ../nbs/07_synthesizer.ipynb #as-frame
+def as_frame(train: Any) -> pd.DataFrame:
+    "A table in memory as a DataFrame, a file as it is read; TypeError for anything else."
+    frame = frame_of(train)
+    if frame is None and isinstance(train, np.ndarray) and train.ndim == 2:
+        return pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])])
+    return read_table(train) if frame is None else frame
+
 # %% ../nbs/07_synthesizer.ipynb #with-outcome
 def with_outcome(table: pd.DataFrame, y: Any, target: str | None) -> pd.DataFrame:
     """The table with `y` as its last column, named as it is, else as `target` says, else "target";
@@ -289,13 +337,13 @@ def with_outcome(table: pd.DataFrame, y: Any, target: str | None) -> pd.DataFram
     """
     if y is None:
         return table
-    outcome = pd.Series(y).reset_index(drop=True)
+    outcome = pd.Series(y)
     name = target or "target" if outcome.name is None else outcome.name
     if name in table.columns:
         raise ValueError(f"y: the table has a column {name!r} already")
     if len(outcome) != len(table):
         raise ValueError(f"y: {len(outcome)} values for a table of {len(table)} rows")
-    return table.assign(**{name: outcome})
+    return table.assign(**{name: outcome.set_axis(table.index)})
 
 # %% ../nbs/07_synthesizer.ipynb #check-schema
 def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None) -> Schema:
@@ -325,7 +373,8 @@ def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Sch
     missing.
     """
     filled = MissingImputer(schema).fit(train).transform(train)
-    return filled, Schema(tuple(replace(c, missing=False) for c in schema), schema.target)
+    columns = tuple(replace(c, missing=False) for c in schema)
+    return filled, replace(schema, columns=columns, together=())
 
 # %% ../nbs/07_synthesizer.ipynb #archive
 FORMAT = 2  # of the model file; a reader takes its own format and no other

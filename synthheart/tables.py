@@ -5,29 +5,23 @@
 # %% ../nbs/00_tables.ipynb #397d56ee
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import os
 import warnings
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from importlib import resources
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, IO, Literal, NamedTuple, Protocol, TypeAlias, TypeGuard, runtime_checkable
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
 # %% auto #0
-__all__ = ['SHIPPED', 'MISSING', 'READERS', 'TABLE_SUFFIXES', 'PARQUET', 'ISO_DATE', 'Table', 'File', 'Source', 'Kind', 'KINDS',
-           'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'check_suffix', 'ForeignTable',
-           'InterchangeTable', 'read_table', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value',
-           'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of', 'allowed_text', 'days_since_1970',
-           'dates_from_days', 'typed', 'validate', 'same_row', 'find_duplicates', 'train_holdout_split', 'splits']
+__all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'Note', 'Spelling',
+           'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of',
+           'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -52,234 +46,14 @@ def check_names(names: Sequence[object], where: str = "the table") -> None:
             raise ValueError(f"{where}: column name {name!r} occurs more than once")
         seen.add(name)
 
-# %% ../nbs/00_tables.ipynb #missing-marks
-MISSING = (
-    *("", "?", "NA", "N/A", "n/a", "NaN", "nan", "-NaN", "-nan", "NULL", "null", "None", "<NA>"),
-    *("#NA", "#N/A", "#N/A N/A", "1.#IND", "-1.#IND", "1.#QNAN", "-1.#QNAN"),
-)  # what a file writes for a missing cell: UCI's `?`, and what statistics programs leave behind
-
-# %% ../nbs/00_tables.ipynb #7e49e474
-def _content_of(source: File, name: str) -> bytes | str:
-    "All that is in a file, a path or an open one; one line of an error where it cannot be read."
-    try:
-        return (
-            Path(source).read_bytes() if isinstance(source, (str, os.PathLike)) else source.read()
-        )
-    except FileNotFoundError:
-        raise FileNotFoundError(f"{name}: no such file") from None
-    except OSError as error:
-        raise ValueError(f"{name}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError as error:  # a file that was opened as text
-        raise ValueError(f"{name}: not {error.encoding} text ({error.reason})") from None
-
-# %% ../nbs/00_tables.ipynb #decoded
-def _decoded(content: bytes | str, name: str) -> str:
-    "The text of a file; raises ValueError where it is none."
-    try:
-        text = content.decode("utf-8") if isinstance(content, bytes) else content
-    except UnicodeDecodeError as error:
-        byte = error.object[error.start]
-        raise ValueError(
-            f"{name}: not UTF-8 text (byte {byte:#04x} at position {error.start}); "
-            "save it as a UTF-8 CSV"
-        ) from None
-    if "\0" in text:
-        raise ValueError(f"{name}: holds a NUL character, so it is not a CSV text file")
-    return text.removeprefix("\ufeff")
-
-# %% ../nbs/00_tables.ipynb #csv-header
-def _csv_header(text: str, name: str, known: Collection[str]) -> tuple[list[str], str]:
-    """Column names of a CSV, and what separates its cells: comma, semicolon or tab.
-
-    known: names that a blank may begin or end; it is cut off from others.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if not lines:
-        raise ValueError(f"{name}: the file is empty; a header line and rows are needed")
-    separator = max(",;\t", key=lines[0].count)  # the comma wins ties: a single column has none
-    cells = next(csv.reader([lines[0]], delimiter=separator))
-    names = [cell if cell in known else cell.strip() for cell in cells]
-    check_names(names, name)
-    if len(lines) == 1:
-        raise ValueError(f"{name}: has a header and no rows")
-    return names, separator
-
-# %% ../nbs/00_tables.ipynb #69ef1be1
-def _read_csv(content: bytes | str, name: str, schema: Schema | None) -> pd.DataFrame:
-    """A CSV with a header. Raises ValueError naming the file.
-
-    In columns that the schema knows for text, 007 stays 007, and only an empty cell is missing.
-    """
-    text = _decoded(content, name)
-    words = set() if schema is None else _text_columns(schema)
-    names, separator = _csv_header(text, name, () if schema is None else schema.names)
-    try:
-        # pandas only warns of a row with too many cells, and cuts them off
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pd.errors.ParserWarning)
-            return pd.read_csv(
-                io.StringIO(text),
-                sep=separator,
-                names=names,
-                header=0,
-                index_col=False,
-                dtype={column: str for column in names if column in words},
-                na_values={column: [""] if column in words else MISSING for column in names},
-                keep_default_na=False,
-                skipinitialspace=True,
-                low_memory=False,
-            )
-    except (pd.errors.ParserError, pd.errors.ParserWarning) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{name}: rows and header do not match ({reason})") from None
-
-# %% ../nbs/00_tables.ipynb #read-parquet
-def _read_parquet(content: bytes | str, name: str, schema: Schema | None) -> pd.DataFrame:
-    "A Parquet file, whose columns know their types. Raises ValueError naming the file."
-    try:
-        return pd.read_parquet(io.BytesIO(content if isinstance(content, bytes) else b""))
-    except (ValueError, OSError) as error:
-        reason = str(error).strip().splitlines()[0]
-        raise ValueError(f"{name}: not a Parquet file ({reason})") from None
-
-# %% ../nbs/00_tables.ipynb #readers
-READERS: dict[str, Callable[[bytes | str, str, Schema | None], pd.DataFrame]] = {
-    ".csv": _read_csv,
-    ".parquet": _read_parquet,
-}  # how a file is read, by its suffix
-TABLE_SUFFIXES = tuple(READERS)
-PARQUET = b"PAR1"  # how such a file begins
-
-# %% ../nbs/00_tables.ipynb #check-suffix
-def check_suffix(
-    path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES, name: str = ""
-) -> str:
-    """The suffix of `path` in small letters, where it is one of `allowed`.
-
-    name: what to call the file in messages, where it is not its path. Raises ValueError with one
-    line for another suffix, and for Parquet where pyarrow, an extra, is not installed.
-    """
-    given, name = Path(path).suffix, name or str(path)
-    suffix = given.lower()
-    if suffix not in allowed:
-        raise ValueError(f"{name}: unknown suffix {given!r}; allowed: {', '.join(allowed)}")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError(
-            f"{name}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); "
-            "CSV needs nothing more"
-        )
-    return suffix
-
 # %% ../nbs/00_tables.ipynb #dates-of
-def _dates_of(series: pd.Series, utc: bool = False) -> pd.Series:
-    """Each cell as the date that it is or spells (ISO 8601), else NaT. A number is no date.
-
-    utc: by the clock of Greenwich; without it, cells of several time zones have no common clock.
-    """
-    no_dates = pd.Series(pd.NaT, series.index)
+def _dates_of(series: pd.Series) -> pd.Series:
+    "Each cell of a column that should hold dates as the date that it is; NaT for what is none."
+    if pd.api.types.is_datetime64_any_dtype(series.dtype):
+        return series
     if pd.api.types.is_numeric_dtype(series.dtype):
-        return no_dates
-    try:
-        return pd.to_datetime(series, errors="coerce", format="ISO8601", utc=utc)
-    except ValueError:  # several time zones
-        return no_dates
-
-# %% ../nbs/00_tables.ipynb #with-dates
-ISO_DATE = r"\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d)?)?"
-
-
-def _with_dates(df: pd.DataFrame) -> pd.DataFrame:
-    "The table with those columns as dates whose filled cells all are dates as text."
-    dates = {}
-    for name in df.columns:
-        filled = df[name].dropna().astype(str)
-        if len(filled) and filled.str.fullmatch(ISO_DATE).all():
-            date = _dates_of(df[name])
-            if date.notna().sum() == len(filled):
-                dates[name] = date
-    return df.assign(**dates)
-
-# %% ../nbs/00_tables.ipynb #table-like
-@runtime_checkable
-class ForeignTable(Protocol):
-    "A table that turns itself into a pandas one, as those of polars and pyarrow do."
-
-    def to_pandas(self) -> pd.DataFrame:
-        "The same table in pandas."
-
-# %% ../nbs/00_tables.ipynb #interchange
-@runtime_checkable
-class InterchangeTable(Protocol):
-    "A table that speaks the dataframe interchange protocol."
-
-    def __dataframe__(self, nan_as_null: bool = False, allow_copy: bool = True) -> Any:
-        "The same table as an interchange object."
-
-# %% ../nbs/00_tables.ipynb #source
-Table: TypeAlias = pd.DataFrame | ForeignTable | InterchangeTable  # a table in memory
-File: TypeAlias = str | os.PathLike[str] | IO[str] | IO[bytes]  # a path or an open file
-Source: TypeAlias = File | Table  # where a table may come from
-
-# %% ../nbs/00_tables.ipynb #is-file
-def _is_file(source: Source) -> TypeGuard[File]:
-    "Is it a path or an open file, and no table?"
-    return isinstance(source, (str, os.PathLike)) or hasattr(source, "read")
-
-# %% ../nbs/00_tables.ipynb #name-of
-def _name_of(source: File) -> str:
-    "What to call a file in a message."
-    return str(
-        source if isinstance(source, (str, os.PathLike)) else getattr(source, "name", "the file")
-    )
-
-# %% ../nbs/00_tables.ipynb #as-frame
-def _as_frame(table: Table) -> pd.DataFrame:
-    "A table in memory as a pandas one. Raises ValueError for what is none."
-    if isinstance(table, pd.DataFrame):
-        return table
-    if isinstance(table, ForeignTable):
-        days = {"date_as_object": False} if type(table).__module__.startswith("pyarrow") else {}
-        return table.to_pandas(**days)  # pyarrow alone would give Python's dates
-    if isinstance(table, InterchangeTable):
-        return pd.api.interchange.from_dataframe(table)
-    raise ValueError(
-        "a table is needed: a CSV path, an open file or a DataFrame (pandas, polars or pyarrow); "
-        f"got {type(table).__name__}"
-    )
-
-# %% ../nbs/00_tables.ipynb #read-file
-def _read_file(source: File, name: str, schema: Schema | None) -> pd.DataFrame:
-    "A table in a file, by its suffix; an open file shows by its first bytes what it is."
-    content = _content_of(source, name)
-    if isinstance(source, (str, os.PathLike)):
-        suffix = check_suffix(source, name=name)
-    else:
-        suffix = ".parquet" if content[:4] == PARQUET else ".csv"
-    df = READERS[suffix](content, name, schema)
-    if df.empty:
-        raise ValueError(f"{name}: the table has no rows")
-    return _with_dates(df) if suffix == ".csv" and schema is None else df
-
-# %% ../nbs/00_tables.ipynb #read-table
-def read_table(source: Source, schema: Schema | None = None, *, name: str = "") -> pd.DataFrame:
-    """A table of patients, one row each, from a file or from another library.
-
-    source: a path (.csv, .parquet), an open file, a pandas DataFrame (given back as it is, not
-    copied), or anything with `to_pandas()` or `__dataframe__()`.
-    schema: what the columns may hold; their cells are then read as it says. Without one, columns of
-    a CSV whose cells are all ISO dates become dates, and all else is what pandas takes it for.
-    name: what to call the table in messages, where it is not its path.
-
-    Raises ValueError, FileNotFoundError for a file that is not there, with one line that says what
-    is wrong.
-    """
-    if _is_file(source):
-        name = name or _name_of(source)
-        df = _read_file(source, name, schema)
-    else:
-        df = _as_frame(source)
-    check_names(list(df.columns), name or "the table")
-    return df if schema is None else typed(df, schema)
+        return pd.Series(pd.NaT, series.index)  # a number is no date
+    return pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
 
 # %% ../nbs/00_tables.ipynb #03ca460f
 Kind = Literal["continuous", "ordinal", "categorical", "binary"]
@@ -1028,64 +802,6 @@ def _schema_from_json(text: str) -> Schema:
         together=together,
     )
 
-# %% ../nbs/00_tables.ipynb #text-columns
-def _text_columns(schema: Schema) -> set[str]:
-    "Names of the columns with text among their levels: to be read as text, so that 007 stays 007."
-    return {
-        column.name for column in schema if any(isinstance(level, str) for level in column.levels)
-    }
-
-# %% ../nbs/00_tables.ipynb #spelled
-def _spelled(series: pd.Series, levels: Sequence[Level]) -> pd.Series:
-    "Each cell as the level that it spells; a mark for a missing cell as missing; else as it is."
-    by_text: dict[str, Any] = {mark: np.nan for mark in MISSING}
-    by_text |= {str(level).strip(): level for level in levels}
-    by_text |= {str(level): level for level in levels}
-
-    def read(cell: Any) -> Any:
-        return by_text.get(str(cell_value(cell)), cell)
-
-    return series.astype(object).map(read, na_action="ignore")
-
-# %% ../nbs/00_tables.ipynb #cast
-def _cast(series: pd.Series, dtype: Any) -> pd.Series:
-    "The column in another dtype where that changes no cell; else as it is."
-    try:
-        cast = series.astype(dtype)
-    except (TypeError, ValueError, OverflowError):
-        return series
-    if pd.api.types.is_float_dtype(cast.dtype) and pd.api.types.is_numeric_dtype(series.dtype):
-        return cast  # 0.1 in 32 bits is meant as 0.1
-    filled = series.notna()
-    before, after = (part[filled].astype(object).to_numpy() for part in (series, cast))
-    same = cast.notna().equals(filled) and bool(np.all(before == after))
-    return cast if same else series
-
-# %% ../nbs/00_tables.ipynb #typed-column
-def _typed_column(series: pd.Series, column: Column) -> pd.Series:
-    "A column in its schema's type, as far as its cells fit it."
-    if column.is_date:
-        zoned = getattr(pd.api.types.pandas_dtype(column.dtype), "tz", None) is not None
-        date = _dates_of(series, utc=zoned)
-        return date.astype(column.dtype) if date.notna().equals(series.notna()) else series
-    if column.levels and not pd.api.types.is_numeric_dtype(column.dtype):
-        series = _spelled(series, column.levels)
-    if column.dtype == "category":
-        levels, ordered = list(column.levels), column.kind == "ordinal"
-        fits = (series.isin(levels) | series.isna()).all()
-        return series.astype(pd.CategoricalDtype(levels, ordered)) if fits else series
-    return series if str(series.dtype) == column.dtype else _cast(series, column.dtype)
-
-# %% ../nbs/00_tables.ipynb #typed
-def typed(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The table with each column in its schema's type: dates, text, categories, whole numbers.
-
-    A column with a cell that does not fit stays as it is, for `validate` to find; so do columns
-    that are not in the schema.
-    """
-    known = [column for column in schema if column.name in df]
-    return df.assign(**{column.name: _typed_column(df[column.name], column) for column in known})
-
 # %% ../nbs/00_tables.ipynb #problem
 class _Problem(NamedTuple):
     "What is wrong with some cells of a column."
@@ -1196,93 +912,3 @@ def find_duplicates(df: pd.DataFrame) -> pd.DataFrame:
 
 # %% ../nbs/00_tables.ipynb #max-codes
 MAX_CODES = 10  # a whole-number column with more different values than this is continuous
-
-# %% ../nbs/00_tables.ipynb #ffaaf0d4
-def _strata(outcome: pd.Series, holdout: float) -> np.ndarray | None:
-    """Class numbers [n] to stratify by; None for an outcome with too many values to be classes.
-
-    Raises ValueError where a class has a single patient, who cannot be on both sides.
-    """
-    if pd.api.types.is_numeric_dtype(outcome.dtype) and outcome.nunique() > MAX_CODES:
-        return None
-    stratum, classes = pd.factorize(outcome, use_na_sentinel=False)
-    count, n = np.bincount(stratum), len(outcome)
-    if count.min() < 2:
-        alone = cell_value(classes[int(count.argmin())])
-        raise ValueError(
-            f"{outcome.name}: {alone!r} has one patient only, so it cannot be on both sides of a "
-            "split; drop or merge the class"
-        )
-    kept = math.ceil(n * holdout)
-    if len(classes) > min(kept, n - kept):
-        raise ValueError(
-            f"{outcome.name}: {len(classes)} classes do not fit on both sides of a split of {n} "
-            f"rows with {kept} in the holdout"
-        )
-    return stratum
-
-# %% ../nbs/00_tables.ipynb #distinct-rows
-def _check_share(distinct: int, rows: int, holdout: float) -> None:
-    "Raise ValueError where a side would be empty; warn of rows that repeat another one."
-    if math.ceil(distinct * holdout) >= distinct:
-        raise ValueError(
-            f"{distinct} different rows cannot be split with holdout={holdout}: one side would be "
-            "empty"
-        )
-    if distinct < rows:
-        warnings.warn(
-            f"{rows - distinct:,} of {rows:,} rows repeat an earlier row exactly; equal rows stay "
-            "on one side",
-            stacklevel=3,
-        )
-
-# %% ../nbs/00_tables.ipynb #b2a4d944
-def train_holdout_split(
-    df: pd.DataFrame,
-    holdout: float = 0.3,
-    seed: int = 0,
-    target: str | None = None,
-    schema: Schema | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(train, holdout): rows to learn from, and rows of patients that no model has seen.
-
-    holdout: the share of the distinct patients that is kept back, between 0 and 1. seed: of the
-    draw.
-    target: the outcome, by which the split is stratified; None takes the schema's, else the column
-    `target`.
-
-    Rows that are equal in every cell go to the same side, and a warning counts them. Index labels
-    and row order are the table's. Raises ValueError for a target that is no column, and where the
-    rows cannot be split so.
-    """
-    # here, because it takes most of a second to import
-    from sklearn.model_selection import train_test_split
-
-    if not 0 < holdout < 1:
-        raise ValueError(f"holdout must be between 0 and 1, got {holdout}")
-    check_names(list(df.columns))
-    if schema is None or target is not None:
-        target = outcome_of(df, target)
-    else:
-        target = schema.target
-    group = same_row(df)
-    _, first = np.unique(group, return_index=True)
-    _check_share(len(first), len(df), holdout)
-    stratum = None if target is None else _strata(df[target].iloc[first], holdout)
-    _, held = train_test_split(
-        np.arange(len(first)), test_size=holdout, random_state=seed, stratify=stratum
-    )
-    mask = np.isin(group, held)
-    return df[~mask], df[mask]
-
-# %% ../nbs/00_tables.ipynb #2de1ceee
-def splits(
-    df: pd.DataFrame,
-    n: int = 10,
-    holdout: float = 0.3,
-    target: str | None = None,
-    schema: Schema | None = None,
-) -> Iterator[tuple[pd.DataFrame, pd.DataFrame]]:
-    "(train, holdout) for the seeds 0 to n - 1; see `train_holdout_split`."
-    for seed in range(n):
-        yield train_holdout_split(df, holdout, seed, target, schema)

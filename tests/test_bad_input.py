@@ -10,8 +10,8 @@ from shell import shell
 
 from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
+from synthheart.splitting import train_holdout_split
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import train_holdout_split
 
 HEART = load_heart()
 TRAIN, HOLDOUT = train_holdout_split(HEART, seed=0)

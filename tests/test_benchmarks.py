@@ -12,7 +12,7 @@ from readme import readme
 from synthheart import benchmarks
 from synthheart.cohorts import load_heart
 from synthheart.comparison import compare
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 ROOT = Path(__file__).resolve().parent.parent
 STAND_IN = """

@@ -10,7 +10,7 @@ from synthheart.cohorts import heart_schema, load_heart
 from synthheart.evaluation import evaluate, independent_marginals
 from synthheart.privacy import attack, simple_attack
 from synthheart.space import row_distances
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 QUICK = {"draws": 1, "boot": 0, "by": ()}
 

@@ -17,7 +17,7 @@ from synthheart.cli import main, parse_where
 from synthheart.cohorts import heart_schema, load_heart
 from synthheart.models import MODELS
 from synthheart.registry import PLUGINS
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 WRITE = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text(f'x\\n{seed}\\n')"
 

@@ -24,7 +24,7 @@ from synthheart import clinical as cl
 from synthheart import evaluation as ev
 from synthheart.cohorts import DATASETS, Dataset, heart_schema, load_heart
 from synthheart.runs import start_run
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 CLEVELAND = DATASETS["cleveland"]
 RELATIONS = CLEVELAND.relations

@@ -17,9 +17,9 @@ from synthheart.privacy import membership_wins
 from synthheart.registry import use_plugins
 from synthheart.runs import Run
 from synthheart.space import fit_space, shared_space
+from synthheart.splitting import train_holdout_split
 from synthheart.statistics import corrected_t_test, holm
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import train_holdout_split
 
 
 def halves(train, n, seed):

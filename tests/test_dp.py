@@ -15,8 +15,9 @@ from scipy.stats import beta, norm
 from synthheart import dp
 from synthheart.cohorts import heart_schema, load_heart
 from synthheart.preprocessing import RankGaussEncoder
+from synthheart.splitting import train_holdout_split
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import Column, Schema, train_holdout_split, validate
+from synthheart.tables import Column, Schema, validate
 
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 

@@ -18,7 +18,7 @@ from synthheart.cohorts import heart_schema, load_heart
 from synthheart.figures import save_figure
 from synthheart.inference import infer_schema
 from synthheart.space import fit_space
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from synthheart.hundred_splits import (
     split_means,
     ten_split_means,
 )
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 TRAIN, _ = train_holdout_split(load_heart(), seed=0)
 

@@ -11,7 +11,8 @@ from messages import one_line
 
 from synthheart.cohorts import heart_schema, load_heart
 from synthheart.inference import infer_schema, resolve_schema, shipped_dictionary
-from synthheart.tables import SHIPPED, Schema, splits, validate
+from synthheart.splitting import splits
+from synthheart.tables import SHIPPED, Schema, validate
 
 
 @pytest.fixture(scope="module")

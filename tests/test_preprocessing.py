@@ -23,7 +23,8 @@ from synthheart.preprocessing import (
     quantile_knots,
     smooth_shares,
 )
-from synthheart.tables import Column, Schema, train_holdout_split, validate
+from synthheart.splitting import train_holdout_split
+from synthheart.tables import Column, Schema, validate
 
 SHAPES = ("spread", "heavy tail", "ties", "constant", "two values")
 NUMBERS = ("int64", "int16", "float64", "float32", "Int64", "Float64")

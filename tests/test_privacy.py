@@ -13,7 +13,7 @@ from synthheart.cohorts import load_heart
 from synthheart.evaluation import independent_marginals
 from synthheart.exposure import along_size, patient_exposure
 from synthheart.space import shared_space
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 
 @pytest.fixture(scope="module")

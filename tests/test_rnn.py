@@ -28,7 +28,7 @@ from synthheart.rnn import (
     write_on,
     writing_order,
 )
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 
 @pytest.fixture(scope="module")

@@ -15,6 +15,7 @@ from sklearn.datasets import load_diabetes
 from synthheart import runs
 from synthheart.cohorts import DATASETS, Dataset
 from synthheart.inference import infer_schema
+from synthheart.reading import read_table
 from synthheart.runs import (
     FILES,
     Draft,
@@ -38,7 +39,8 @@ from synthheart.runs import (
     write_table,
     write_whole,
 )
-from synthheart.tables import find_duplicates, read_table, train_holdout_split
+from synthheart.splitting import train_holdout_split
+from synthheart.tables import find_duplicates
 
 NOBODY = 2**22 + 1  # no process has this number
 

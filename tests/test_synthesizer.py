@@ -13,8 +13,9 @@ from sklearn.base import clone
 from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
 from synthheart.models import MODELS
+from synthheart.splitting import train_holdout_split
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import Column, Schema, train_holdout_split, validate
+from synthheart.tables import Column, Schema, validate
 
 TRAIN, HOLDOUT = train_holdout_split(load_heart(), seed=0)
 QUICK = {

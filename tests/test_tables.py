@@ -14,7 +14,9 @@ from messages import one_line
 
 from synthheart.cohorts import heart_schema, load_heart, original_5000
 from synthheart.inference import infer_schema
+from synthheart.reading import read_table
 from synthheart.runs import csv_text
+from synthheart.splitting import splits, train_holdout_split
 from synthheart.tables import (
     SHIPPED,
     Column,
@@ -24,10 +26,7 @@ from synthheart.tables import (
     find_duplicates,
     json_plain,
     outcome_of,
-    read_table,
-    splits,
     to_floats,
-    train_holdout_split,
     typed,
     validate,
 )

@@ -12,7 +12,7 @@ from streams import check_endless, check_from_uniforms
 
 from synthheart.cohorts import load_heart
 from synthheart.preprocessing import Coded, RankGaussEncoder
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 from synthheart.vae import VAE, VAEConfig
 
 
