@@ -176,21 +176,34 @@ def _infer_column(name: str, series: pd.Series) -> Column:
         return _infer_number(name, value, dtype, missing)
     return _infer_text(name, value, dtype, missing)
 
+# %% ../nbs/00b_inference.ipynb #numbers-among
+def _numbers_among(series: pd.Series) -> pd.Series:
+    "The cells that are numbers, of a column that holds words such as `<5` too."
+    known = series.dropna()
+    return known[[not isinstance(cell, str) for cell in known]]
+
+# %% ../nbs/00b_inference.ipynb #mixed-codes
+def _infer_mixed_codes(name: str, series: pd.Series) -> Column:
+    "A column of few numbers and a word such as `3+`: codes, numbers first."
+    numbers = sorted({cell_value(cell) for cell in _numbers_among(series)})
+    words = sorted({cell for cell in series.dropna() if isinstance(cell, str)})
+    levels = (*numbers, *words)
+    missing = bool(series.isna().any())
+    return Column(name, _kind_of(levels), "object", levels=levels, missing=missing)
+
 # %% ../nbs/00b_inference.ipynb #limits-column
 def _infer_limits(name: str, series: pd.Series, words: Sequence[str]) -> Column:
     "A column of numbers with words such as `<5` among them: continuous, the words its levels."
-    number = series.where(~series.isin(list(words))).dropna()
-    column = _infer_number(name, pd.Series(to_floats(number)), "float64", bool(series.isna().any()))
-    known = to_floats(number)
-    decimals = _decimals(known)
-    return replace(
-        column,
-        kind="continuous",
-        dtype="object",
+    number = to_floats(_numbers_among(series))
+    return Column(
+        name,
+        "continuous",
+        "object",
         levels=tuple(words),
-        minimum=cell_value(known.min()),
-        maximum=cell_value(known.max()),
-        decimals=decimals,
+        minimum=cell_value(number.min()),
+        maximum=cell_value(number.max()),
+        decimals=_decimals(number),
+        missing=bool(series.isna().any()),
     )
 
 # %% ../nbs/00b_inference.ipynb #hidden-column
@@ -234,10 +247,14 @@ def _column_of(
 ) -> tuple[Column, list[Note]]:
     "The column that a table shows, and the doubts about who it might name. Raises ValueError."
     series = df[name]
+    if read.spelling.limits and _numbers_among(series).nunique() <= MAX_CODES:
+        return _described(_infer_mixed_codes(name, series), read), []
     if read.spelling.limits:
         return _described(_infer_limits(name, series, read.spelling.limits), read), []
     plain_cells = read.spelling.kind in ("text", "number") and not read.unit
-    guessable = plain_cells and not read.spelling.thousands and not outcome
+    types = pd.api.types
+    sort = types.is_string_dtype(series.dtype) or types.is_numeric_dtype(series.dtype)
+    guessable = plain_cells and sort and not read.spelling.thousands and not outcome
     others = df.drop(columns=name)
     found = identity_of(series, name, others) if guessable and len(df) > 2 else Identity()
     if found.role == "text":

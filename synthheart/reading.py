@@ -30,15 +30,15 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Note, Schema, Spelling, check_names
+from .tables import Column, Note, Schema, Spelling, check_names, first_where
 
 # %% auto #0
 __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS', 'MONTH_NUMBERS',
            'DATE_SHAPES', 'CLOCK_SHAPE', 'TOKEN', 'CENTURY', 'ISO_FORMS', 'TRUTHS', 'NINES', 'FAR_DATES', 'BLOCK',
-           'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark',
-           'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling', 'far_codes', 'far_zeros',
-           'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text', 'Options', 'find_separator',
-           'Reading', 'frame_of', 'read_source', 'read_table']
+           'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'WHOLE', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint',
+           'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling', 'far_codes',
+           'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text', 'Options',
+           'find_separator', 'Reading', 'frame_of', 'read_source', 'read_table']
 
 # %% ../nbs/00b_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -1163,6 +1163,8 @@ def settled_spelling(column: Column | None) -> Spelling | None:
         return Spelling("clock", format=pattern)
     if column.dtype.casefold() in ("bool", "boolean") or {*map(type, column.levels)} == {bool}:
         return Spelling("truth")
+    if not column.is_learned and column.dtype in ("object", "str", "string", "category"):
+        return Spelling("text")  # a key: nothing is to be made of its cells
     words = [level for level in column.levels if isinstance(level, str)]
     if column.kind != "continuous" and words or column.dtype.startswith(("str", "category")):
         return Spelling("text")
@@ -1873,7 +1875,12 @@ def _typed_objects(series: pd.Series, name: str) -> pd.Series:
     cells = series.to_numpy(dtype=object)[~gaps]
     kinds = _cell_kinds(cells)
     if strange := kinds - {"truth", "whole", "number", "date", "clock", "text"}:
-        raise ValueError(f"{name}: cells must be plain values, got {min(strange)}")
+        odd = [type(cell).__name__ in strange for cell in series]
+        row, value = first_where(series, odd)
+        raise ValueError(
+            f"{name}: {str(value)[:40]!r} in row {row} is a {min(strange)}; text or a number is "
+            "needed"
+        )
     filled = np.zeros(len(series), dtype=object)
     if kinds <= {"whole"} and kinds and max(map(abs, cells)) < 2**63:
         filled[~gaps] = cells
@@ -1949,6 +1956,14 @@ def _read_typed(series: pd.Series, name: str, known: Column | None) -> ReadColum
     most = None if decimals is None else max(1, decimals)
     return _finish(series, Spelling("number", least=1, decimals=most), known, (), ())
 
+# %% ../nbs/00b_reading.ipynb #as-category
+def _as_category(cells: pd.Series, known: Column) -> pd.Series:
+    "A column as its schema's categories; as it is where a cell is none of them."
+    levels = list(known.levels)
+    if not (cells.isin(levels) | cells.isna()).all():
+        return cells
+    return cells.astype(pd.CategoricalDtype(levels, ordered=known.kind == "ordinal"))
+
 # %% ../nbs/00b_reading.ipynb #read-column
 def read_column(
     text: pd.Series, name: str, known: Column | None = None, hint: Hint = NO_HINT
@@ -1968,6 +1983,8 @@ def read_column(
         read = _read_text(column, name, known, hint)
     else:
         read = _read_typed(column, name, known)
+    if known is not None and known.dtype == "category":
+        read = replace(read, values=_as_category(read.values, known))
     return replace(read, notes=()) if known is not None and not read.undecided else read
 
 # %% ../nbs/00b_reading.ipynb #spelled
@@ -3253,6 +3270,27 @@ def _read_spss(
     }
     return replace(reading, columns=columns)
 
+# %% ../nbs/00b_reading.ipynb #whole
+WHOLE = ("int8", "int16", "int32", "int64")  # whole numbers, as Arrow calls them
+
+# %% ../nbs/00b_reading.ipynb #from-arrow
+def _from_arrow(table: Any) -> pd.DataFrame:
+    "An Arrow table in pandas: whole numbers and truth with gaps keep their kind, days are dates."
+    arrow = import_module("pyarrow")
+    kinds = {getattr(arrow, name)(): pd.array([], dtype=name.capitalize()).dtype for name in WHOLE}
+    kinds |= {
+        getattr(arrow, f"u{name}")(): pd.array([], dtype=f"UI{name[1:]}").dtype for name in WHOLE
+    }
+    kinds[arrow.bool_()] = pd.BooleanDtype()
+    df = table.to_pandas(types_mapper=kinds.get, date_as_object=False)
+    full = {
+        name: df[name].dtype.numpy_dtype
+        for name in df
+        if isinstance(df[name].dtype, tuple(type(kind) for kind in kinds.values()))
+        and not df[name].isna().any()
+    }
+    return df.astype(full)
+
 # %% ../nbs/00b_reading.ipynb #frame-of
 def frame_of(table: Any) -> pd.DataFrame | None:
     """A pandas DataFrame as it is, or one made of any object with `__arrow_c_stream__`, `to_pandas`
@@ -3261,7 +3299,7 @@ def frame_of(table: Any) -> pd.DataFrame | None:
     if isinstance(table, pd.DataFrame):
         return table
     if hasattr(table, "__arrow_c_stream__") and find_spec("pyarrow") is not None:
-        return import_module("pyarrow").table(table).to_pandas()
+        return _from_arrow(import_module("pyarrow").table(table))
     if hasattr(table, "to_pandas"):
         return table.to_pandas()
     if hasattr(table, "compute"):
@@ -3293,6 +3331,16 @@ def _suffix_of(name: str) -> str:
     path = Path(name)
     return Path(path.stem).suffix.lower() if path.suffix.lower() == ".gz" else path.suffix.lower()
 
+# %% ../nbs/00b_reading.ipynb #by-first-bytes
+def _by_first_bytes(source: bytes | IO[Any]) -> tuple[Any, str]:
+    "The content of an open file without a name, and the suffix that its first bytes stand for."
+    content = source if isinstance(source, bytes) else source.read()
+    if not isinstance(content, bytes):
+        return io.StringIO(content), ".csv"
+    is_book = content[:2] == b"PK" and b"xl/workbook" in content
+    suffix = ".parquet" if content[:4] == b"PAR1" else ".xlsx" if is_book else ".csv"
+    return content, suffix
+
 # %% ../nbs/00b_reading.ipynb #read-source
 def read_source(source: Any, schema: Schema | None = None, **options: Any) -> Reading:
     """Read a table of patients from whatever it is in.
@@ -3318,7 +3366,9 @@ def read_source(source: Any, schema: Schema | None = None, **options: Any) -> Re
         if not Path(source).exists():
             raise FileNotFoundError(f"{source}: no such file")
         raise ValueError(f"{source}: unknown suffix {suffix!r}; known are {', '.join(READERS)}")
-    return READERS.get(suffix, _read_text_table)(source, schema, how)
+    if suffix not in READERS:
+        source, suffix = _by_first_bytes(source)
+    return READERS[suffix](source, schema, how)
 
 # %% ../nbs/00b_reading.ipynb #read-table
 def read_table(source: Any, schema: Schema | None = None, **options: Any) -> pd.DataFrame:

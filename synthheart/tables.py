@@ -48,12 +48,16 @@ def check_names(names: Sequence[object], where: str = "the table") -> None:
 
 # %% ../nbs/00_tables.ipynb #dates-of
 def _dates_of(series: pd.Series) -> pd.Series:
-    "Each cell of a column that should hold dates as the date that it is; NaT for what is none."
-    if pd.api.types.is_datetime64_any_dtype(series.dtype):
-        return series
+    """Each cell as the date that it is or spells (ISO 8601), else NaT. A number is no date, and
+    cells of several time zones have no common clock.
+    """
+    no_dates = pd.Series(pd.NaT, series.index)
     if pd.api.types.is_numeric_dtype(series.dtype):
-        return pd.Series(pd.NaT, series.index)  # a number is no date
-    return pd.to_datetime(series, errors="coerce", format="ISO8601", utc=True)
+        return no_dates
+    try:
+        return pd.to_datetime(series, errors="coerce", format="ISO8601")
+    except ValueError:  # several time zones
+        return no_dates
 
 # %% ../nbs/00_tables.ipynb #03ca460f
 Kind = Literal["continuous", "ordinal", "categorical", "binary"]
@@ -581,6 +585,8 @@ def _json_type(column: Column) -> str:
         return "date" if column.decimals == 0 else "datetime"
     if column.kind == "continuous":
         return "integer" if column.decimals == 0 else "number"
+    if not column.levels:  # a key or a dropped column
+        return "integer" if column.dtype.lower().startswith(("int", "uint")) else "string"
     kinds = {type(level) for level in column.levels}
     for name, members in (
         ("boolean", {bool}),
