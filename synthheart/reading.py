@@ -30,7 +30,7 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Note, Schema, Spelling, check_names, first_where
+from .tables import Column, Note, Schema, Spelling, check_names, first_where, to_floats
 
 # %% auto #0
 __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS', 'MONTH_NUMBERS',
@@ -1886,7 +1886,7 @@ def _typed_objects(series: pd.Series, name: str) -> pd.Series:
         filled[~gaps] = cells
         return _series_of(filled.astype("int64"), gaps, series.index, name)
     if kinds <= {"whole", "number"} and kinds:
-        filled[~gaps] = [float(cell) for cell in cells]
+        filled[~gaps] = to_floats(pd.Series(cells, series.index[~gaps], dtype=object, name=name))
         return _series_of(filled.astype("float64"), gaps, series.index, name)
     if kinds == {"truth"}:
         filled[~gaps] = cells
@@ -3359,7 +3359,10 @@ def read_source(source: Any, schema: Schema | None = None, **options: Any) -> Re
     if df is not None:
         return _read_frame(df, schema, "the table")
     if not isinstance(source, (str, Path, bytes)) and not hasattr(source, "read"):
-        raise TypeError(f"a path, an open file or a table is needed, got {type(source).__name__}")
+        raise ValueError(
+            "a table is needed: a path, an open file or a DataFrame (pandas, polars or pyarrow); "
+            f"got {type(source).__name__}"
+        )
     name = str(source) if isinstance(source, (str, Path)) else str(getattr(source, "name", ""))
     suffix = _suffix_of(name)
     if suffix not in READERS and isinstance(source, (str, Path)):

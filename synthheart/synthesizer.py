@@ -324,7 +324,7 @@ def _is_count(value: Any) -> bool:
 
 # %% ../nbs/07_synthesizer.ipynb #as-frame
 def as_frame(train: Any) -> pd.DataFrame:
-    "A table in memory as a DataFrame, a file as it is read; TypeError for anything else."
+    "A table in memory as a DataFrame, a file as it is read; ValueError for anything else."
     frame = frame_of(train)
     if frame is None and isinstance(train, np.ndarray) and train.ndim == 2:
         return pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])])

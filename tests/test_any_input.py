@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
+from synthheart.reading import read_table
 from synthheart.synthesizer import Synthesizer
 from synthheart.tables import validate
 
@@ -34,7 +35,7 @@ def test_any_table_is_described_or_refused_in_one_line(table):
         assert in_a_name or "\n" not in str(error).replace(repr("\n"), "")
         return
     assert found.names == list(frame.columns)
-    assert validate(frame, found).empty
+    assert validate(read_table(frame, found), found).empty
 
 
 def fitted_or_refused(table: dict, model: str, **settings) -> None:
@@ -45,6 +46,7 @@ def fitted_or_refused(table: dict, model: str, **settings) -> None:
         return
     fake = fitted.sample(5)
     assert fake.columns.tolist() == frame.columns.tolist()
+    fake = read_table(fake, fitted.schema_)
     assert validate(fake, fitted.schema_).empty, validate(fake, fitted.schema_)
 
 

@@ -1387,7 +1387,7 @@ def test_doors_of_other_frames():
     for door in ("to_pandas", "compute"):
         found = read_source(SimpleNamespace(**{door: lambda: df}))
         pd.testing.assert_frame_equal(found.df, df)
-    with pytest.raises(TypeError, match="got int"):
+    with pytest.raises(ValueError, match="got int"):
         read_source(7)
     untouched = df.copy()
     read_source(df.assign(bp=[120, -999]))

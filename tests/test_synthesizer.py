@@ -366,13 +366,15 @@ REFUSED = {
         lambda: Synthesizer().fit(ROWS.assign(chol=np.nan)),
         "chol: all 20 cells are missing",
     ),
-    "identifier": (
-        lambda: Synthesizer().fit(ROWS.assign(patient_id=range(1000, 1020))),
-        "patient_id: looks like an identifier",
+    "free text": (
+        lambda: Synthesizer().fit(
+            ROWS.assign(note=[f"came back after {k} days" for k in range(20)])
+        ),
+        "note: looks like free text",
     ),
     "word in a number": (
         lambda: Synthesizer().fit(pd.DataFrame({"chol": [*map(str, range(200, 219)), "abc"]})),
-        "chol: 'abc' in row 19 is not a number",
+        "chol: 'abc' in row 19 is no number",
     ),
 }
 

@@ -177,9 +177,9 @@ def test_what_is_no_table_is_refused_with_one_line(tmp_path):
     for source, kind, says in [
         (tmp_path / "none.csv", FileNotFoundError, "none.csv: no such file"),
         (tmp_path / "t.docx", ValueError, "unknown suffix '.docx'; known are .csv, .tsv"),
-        (7, TypeError, "got int"),
-        (None, TypeError, "got NoneType"),
-        ([[1, 2]], TypeError, "got list"),
+        (7, ValueError, "got int"),
+        (None, ValueError, "got NoneType"),
+        ([[1, 2]], ValueError, "got list"),
         (pd.DataFrame(), ValueError, "has no columns"),
         (pd.DataFrame({0: [1]}), ValueError, "column names must be text, got 0"),
     ]:
