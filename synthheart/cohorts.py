@@ -18,8 +18,8 @@ import pandas as pd
 
 from .inference import resolve_schema
 from .registry import Registry
-from .reading import read_table
-from .tables import SHIPPED, Schema, first_where, json_plain, to_floats
+from .reading import read_source, read_table
+from .tables import SHIPPED, Column, Schema, first_where, json_plain, to_floats
 
 # %% auto #0
 __all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'CODINGS', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS',
@@ -206,16 +206,16 @@ def load_heart(source: Any = None, site: str = "cleveland", *, coding: str = "uc
     for the healthy). It is never guessed, and each row is turned by itself.
 
     A table with UCI's 13 attributes comes back in UCI's coding, with `num` as binary `target` (1: a
-    narrowing above 50 %); a warning says what cannot be recovered. Any other table comes back as it
-    is. Raises ValueError (FileNotFoundError for a file that is not there) with one line that names
-    what is wrong; for a code that the coding has not, its column, row and value and the `coding=`
-    that would take the table.
+    narrowing above 50 %); a warning says what cannot be recovered. Any other table comes back as
+    `read_table` reads it. Raises ValueError (FileNotFoundError for a file that is not there) with
+    one line that names what is wrong; for a code that the coding has not, its column, row and value
+    and the `coding=` that would take the table.
     """
     _check_coding(coding, source is None)
     if source is None:
         _check_site(site)
         return _as_heart(read_table(SHIPPED / f"{site}.csv"), quiet=True)
-    df = read_table(source)
+    df = _read_once_more(source)
     if df.empty:
         raise ValueError("the table has no rows")
     lacking = [name for name in ATTRIBUTES if name not in df]
@@ -236,6 +236,24 @@ def _check_coding(coding: str, is_shipped: bool) -> None:
         raise ValueError(f"coding must be one of {', '.join(CODINGS)}; got {coding!r}")
     if is_shipped and coding != "uci":
         raise ValueError(f"coding={coding!r} is of a source; the shipped cohorts are in UCI's")
+
+# %% ../nbs/00d_cohorts.ipynb #read-once-more
+def _read_once_more(source: Any) -> pd.DataFrame:
+    """The table in a source. The reader takes a 99 that lies far from the other cells for a mark of
+    a missing one; in a heart table it is a heart rate, and UCI's marks are known.
+    """
+    start = source.tell() if hasattr(source, "tell") and source.seekable() else None
+    reading = read_source(source)
+    columns = [reading.columns.get(name) for name in ATTRIBUTES]
+    if not all(columns) or not any(column.missing_codes for column in columns if column):
+        return reading.df
+    if start is not None:
+        source.seek(start)
+    elif hasattr(source, "read") and not hasattr(source, "columns"):
+        return reading.df  # a pipe, which can be read only once
+    return read_table(
+        source, Schema(tuple(Column(name, "continuous", missing=True) for name in ATTRIBUTES))
+    )
 
 # %% ../nbs/00d_cohorts.ipynb #2fe4772c
 def original_5000(seed: int = 0, n: int = 5000) -> pd.DataFrame:

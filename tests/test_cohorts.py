@@ -21,6 +21,7 @@ from synthheart.cohorts import (
     original_5000,
 )
 from synthheart.inference import infer_schema
+from synthheart.reading import read_table
 from synthheart.tables import Schema, validate
 
 HEADER = "age,sex,cp,trestbps,chol,fbs,restecg,thalach,exang,oldpeak,slope,ca,thal,num\n"
@@ -250,9 +251,17 @@ def test_a_coding_is_of_a_heart_table(real):
         load_heart(as_kaggle(real).drop(columns="thal"), coding="kaggle")
 
 
-def test_any_other_table_comes_back_as_it_is():
+def test_any_other_table_comes_back_as_it_is_read():
     df = pd.DataFrame({"weight": [70.5, 0, -9], "ward": ["A", "B", "A"]})
-    pd.testing.assert_frame_equal(load_heart(df), df)
+    pd.testing.assert_frame_equal(load_heart(df), read_table(df))
+
+
+def test_a_heart_rate_of_99_is_no_missing_cell(real):
+    "Though it lies far from the others of a few rows, where a reader that knows no hearts doubts."
+    few = real[real.thalach.between(120, 124) | (real.thalach == 99)].reset_index(drop=True)
+    assert read_table(few).thalach.isna().any()
+    for source in (few, io.StringIO(few.to_csv(index=False))):
+        pd.testing.assert_frame_equal(load_heart(source), few)
 
 
 def test_dates_in_the_file_of_another_hospital_are_dates(real, tmp_path):
@@ -269,11 +278,9 @@ BAD_FILE = {
     "empty": (b"", "the file is empty"),
     "blank": (b"\n \n", "the file is empty"),
     "header only": (HEADER.encode(), "a header and no rows"),
-    "latin-1": ("name,b\nJosé,1\n".encode("latin-1"), "not UTF-8 text (byte 0xe9 at position 10)"),
-    "binary": (b"PK\x03\x04\0\0,\n1,2", "NUL"),
+    "binary": (b"PK\x03\x04\0\0,\n1,2", "is no text but an Excel or zip file"),
     "equal names": (b"a,a\n1,2\n", "'a' occurs more than once"),
     "no name": (b"a,\n1,2\n", "column at position 1 has no name"),
-    "too many cells": (b"a,b\n1,2,3\n", "rows and header do not match"),
     "ragged": (b"a,b\n1,2\n1,2,3\n", "rows and header do not match"),
     "word in chol": (
         (HEADER + "63,1,1,145,abc,1,2,150,0,2.3,3,0,6,0\n").encode(),
@@ -299,7 +306,7 @@ def test_load_heart_refuses_a_bad_file_with_one_line(what, tmp_path):
 def test_other_bad_calls_get_one_line(real, tmp_path):
     for call, kind, says in [
         (lambda: load_heart(tmp_path / "none.csv"), FileNotFoundError, "none.csv: no such file"),
-        (lambda: load_heart(tmp_path), ValueError, "cannot be read"),
+        (lambda: load_heart(tmp_path), ValueError, "unknown suffix"),
         (
             lambda: load_heart(site="paris"),
             ValueError,
