@@ -11,20 +11,20 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from .inference import resolve_schema
 from .registry import Registry
-from .reading import read_table
-from .tables import SHIPPED, Schema, json_plain, to_floats
+from .reading import read_source, read_table
+from .tables import SHIPPED, Column, Schema, first_where, json_plain, to_floats
 
 # %% auto #0
-__all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS', 'DATASETS',
-           'load_heart', 'original_5000', 'heart_schema', 'ClinicalRelation', 'Dataset', 'dataset_to_json',
-           'dataset_from_json']
+__all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'CODINGS', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS',
+           'DATASETS', 'Coding', 'load_heart', 'original_5000', 'heart_schema', 'ClinicalRelation', 'Dataset',
+           'dataset_to_json', 'dataset_from_json']
 
 # %% ../nbs/00d_cohorts.ipynb #8867ce96
 SITES = {
@@ -63,40 +63,93 @@ def _uci_missing(df: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     return out, changed
 
 # %% ../nbs/00d_cohorts.ipynb #dfc24f86
-def _is_original_coding(df: pd.DataFrame) -> bool:
-    "Is a heart table in the coding of the 5,000-row file: cp and slope from 0, thal in 1, 2, 3?"
-    seen = {name: set(df[name].dropna()) for name in ("cp", "slope", "thal", "ca")}
-    fits = (
-        seen["cp"] <= {0, 1, 2, 3}
-        and seen["slope"] <= {0, 1, 2}
-        and seen["thal"] <= {1, 2, 3}
-        and max(seen["ca"], default=0) <= 3
-    )
-    return bool(fits and (0 in seen["cp"] | seen["slope"] or seen["thal"] & {1, 2}))
+class Coding(NamedTuple):
+    """How a heart table's codes become UCI's, each row by itself.
+
+    codes: {column: {its code: UCI's, None for a missing cell}}; `target` where it is turned round.
+    lost: what was lost on the way there, and cannot be recovered.
+    """
+
+    codes: Mapping[str, Mapping[int, int | None]]
+    lost: str = ""
 
 # %% ../nbs/00d_cohorts.ipynb #71e49485
-def _from_original_coding(df: pd.DataFrame) -> pd.DataFrame:
-    "The 5,000-row file's coding turned into UCI's, with a warning that says what is lost."
-    warnings.warn(
-        "the table is in the coding of the 5,000-row file and was turned into UCI's (cp and slope "
-        "+ 1, thal 1/2/3 to 3/6/7); what cannot be recovered: there, missing ca was filled with 0 "
-        "and missing thal with 'normal', and num 1 to 4 became 1",
-        stacklevel=5,
+_UCI_CODES: dict[str, dict[int, int | None]] = {
+    name: {code: code for code in codes}
+    for name, codes in {
+        "sex": (0, 1),
+        "cp": (1, 2, 3, 4),
+        "fbs": (0, 1),
+        "restecg": (0, 1, 2),
+        "exang": (0, 1),
+        "slope": (1, 2, 3),
+        "ca": (0, 1, 2, 3),
+        "thal": (3, 6, 7),
+    }.items()
+}
+
+# %% ../nbs/00d_cohorts.ipynb #codings
+_ORIGINAL_CODES: dict[str, dict[int, int | None]] = {
+    "cp": {0: 1, 1: 2, 2: 3, 3: 4},
+    "slope": {0: 1, 1: 2, 2: 3},
+    "thal": {1: 3, 2: 6, 3: 7},
+}
+_KAGGLE_CODES: dict[str, dict[int, int | None]] = {
+    "cp": {0: 4, 1: 2, 2: 3, 3: 1},
+    "restecg": {0: 2, 1: 0, 2: 1},
+    "slope": {0: 3, 1: 2, 2: 1},
+    "ca": {0: 0, 1: 1, 2: 2, 3: 3, 4: None},
+    "thal": {0: None, 1: 6, 2: 3, 3: 7},
+    "target": {0: 1, 1: 0},
+}
+CODINGS = {
+    "uci": Coding(_UCI_CODES),
+    "original": Coding(
+        _UCI_CODES | _ORIGINAL_CODES,
+        "missing ca was filled with 0 and missing thal with 1 (normal), and num 1 to 4 became 1",
+    ),
+    "kaggle": Coding(_UCI_CODES | _KAGGLE_CODES),
+}
+
+# %% ../nbs/00d_cohorts.ipynb #strange-cells
+def _strange_cells(df: pd.DataFrame, name: str, coding: str) -> pd.Series:
+    "Cells of a column with a code that a coding has not, boolean [n]."
+    return df[name].notna() & ~df[name].isin(list(CODINGS[coding].codes[name]))
+
+# %% ../nbs/00d_cohorts.ipynb #takes
+def _takes(df: pd.DataFrame, coding: str) -> bool:
+    "Has a coding all the codes of a table of numbers?"
+    names = [name for name in CODINGS[coding].codes if name in df]
+    return not any(_strange_cells(df, name, coding).any() for name in names)
+
+# %% ../nbs/00d_cohorts.ipynb #strange-code
+def _strange_code(df: pd.DataFrame, name: str, coding: str) -> str:
+    "What is said of the first code that a coding has not: where it is, and which coding has it."
+    row, value = first_where(df[name], _strange_cells(df, name, coding))
+    known = ", ".join(str(code) for code in CODINGS[coding].codes[name])
+    others = " or ".join(f"coding={other!r}" for other in CODINGS if _takes(df, other))
+    way = f"{others} would" if others else "no coding= would, but read_table does"
+    return (
+        f"{name}: {value:g} in row {row} is no code of coding={coding!r} ({known}); "
+        f"{way} take this table"
     )
-    return df.assign(cp=df.cp + 1, slope=df.slope + 1, thal=df.thal.map({1: 3.0, 2: 6.0, 3: 7.0}))
 
 # %% ../nbs/00d_cohorts.ipynb #one-coding
-def _uci_coding(df: pd.DataFrame) -> pd.DataFrame:
-    "A heart table in UCI's coding; one in an unknown coding is left as it is, with a warning."
-    if _is_original_coding(df):
-        return _from_original_coding(df)
-    if set(df.thal.dropna()) & {0, 1, 2} or 4 in set(df.ca):
-        warnings.warn(
-            "cp, slope, ca or thal are in a coding that is neither UCI's nor the 5,000-row file's; "
-            "left as they are (in Kaggle's heart.csv, target is turned round too: 1 means healthy)",
-            stacklevel=4,
-        )
-    return df
+def _uci_coding(df: pd.DataFrame, coding: str) -> pd.DataFrame:
+    """A heart table in UCI's coding; each cell is turned by itself.
+
+    Raises ValueError for a code that the coding has not, with those that would take the table.
+    """
+    codes = {name: codes for name, codes in CODINGS[coding].codes.items() if name in df}
+    out = df.assign(**{name: _as_numbers(df[name]) for name in codes})
+    for name in codes:
+        if _strange_cells(out, name, coding).any():
+            raise ValueError(_strange_code(out, name, coding))
+    turned = {
+        name: out[name].map({code: np.nan if uci is None else uci for code, uci in known.items()})
+        for name, known in codes.items()
+    }
+    return out.assign(**turned).astype(dict.fromkeys(codes, "float64"))
 
 # %% ../nbs/00d_cohorts.ipynb #with-target
 def _with_target(df: pd.DataFrame) -> pd.DataFrame:
@@ -121,7 +174,7 @@ def _whole_numbers(df: pd.DataFrame) -> pd.DataFrame:
     )
 
 # %% ../nbs/00d_cohorts.ipynb #e9fd052f
-def _as_heart(df: pd.DataFrame, quiet: bool = False) -> pd.DataFrame:
+def _as_heart(df: pd.DataFrame, coding: str = "uci", quiet: bool = False) -> pd.DataFrame:
     "A table with UCI's 13 attributes in UCI's coding and types, and the outcome `target`."
     out, changed = _uci_missing(df)
     if changed and not quiet:
@@ -131,36 +184,76 @@ def _as_heart(df: pd.DataFrame, quiet: bool = False) -> pd.DataFrame:
             f"{cells}",
             stacklevel=3,
         )
-    out = _whole_numbers(_with_target(_uci_coding(out)))
+    out = _whole_numbers(_with_target(_uci_coding(out, coding)))
+    if lost := CODINGS[coding].lost:
+        warnings.warn(
+            f"turned from coding={coding!r} into UCI's; what cannot be recovered: there, {lost}",
+            stacklevel=3,
+        )
     first = [name for name in (*ATTRIBUTES, "target") if name in out]
     return out[first + [name for name in out if name not in first]]
 
 # %% ../nbs/00d_cohorts.ipynb #c8b2e90e
-def load_heart(source: Any = None, site: str = "cleveland") -> pd.DataFrame:
+def load_heart(source: Any = None, site: str = "cleveland", *, coding: str = "uci") -> pd.DataFrame:
     """Heart-disease patients, one row each, in UCI's names, order and coding; NaN where none is.
 
     source: None for a cohort that ships with this package, else whatever `read_table` takes: a
     path, an open file, a table.
     site: which cohort: cleveland (303 rows), hungarian (294), switzerland (123) or va (200).
+    coding: of the source: "uci", "original" (the 5,000-row file: cp and slope one lower, thal 1, 2,
+    3 for 3, 6, 7) or "kaggle" (heart.csv: cp 0, 1, 2, 3 for 4, 2, 3, 1; restecg 0, 1, 2 for 2, 0,
+    1; slope 0, 1, 2 for 3, 2, 1; thal 1, 2, 3 for 6, 3, 7; thal 0 and ca 4 missing; target 1
+    for the healthy). It is never guessed, and each row is turned by itself.
 
     A table with UCI's 13 attributes comes back in UCI's coding, with `num` as binary `target` (1: a
-    narrowing above 50 %); warnings say what was turned. Any other table comes back as it is. Raises
-    ValueError (FileNotFoundError for a file that is not there) with one line that names what is
-    wrong.
+    narrowing above 50 %); a warning says what cannot be recovered. Any other table comes back as
+    `read_table` reads it. Raises ValueError (FileNotFoundError for a file that is not there) with
+    one line that names what is wrong; for a code that the coding has not, its column, row and value
+    and the `coding=` that would take the table.
     """
+    _check_coding(coding, source is None)
     if source is None:
         _check_site(site)
         return _as_heart(read_table(SHIPPED / f"{site}.csv"), quiet=True)
-    df = read_table(source)
+    df = _read_once_more(source)
     if df.empty:
         raise ValueError("the table has no rows")
-    return _as_heart(df) if set(ATTRIBUTES) <= set(df.columns) else df.copy()
+    lacking = [name for name in ATTRIBUTES if name not in df]
+    if lacking and coding != "uci":
+        raise ValueError(f"coding={coding!r} is of a heart table; this one lacks {lacking[0]}")
+    return df.copy() if lacking else _as_heart(df, coding)
 
 # %% ../nbs/00d_cohorts.ipynb #check-site
 def _check_site(site: str) -> None:
     "Raise ValueError for a cohort that does not ship with this package."
     if site not in SITES:
         raise ValueError(f"site must be one of {', '.join(SITES)}; got {site!r}")
+
+# %% ../nbs/00d_cohorts.ipynb #check-coding
+def _check_coding(coding: str, is_shipped: bool) -> None:
+    "Raise ValueError for a coding that is not known, or that a shipped cohort is not in."
+    if coding not in CODINGS:
+        raise ValueError(f"coding must be one of {', '.join(CODINGS)}; got {coding!r}")
+    if is_shipped and coding != "uci":
+        raise ValueError(f"coding={coding!r} is of a source; the shipped cohorts are in UCI's")
+
+# %% ../nbs/00d_cohorts.ipynb #read-once-more
+def _read_once_more(source: Any) -> pd.DataFrame:
+    """The table in a source. The reader takes a 99 that lies far from the other cells for a mark of
+    a missing one; in a heart table it is a heart rate, and UCI's marks are known.
+    """
+    start = source.tell() if hasattr(source, "tell") and source.seekable() else None
+    reading = read_source(source)
+    columns = [reading.columns.get(name) for name in ATTRIBUTES]
+    if not all(columns) or not any(column.missing_codes for column in columns if column):
+        return reading.df
+    if start is not None:
+        source.seek(start)
+    elif hasattr(source, "read") and not hasattr(source, "columns"):
+        return reading.df  # a pipe, which can be read only once
+    return read_table(
+        source, Schema(tuple(Column(name, "continuous", missing=True) for name in ATTRIBUTES))
+    )
 
 # %% ../nbs/00d_cohorts.ipynb #2fe4772c
 def original_5000(seed: int = 0, n: int = 5000) -> pd.DataFrame:

@@ -5,12 +5,11 @@
 # %% ../nbs/00a_formulas.ipynb #imports
 from __future__ import annotations
 
-import ast
 import operator
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from datetime import date
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -19,139 +18,334 @@ import pandas as pd
 from .tables import Column, Derived, Schema, cell_value, dates_from_days, to_floats
 
 # %% auto #0
-__all__ = ['COMPUTE', 'ISO_DATE', 'ROUND', 'Expression', 'parse_expression', 'values_of', 'parse_formula', 'compute',
-           'from_floats']
+__all__ = ['COMPUTE', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part', 'Expression', 'days_of',
+           'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle', 'numbers_of', 'values_of',
+           'parse_expression', 'parse_formula', 'compute', 'from_floats']
 
 # %% ../nbs/00a_formulas.ipynb #operations
-COMPUTE: dict[type[ast.operator], Callable[[Any, Any], Any]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.Pow: operator.pow,
+COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": operator.truediv,
+    "**": operator.pow,
 }
 
-# %% ../nbs/00a_formulas.ipynb #expression
+# %% ../nbs/00a_formulas.ipynb #part
 @dataclass(frozen=True)
-class Expression:
-    """A parsed piece of text: its tree, and the columns and dates that stand behind the tree's
-    names.
+class Part:
+    """A part of a text, as it was understood.
+
+    does: column, number, date, level, quoted or word for a leaf; else what is done with its
+    `parts`: minus, compute, known, missing, compare, not, and, or, implies. signs: those between
+    the parts.
     """
 
-    text: str
-    tree: ast.expr = field(compare=False, repr=False)
-    names: Mapping[str, str] = field(compare=False, repr=False)  # our name: column
-    days: Mapping[str, float] = field(compare=False, repr=False)  # our name: days since 1970
-    schema: Schema = field(compare=False, repr=False)
+    does: str
+    text: str  # as it was written
+    parts: tuple[Part, ...] = ()
+    signs: tuple[str, ...] = ()
+    value: Any = None  # a leaf's column, number, days since 1970-01-01, level or text in quotes
+    late: bool = False  # does the leaf stand after a sign of comparison?
+
+    def leaves(self) -> Iterator[Part]:
+        "Columns, numbers, dates and words, in the order of the text."
+        if not self.parts:
+            yield self
+        for part in self.parts:
+            yield from part.leaves()
 
     @property
     def columns(self) -> list[str]:
         "The columns that are used, in the order of the text."
-        return list(self.names.values())
+        names = [leaf.value for leaf in self.leaves() if leaf.does == "column"]
+        return list(dict.fromkeys(names))
 
-# %% ../nbs/00a_formulas.ipynb #word-pattern
-ISO_DATE = re.compile(r"['\"]?(?<![\w-])(\d{4}-\d\d-\d\d)(?![\w-])['\"]?")
+# %% ../nbs/00a_formulas.ipynb #expression
+@dataclass(frozen=True)
+class Expression:
+    "A parsed formula: its text and its tree."
 
+    text: str
+    tree: Part = field(compare=False, repr=False)
 
-def _pattern(name: str) -> str:
-    "A column's name as it stands in a rule: bare, or in quotes of any kind."
-    quoted = "|".join(re.escape(f"{mark}{name}{mark}") for mark in "'\"`")
-    return rf"{quoted}|(?<![\w.]){re.escape(name)}(?!\w)"
+    @property
+    def columns(self) -> list[str]:
+        "The columns that are used, in the order of the text."
+        return self.tree.columns
 
-# %% ../nbs/00a_formulas.ipynb #parse-expression
-def parse_expression(text: str, schema: Schema) -> Expression:
-    """A rule's side or a formula as a tree.
+# %% ../nbs/00a_formulas.ipynb #binary
+BINARY = (
+    ("implies", r"implies\b"),
+    ("or", r"or\b"),
+    ("and", r"and\b"),
+    ("compare", r"<=|>=|!=|==|=|<|>"),
+    ("compute", r"[+-]"),
+    ("compute", r"\*(?!\*)|/"),
+)
+ARITHMETIC = 4  # where the signs of a formula begin
+KEYWORDS = r"(?:and|or|implies)\b"
+DEEPEST = 30  # parts inside each other, as a limit to what one line may ask of the machine
 
-    Raises ValueError with one line where the text is not understood.
+# %% ../nbs/00a_formulas.ipynb #leaf-patterns
+LEAVES = {
+    "date": r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2})?)?(?![\w-])",
+    "number": r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?(?![\w.])",
+    "quoted": "'[^']*'|\"[^\"]*\"|`[^`]*`",
+    "word": r"[^\s()<>=!+*/-]*",
+}
+
+# %% ../nbs/00a_formulas.ipynb #days-of
+def days_of(text: str) -> float:
+    """An ISO date (and time) as days since 1970-01-01, as columns of dates count them.
+
+    Raises ValueError for a date that is in no calendar.
     """
-    names: dict[str, str] = {}
-    days: dict[str, float] = {}
-
-    def own(found: re.Match[str]) -> str:
-        "A name of ours for a column."
-        column = next(name for name in ordered if found[0].strip("'\"`") == name)
-        key = f"_c{ordered.index(column)}_"
-        names[key] = column
-        return key
-
-    def day_of(found: re.Match[str]) -> str:
-        "A name of ours for a date."
-        key = f"_d{len(days)}_"
-        days[key] = float((np.datetime64(found[1]) - np.datetime64("1970-01-01")).astype(int))
-        return key
-
-    ordered = sorted(schema.names, key=len, reverse=True)
-    plain = re.sub("|".join(map(_pattern, ordered)), own, text.strip())
-    plain = ISO_DATE.sub(day_of, plain)
     try:
-        tree = ast.parse(plain, mode="eval").body
-    except (SyntaxError, ValueError):
-        raise ValueError(f"{text.strip()!r} is not understood") from None
-    return Expression(text.strip(), tree, names, days, schema)
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no date of the calendar") from None
+    return (moment - datetime(1970, 1, 1)).total_seconds() / 86400
+
+# %% ../nbs/00a_formulas.ipynb #holds-words
+def holds_words(column: Column) -> bool:
+    "Are a column's cells words, with which nothing can be computed?"
+    if column.kind == "continuous":
+        return False  # words such as `<5` may stand among its numbers
+    if not column.levels:
+        return not pd.api.types.is_numeric_dtype(column.dtype)
+    return any(isinstance(level, str) for level in column.levels)
+
+# %% ../nbs/00a_formulas.ipynb #is-word
+def _is_word(level: object, column: Column) -> bool:
+    "Is a level compared as a word? Not where numbers or truth values are the column's levels."
+    return isinstance(level, str) or holds_words(column)
+
+# %% ../nbs/00a_formulas.ipynb #unknown
+def unknown(leaf: Part, schema: Schema) -> ValueError:
+    "What is said of a word that is nothing known."
+    word = leaf.text if leaf.does == "word" else leaf.value
+    if not leaf.text and not leaf.late:
+        return ValueError("a number or a column is left out")
+    if leaf.late:
+        return ValueError(f"{word!r} is neither a number nor a column")
+    return ValueError(f"no column {word!r}; there are {', '.join(schema.names)}")
+
+# %% ../nbs/00a_formulas.ipynb #reader
+class Reader:
+    """Reads a text from left to right as a tree of parts.
+
+    conditions: may it compare, and join comparisons?
+    """
+
+    def __init__(self, text: str, schema: Schema, conditions: bool):
+        self.text, self.schema, self.at = text, schema, 0
+        self.first = 0 if conditions else ARITHMETIC
+        self.names = sorted(filter(None, schema.names), key=len, reverse=True)
+        self.depth = 0
+        self.clause = 0  # where the comparison begins that is being read
+        self.late = False  # are we behind its sign?
+        self.compared: Column | None = None  # the column before that sign
+        self.last = Part("word", "")
+
+    def whole(self) -> Part:
+        "All of the text as one part."
+        part = self.binary(self.first)
+        if self.text[self.at :].strip():
+            raise self.stuck()
+        return part
+
+    def take(self, pattern: str) -> str:
+        "What stands next, if it is of this pattern; else nothing."
+        found = re.compile(rf"\s*({pattern})").match(self.text, self.at)
+        if found is None:
+            return ""
+        self.at = found.end()
+        return found[1]
+
+    def made(self, does: str, start: int, parts: Sequence[Part], signs: Sequence[str] = ()) -> Part:
+        "A part that was read from `start` on."
+        return Part(does, self.text[start : self.at].strip(), tuple(parts), tuple(signs))
+
+    def binary(self, rank: int) -> Part:
+        "Parts with signs of one rank between them, such as a sum."
+        if rank == len(BINARY):
+            return self.signed()
+        (does, pattern), start = BINARY[rank], self.at
+        if does == "compare":
+            self.late, self.clause = False, self.at
+            if self.take(r"not\b"):
+                return self.made("not", start, [self.deeper(rank)])
+        parts, signs = [self.binary(rank + 1)], []
+        while sign := self.take(pattern):
+            if does == "compare":
+                self.late, self.compared = True, self.column_of(parts[-1])
+            signs.append("=" if sign == "==" else sign)
+            parts.append(self.binary(rank + 1))
+        return self.made(does, start, parts, signs) if signs else parts[0]
+
+    def deeper(self, rank: int) -> Part:
+        "A part that stands inside another."
+        self.depth += 1
+        if self.depth > DEEPEST:
+            raise ValueError(f"more than {DEEPEST} parts stand inside each other")
+        part = self.binary(rank)
+        self.depth -= 1
+        return part
+
+    def signed(self) -> Part:
+        "A level, or a number with what stands before it (`-`) and above it (`**`)."
+        if level := self.level():
+            return level
+        start = self.at
+        if self.take(r"-"):
+            return self.made("minus", start, [self.deeper(len(BINARY))])
+        base = self.atom()
+        if self.take(r"\*\*"):
+            return self.made("compute", start, [base, self.deeper(len(BINARY))], ["**"])
+        return base
+
+    def atom(self) -> Part:
+        "A leaf, a question whether its cell is filled, or what stands in parentheses."
+        start = self.at
+        if self.take(r"\("):
+            inside = self.deeper(self.first)
+            if self.take(r"\)"):
+                return inside
+            more = self.text[self.at :].strip()
+            raise self.stuck() if more else ValueError("a '(' is not closed")
+        leaf = self.leaf()
+        asked = self.first == 0 and leaf.text and leaf.does in ("column", "quoted", "word")
+        if asked and (asks := self.take(r"(?:known|missing)\b")):
+            return self.made(asks, start, [leaf])
+        return leaf
+
+    def leaf(self) -> Part:
+        "A column, date, number, text in quotes or else a word."
+        self.take("")  # blanks
+        if name := self.name_here():
+            self.at += len(name)
+            return self.keep(Part("column", name, value=name))
+        found = ((does, self.take(pattern)) for does, pattern in LEAVES.items())
+        does, text = next((pair for pair in found if pair[1]), ("word", ""))
+        value: Any = text[1:-1] if does == "quoted" else text
+        if does in ("date", "number"):
+            value = days_of(text) if does == "date" else float(text)
+        return self.keep(Part(does, text, value=value, late=self.late))
+
+    def level(self) -> Part | None:
+        "A level of the column that stands before the sign, bare; None if that is none of words."
+        column, self.compared = self.compared, None
+        if column is None:
+            return None
+        self.take("")
+        name, rest = self.name_here(), self.text[self.at :]
+        levels = [str(level) for level in column.levels if _is_word(level, column)]
+        for text in sorted(levels, key=len, reverse=True):
+            if len(text) > len(name) and re.match(re.escape(text) + r"(?=$|[\s)<>=!])", rest):
+                self.at += len(text)
+                return self.keep(Part("level", text, value=text, late=True))
+        if name or not holds_words(column) or re.match(r"['\"`(]", rest):
+            return None
+        text = self.take(rf"[^()<>=!]*?(?=\s*$|\s+{KEYWORDS}|\s*[()<>=!])")
+        return self.keep(Part("word", text, late=True))
+
+    def name_here(self) -> str:
+        "The longest name of a column that stands here."
+        for name in self.names:
+            after = self.text[self.at + len(name) :][:1]
+            if self.text.startswith(name, self.at) and not re.match(r"\w\w", name[-1] + after):
+                return name
+        return ""
+
+    def column_of(self, part: Part) -> Column | None:
+        "The column that a leaf names."
+        named = part.does in ("column", "quoted") and part.value in self.schema.names
+        return self.schema[part.value] if named else None
+
+    def keep(self, leaf: Part) -> Part:
+        "Remember the leaf that was read last."
+        self.last = leaf
+        return leaf
+
+    def stuck(self) -> ValueError:
+        "What is said where no sign stands and the text goes on."
+        if self.last.does == "word":
+            return unknown(self.last, self.schema)
+        ahead = re.compile(rf"\b{KEYWORDS}").search(self.text, self.at)
+        end = ahead.start() if ahead else len(self.text)
+        clause, rest = (self.text[start:end].strip() for start in (self.clause, self.at))
+        if self.first == 0 and not re.search(BINARY[3][1], clause):
+            return not_a_comparison(clause)
+        return ValueError(f"{clause!r} is not understood at {rest!r}")
+
+# %% ../nbs/00a_formulas.ipynb #not-a-comparison
+def not_a_comparison(text: str) -> ValueError:
+    "What is said of a part that should be true or false, and is neither."
+    signs = "<= >= != = < >"
+    return ValueError(f"{text!r} is not a comparison; use {signs}, known or missing")
+
+# %% ../nbs/00a_formulas.ipynb #check-number
+def check_number(part: Part, schema: Schema) -> Part:
+    """The part, with names in quotes settled.
+
+    Raises ValueError unless it is a number, a date, a column of such, or computed from such.
+    """
+    if part.does == "quoted":
+        part = settle(part, schema)
+    if part.does in ("minus", "compute"):
+        parts = [check_number(each, schema) for each in part.parts]
+        return replace(part, parts=tuple(parts))
+    if part.does == "word":
+        raise unknown(part, schema)
+    if part.does not in ("column", "number", "date"):
+        raise ValueError(f"{part.text!r} is neither a number, a column nor computed by + - * / **")
+    if part.does == "column" and holds_words(schema[part.value]):
+        raise ValueError(f"{part.value} holds words, so nothing can be computed from it")
+    return part
+
+# %% ../nbs/00a_formulas.ipynb #settle
+def settle(leaf: Part, schema: Schema) -> Part:
+    "What stands in quotes as a column or a date. Raises ValueError where it is neither."
+    if leaf.value in schema.names:
+        return replace(leaf, does="column")
+    if leaf.text[0] != "`" and re.fullmatch(LEAVES["date"], leaf.value):
+        return replace(leaf, does="date", value=days_of(leaf.value))
+    raise unknown(leaf, schema)
+
+# %% ../nbs/00a_formulas.ipynb #numbers-of
+def numbers_of(part: Part, df: pd.DataFrame) -> np.ndarray:
+    """The numbers that a checked part gives, float64 [n] or []; dates are days since 1970-01-01.
+
+    NaN where something is missing, and where there is no finite result.
+    """
+    if part.does == "column":
+        return to_floats(df[part.value])
+    if not part.parts:
+        return np.asarray(part.value, "float64")
+    value, *others = (numbers_of(each, df) for each in part.parts)
+    if part.does == "minus":
+        return -value
+    with np.errstate(all="ignore"):
+        for sign, other in zip(part.signs, others, strict=True):
+            result = COMPUTE[sign](value, other)
+            there = np.isfinite(result) & ~np.isnan(value) & ~np.isnan(other)  # 1 ** NaN is 1
+            value = np.where(there, result, np.nan)
+    return value
 
 # %% ../nbs/00a_formulas.ipynb #values
 def values_of(expression: Expression, df: pd.DataFrame) -> np.ndarray:
-    """The numbers that a formula gives, float64 [n]; dates are days since 1970-01-01.
-
-    Raises ValueError for what is no formula of numbers.
-    """
-    with np.errstate(all="ignore"):  # a division by zero is a missing value
-        value = _number(expression, expression.tree, df)
-    value = np.broadcast_to(np.asarray(value, "float64"), len(df)).copy()
+    "The numbers that a formula gives, float64 [n]; dates are days since 1970-01-01."
+    value = np.broadcast_to(numbers_of(expression.tree, df), len(df))
     return np.where(np.isfinite(value), value, np.nan)
 
-# %% ../nbs/00a_formulas.ipynb #is-number
-def _is_number(value: object) -> bool:
-    "Is a constant a number, and no truth value?"
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
+# %% ../nbs/00a_formulas.ipynb #parse-expression
+def parse_expression(text: str, schema: Schema, conditions: bool = False) -> Part:
+    """A formula, or a rule (`conditions`), as a tree of parts, whose leaves are not yet checked.
 
-# %% ../nbs/00a_formulas.ipynb #number-node
-def _number(expression: Expression, node: ast.expr, df: pd.DataFrame) -> np.ndarray | float:
-    "A part of a formula as numbers, [n] or one."
-    if isinstance(node, ast.Constant) and _is_number(node.value):
-        return float(node.value)  # type: ignore[arg-type]  # a number, see above
-    if isinstance(node, ast.Name) and node.id in expression.days:
-        return expression.days[node.id]
-    if isinstance(node, ast.Name) and node.id in expression.names:
-        return to_floats(df[expression.names[node.id]])
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        return -_number(expression, node.operand, df)
-    if isinstance(node, ast.BinOp) and type(node.op) in COMPUTE:
-        left, right = (_number(expression, side, df) for side in (node.left, node.right))
-        return COMPUTE[type(node.op)](left, right)
-    raise ValueError(
-        f"{expression.text!r}: {_shown(expression, node)!r} is no number, column or sum"
-    )
-
-# %% ../nbs/00a_formulas.ipynb #shown
-def _shown(expression: Expression, node: ast.AST) -> str:
-    "A part of the text as it was written."
-    text = ast.unparse(node)
-    for key, name in expression.names.items():
-        text = text.replace(key, name)
-    return text
-
-# %% ../nbs/00a_formulas.ipynb #check-number
-def _check_number(expression: Expression, node: ast.expr) -> None:
-    "Raise ValueError unless this part is a number, a column of numbers, or computed from such."
-    if isinstance(node, ast.BinOp) and type(node.op) in COMPUTE:
-        _check_number(expression, node.left)
-        _check_number(expression, node.right)
-        return
-    if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub):
-        _check_number(expression, node.operand)
-        return
-    if isinstance(node, ast.Constant) and _is_number(node.value):
-        return
-    if isinstance(node, ast.Name) and node.id in {**expression.names, **expression.days}:
-        column = expression.names.get(node.id)
-        if column is not None and any(isinstance(v, str) for v in expression.schema[column].levels):
-            raise ValueError(f"{column} holds words, so nothing can be computed from it")
-        return
-    shown = _shown(expression, node)
-    if isinstance(node, ast.Name):
-        raise ValueError(f"no column {shown!r}; there are {', '.join(expression.schema.names)}")
-    raise ValueError(f"{shown!r} is neither a number, a column nor computed by + - * / **")
+    Raises ValueError with one line that names the part that is not understood.
+    """
+    return Reader(text, schema, conditions).whole()
 
 # %% ../nbs/00a_formulas.ipynb #parse-formula
 def parse_formula(text: str, schema: Schema) -> Expression:
@@ -160,11 +354,16 @@ def parse_formula(text: str, schema: Schema) -> Expression:
     Raises ValueError with one line that names the part that is not understood.
     """
     try:
-        expression = parse_expression(text, schema)
-        _check_number(expression, expression.tree)
+        tree = parse_expression(text, schema)
+        if any(leaf.text == "" for leaf in tree.leaves()):
+            raise ValueError(f"{text.strip()!r} is not understood: a number or column is left out")
+        tree = check_number(tree, schema)
+        for name in tree.columns:
+            if any(isinstance(level, str) for level in schema[name].levels):
+                raise ValueError(f"{name} holds words, so nothing can be computed from it")
     except ValueError as error:
         raise ValueError(f"formula {text!r}: {error}") from None
-    return expression
+    return Expression(text.strip(), tree)
 
 # %% ../nbs/00a_formulas.ipynb #compute
 def compute(derived: Derived, df: pd.DataFrame, schema: Schema) -> pd.Series:

@@ -6,24 +6,26 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Level, Schema, to_floats
+from synthheart.formulas import (
+    Part,
+    check_number,
+    holds_words,
+    not_a_comparison,
+    numbers_of,
+    parse_expression,
+    unknown,
+)
+from .tables import Schema
 
 # %% auto #0
-__all__ = ['COMPARE', 'Other', 'Clause', 'Rule', 'parse_rule']
-
-# %% ../nbs/00a_relations.ipynb #other
-@dataclass(frozen=True)
-class Other:
-    "The other column of a comparison."
-
-    name: str
+__all__ = ['COMPARE', 'DATES', 'holds', 'Rule', 'parse_rule']
 
 # %% ../nbs/00a_relations.ipynb #compare
 COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -33,127 +35,203 @@ COMPARE: dict[str, Callable[[Any, Any], Any]] = {
     "=": operator.eq,
     "<": operator.lt,
     ">": operator.gt,
-}  # longer signs first, so that `<=` is not read as `<`
+}
 
-# %% ../nbs/00a_relations.ipynb #clause
-class Clause(NamedTuple):
-    "A comparison: a column, a sign (or `known`, `missing`), and what it is compared with."
+# %% ../nbs/00a_relations.ipynb #holds
+def holds(part: Part, df: pd.DataFrame) -> np.ndarray:
+    "Rows in which a checked condition holds, boolean [n]."
+    if part.does == "compare":
+        return _compared(part, df)
+    if part.does in ("known", "missing"):
+        empty = df[part.parts[0].value].isna().to_numpy(bool)
+        return empty if part.does == "missing" else ~empty
+    parts = [holds(each, df) for each in part.parts]
+    if part.does == "not":
+        return ~parts[0]
+    join = np.logical_and if part.does == "and" else np.logical_or
+    return join.reduce(parts)
 
-    name: str
-    sign: str
-    value: Level | Other | None = None
-    numeric: bool = True  # numbers and dates; else text
+# %% ../nbs/00a_relations.ipynb #compared
+def _compared(part: Part, df: pd.DataFrame) -> np.ndarray:
+    "Rows in which one comparison of two sides holds, boolean [n]."
+    order = part.value
+    if order is None:
+        left, right = (numbers_of(side, df) for side in part.parts)
+        filled = ~np.isnan(left) & ~np.isnan(right)
+    else:
+        left, right = (_words(side, order, df) for side in part.parts)
+        filled = ~(pd.isna(left) | pd.isna(right))
+    sign = COMPARE[part.signs[0]]
+    if order == ():  # words without an order; a missing one equals nothing
+        left, right = (np.where(pd.isna(side), "", side) for side in (left, right))
+    return np.broadcast_to(np.asarray(sign(left, right), bool) & filled, len(df))
 
-    def holds(self, df: pd.DataFrame) -> np.ndarray:
-        "Rows in which it holds, boolean [n]; a comparison with a missing cell does not."
-        filled = df[self.name].notna().to_numpy()
-        if self.sign in ("known", "missing"):
-            return filled if self.sign == "known" else ~filled
-        other: Any = self.value
-        if isinstance(self.value, Other):
-            filled = filled & df[self.value.name].notna().to_numpy()
-            other = self._cells(df[self.value.name])
-        holds = COMPARE[self.sign](self._cells(df[self.name]), other)
-        return np.asarray(holds, dtype=bool) & filled
-
-    def _cells(self, series: pd.Series) -> np.ndarray | pd.Series:
-        "A column as it is compared: numbers as float64, words as they are or by their order."
-        if self.numeric:
-            return to_floats(series)
-        if self.sign not in ("=", "!="):
-            return series  # an ordered categorical
-        return series.astype(object).where(series.notna(), "").to_numpy()
+# %% ../nbs/00a_relations.ipynb #words
+def _words(side: Part, order: tuple[Any, ...], df: pd.DataFrame) -> Any:
+    "A column's words, object [n], or one level; their places, float64, where they have an order."
+    if side.does == "level":
+        return float(order.index(side.value)) if order else np.asarray(side.value, object)
+    words = df[side.value].astype(object)
+    if not order:
+        return words.to_numpy()
+    places = {level: float(place) for place, level in enumerate(order)}
+    return words.map(places).to_numpy("float64")
 
 # %% ../nbs/00a_relations.ipynb #rule
 @dataclass(frozen=True)
 class Rule:
-    "A rule as text, and its two sides: whenever all of `given` hold, all of `then` must."
+    "A rule as text, and its two sides: whenever `given` holds (None: always), `then` must."
 
     text: str
-    given: tuple[Clause, ...]
-    then: tuple[Clause, ...]
+    given: Part | None
+    then: Part
+
+    @property
+    def columns(self) -> list[str]:
+        "The columns that the rule speaks of, in the order of the text."
+        given = [] if self.given is None else self.given.columns
+        return list(dict.fromkeys([*given, *self.then.columns]))
 
     def kept(self, df: pd.DataFrame) -> np.ndarray:
         "Rows that keep the rule, boolean [n]."
-        return ~_all_hold(self.given, df) | _all_hold(self.then, df)
-
-# %% ../nbs/00a_relations.ipynb #all-hold
-def _all_hold(clauses: Sequence[Clause], df: pd.DataFrame) -> np.ndarray:
-    "Rows in which every clause holds, boolean [n]."
-    everywhere = np.ones(len(df), bool)
-    return np.logical_and.reduce([everywhere, *(clause.holds(df) for clause in clauses)])
+        then = holds(self.then, df)
+        return then if self.given is None else ~holds(self.given, df) | then
 
 # %% ../nbs/00a_relations.ipynb #parse
 def parse_rule(text: str, schema: Schema) -> Rule:
     """A line of text as a rule.
 
-    text: comparisons such as `chol < 500` or `sex = male`, joined by `and`, with one `implies` at
-    most.
-    schema: what columns there are. Raises ValueError with one line that names the part that is not
-    understood.
+    text: comparisons such as `chol < 500` or `ward = north`, of columns, numbers, ISO dates, levels
+    and what is computed from them by + - * / ** (a difference of two dates is days), joined by
+    `and`, `or`, `not` and parentheses, with one `implies` at most; `ca known`, `ca missing`.
+    schema: what columns there are.
+
+    Raises ValueError with one line that names the part that is not understood.
     """
-    sides = text.split(" implies ")
-    if len(sides) > 2:
-        raise ValueError(f"rule {text!r}: 'implies' may stand once")
-    parts = [
-        tuple(_parse_clause(clause, text, schema) for clause in side.split(" and "))
-        for side in sides
-    ]
-    return Rule(text, parts[0] if len(parts) == 2 else (), parts[-1])
+    try:
+        tree = parse_expression(text, schema, conditions=True)
+        sides = tree.parts if tree.does == "implies" else (tree,)
+        if len(sides) > 2:
+            raise ValueError("'implies' may stand once")
+        parts = [_check_condition(side, schema) for side in sides]
+    except ValueError as error:
+        raise ValueError(f"rule {text!r}: {error}") from None
+    return Rule(text, parts[0] if len(parts) == 2 else None, parts[-1])
 
-# %% ../nbs/00a_relations.ipynb #parse-clause
-def _parse_clause(clause: str, text: str, schema: Schema) -> Clause:
-    "One comparison of the rule `text`."
-    words = clause.split()
-    if len(words) == 2 and words[1] in ("known", "missing"):
-        return Clause(_known_name(words[0], text, schema), words[1])
-    sign = next((sign for sign in COMPARE if sign in clause), "")
-    if not sign:
-        raise ValueError(
-            f"rule {text!r}: {clause.strip()!r} is not a comparison; use {' '.join(COMPARE)}, "
-            "known or missing"
-        )
-    name, word = (side.strip() for side in clause.split(sign, 1))
-    column = schema[_known_name(name, text, schema)]
-    value, sort = _parse_value(word, column, text, schema), _sort(column)
-    ordered = column.kind == "ordinal" and column.dtype == "category" and isinstance(value, str)
-    if sort == "text" and sign not in ("=", "!=") and not ordered:
-        raise ValueError(
-            f"rule {text!r}: {name} holds text, which is = or != something, not {sign}"
-        )
-    return Clause(name, sign, value, sort != "text")
+# %% ../nbs/00a_relations.ipynb #check-condition
+def _check_condition(part: Part, schema: Schema) -> Part:
+    "The part with its names settled. Raises ValueError unless it is true or false of a row."
+    if part.does in ("and", "or", "not"):
+        return replace(part, parts=tuple(_check_condition(each, schema) for each in part.parts))
+    if part.does == "compare":
+        return _check_comparison(part, schema)
+    if part.does in ("known", "missing"):
+        leaf = part.parts[0]
+        if leaf.does == "word" or leaf.value not in schema.names:
+            raise unknown(leaf, schema)
+        return replace(part, parts=(replace(leaf, does="column"),))
+    if part.does == "implies":
+        raise ValueError("'implies' may stand once, and not in parentheses")
+    raise not_a_comparison(part.text)
 
-# %% ../nbs/00a_relations.ipynb #known-name
-def _known_name(name: str, text: str, schema: Schema) -> str:
-    "The name, where it is a column's."
-    if name not in schema.names:
-        raise ValueError(f"rule {text!r}: no column {name!r}; there are {', '.join(schema.names)}")
-    return name
+# %% ../nbs/00a_relations.ipynb #check-comparison
+def _check_comparison(part: Part, schema: Schema) -> Part:
+    "A comparison, or a chain of them, as comparisons of two sides, joined by `and`."
+    pairs = zip(part.parts[:-1], part.signs, part.parts[1:], strict=True)
+    checked = tuple(_check_pair(*pair, schema) for pair in pairs)
+    if not any(pair.columns for pair in checked):
+        raise ValueError(f"{part.text!r} compares no column")
+    return checked[0] if len(checked) == 1 else Part("and", part.text, checked)
+
+# %% ../nbs/00a_relations.ipynb #check-pair
+def _check_pair(left: Part, sign: str, right: Part, schema: Schema) -> Part:
+    "One comparison, its sides settled; its value is the order of words, () for words without one."
+    sides = (_settle_side(left, right, schema), _settle_side(right, left, schema))
+    pair = Part("compare", f"{left.text} {sign} {right.text}", sides, (sign,))
+    if any(side.does == "level" or _sort(side, schema) == "text" for side in sides):
+        return _check_words(pair, schema)
+    for side, other in (sides, sides[::-1]):
+        is_date = other.does == "column" and schema[other.value].is_date
+        if is_date and side.does in ("word", "number"):
+            raise ValueError(f"{side.text!r} is no column; {other.value} holds dates")
+    sides = (check_number(sides[0], schema), check_number(sides[1], schema))
+    if _sort(sides[0], schema) != _sort(sides[1], schema):
+        raise _unlike(sides, schema)
+    return replace(pair, parts=sides)
+
+# %% ../nbs/00a_relations.ipynb #settle-side
+def _settle_side(side: Part, other: Part, schema: Schema) -> Part:
+    """A side of a comparison as a column, or as a level of the column on the other side.
+
+    A bare name is first a column's, and a text in quotes first a level.
+    """
+    if side.parts or side.does == "column":
+        return side
+    text = side.value if side.does == "quoted" else side.text
+    quoted = side.does == "quoted" and text in schema.names
+    if side.text[:1] != "`" and other.value in schema.names and not other.parts:
+        column = schema[other.value]
+        level = next((level for level in column.levels if str(level) == text), None)
+        if isinstance(level, str) or (level is not None and holds_words(column)):
+            return replace(side, does="level", value=level)
+        if isinstance(level, bool):
+            return replace(side, does="number", value=float(level))
+        if text and holds_words(column) and not column.levels and not quoted:
+            return replace(side, does="level", value=text)  # keys and names have no levels
+    if quoted:
+        return replace(side, does="column")
+    return replace(side, does="word") if side.does == "level" else side
+
+# %% ../nbs/00a_relations.ipynb #check-words
+def _check_words(pair: Part, schema: Schema) -> Part:
+    "A comparison of words, with their order where its sign needs one."
+    columns = [schema[side.value] for side in pair.parts if side.does == "column"]
+    for side in pair.parts:
+        if side.parts or (side.does == "column" and len(columns) == 2):
+            if _sort(side, schema) != "text":
+                raise _unlike(pair.parts, schema)
+        elif side.does not in ("level", "column"):
+            word = side.value if side.does == "quoted" else side.text
+            raise ValueError(f"{word!r} is neither a column nor a level of {columns[0].name}")
+    if pair.signs[0] in ("=", "!="):
+        return replace(pair, value=())
+    ordered = all(column.kind == "ordinal" for column in columns)
+    if not ordered or columns[0].levels != columns[-1].levels:
+        raise ValueError(
+            f"{columns[0].name} holds text, which is = or != something, not {pair.signs[0]}"
+        )
+    return replace(pair, value=columns[0].levels)
 
 # %% ../nbs/00a_relations.ipynb #sort
-def _sort(column: Column) -> str:
-    "What a column's cells can be compared with."
-    if any(isinstance(level, str) for level in column.levels):
-        return "text"
-    return "dates" if column.is_date else "numbers"
+def _sort(part: Part, schema: Schema) -> str:
+    "What a side of a comparison holds: text, dates or numbers."
+    if part.does == "column":
+        column = schema[part.value]
+        return "text" if holds_words(column) else "dates" if column.is_date else "numbers"
+    if not part.parts:
+        return "dates" if part.does == "date" else "numbers"
+    sort, *others = (_sort(each, schema) for each in check_number(part, schema).parts)
+    for sign, other in zip(part.signs, others, strict=True):
+        if "dates" in (sort, other):
+            sort = DATES.get((sort, sign, other), "")
+        if not sort:
+            raise ValueError(f"{part.text!r} is nothing that dates give; they take + days and -")
+    if part.does == "minus" and sort == "dates":
+        raise ValueError(f"{part.text!r} is nothing that dates give; they take + days and -")
+    return sort
 
-# %% ../nbs/00a_relations.ipynb #parse-value
-def _parse_value(word: str, column: Column, text: str, schema: Schema) -> Level | Other:
-    "What a column is compared with: another column, a number, or one of its levels."
-    name, sort = column.name, _sort(column)
-    if word in schema.names:
-        other = _sort(schema[word])
-        if other != sort:
-            raise ValueError(f"rule {text!r}: {name} holds {sort}, and {word} {other}")
-        return Other(word)
-    levels = {str(level): level for level in column.levels if sort == "text"}
-    if word.strip("'\"") in levels:
-        return levels[word.strip("'\"")]
-    if sort == "text":
-        raise ValueError(f"rule {text!r}: {word!r} is neither a column nor a level of {name}")
-    if sort == "dates":
-        raise ValueError(f"rule {text!r}: {word!r} is no column; {name} holds dates")
-    try:
-        return float(word)
-    except ValueError:
-        raise ValueError(f"rule {text!r}: {word!r} is neither a number nor a column") from None
+# %% ../nbs/00a_relations.ipynb #dates
+DATES = {
+    ("dates", "-", "dates"): "numbers",  # days
+    ("dates", "-", "numbers"): "dates",
+    ("dates", "+", "numbers"): "dates",
+    ("numbers", "+", "dates"): "dates",
+}
+
+# %% ../nbs/00a_relations.ipynb #unlike
+def _unlike(sides: tuple[Part, ...], schema: Schema) -> ValueError:
+    "What is said of two sides that cannot be compared."
+    (first, sort), (second, other) = (
+        (side.text.strip("`'\""), _sort(side, schema)) for side in sides
+    )
+    return ValueError(f"{first} holds {sort}, and {second} {other}")
