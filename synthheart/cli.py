@@ -123,6 +123,8 @@ def read_patients(path: str, schema: Schema | None = None, draft: bool = False) 
     schema: settles the doubts. draft: a cell that cannot be what its column is is missing, and a
     doubt. A heart table comes in UCI's coding. Raises ValueError naming the file.
     """
+    from dataclasses import replace
+
     from synthheart.cohorts import ATTRIBUTES, load_heart
     from synthheart.dictionaries import read_draft
     from synthheart.reading import read_source
@@ -134,7 +136,8 @@ def read_patients(path: str, schema: Schema | None = None, draft: bool = False) 
     try:
         reading = (read_draft if draft else read_source)(source, schema)
         if set(ATTRIBUTES) <= set(reading.df.columns):
-            return read_source(load_heart(reading.df), schema)
+            recoded = read_source(load_heart(reading.df), schema)
+            return replace(recoded, notes=tuple(dict.fromkeys([*reading.notes, *recoded.notes])))
         return reading
     except (ValueError, OSError) as error:
         raise ValueError(str(error) if path in str(error) else f"{path}: {error}") from None

@@ -426,8 +426,12 @@ def redcap_schema(text: str) -> Schema:
     for field in fields:
         if field["type"].casefold() == "calc":
             schema = _with_formula(schema, field, notes)
-    plain = {"field annotations": "annotation", "matrix groups": "matrix"}
-    stated = {what: [f["name"] for f in fields if f[word]] for what, word in plain.items()}
+    plain = {"section headers": "section", "field notes": "remark"}
+    plain |= {"field annotations": "annotation", "matrix groups": "matrix"}
+    stated = {
+        what: [f["name"] for f in fields if f[word] and not unit_of(f[word])]
+        for what, word in plain.items()
+    }
     return replace(schema, notes=(*notes, *_unused(stated)))
 
 # %% ../nbs/00c_dictionaries.ipynb #frictionless-types
@@ -572,14 +576,12 @@ def _range_of(field: Mapping[str, Any], form: str) -> dict[str, Any]:
 def _role_of_field(field: Mapping[str, Any], whole: Mapping[str, Any]) -> tuple[str, str]:
     "The role of a field without levels, and the word of the schema that says so."
     name, form = field["name"], field.get("format", "")
-    primary = whole.get("primaryKey", [])
-    keys = [primary] if isinstance(primary, str) else primary
     for foreign in whole.get("foreignKeys", []):
         there = foreign.get("reference", {}).get("resource", "")
         who = re.search(r"patient|subject|person|participant|case", str(there), re.I)
-        if who and foreign.get("fields") in (name, [name]):
+        if who and _named(foreign.get("fields", [])) == [name]:
             return "patient", f"foreign key to {there}"
-    if keys == [name]:
+    if _named(whole.get("primaryKey", [])) == [name]:
         return "id", "primary key"
     if field.get("constraints", {}).get("unique") and field.get("type") in ("string", "integer"):
         return "id", "constraint unique"
@@ -613,7 +615,7 @@ def _our_field(
 ) -> dict[str, Any]:
     "A Frictionless field in the words of our own files. Raises ValueError naming field and value."
     given = field.get("type", "string")
-    if given not in TYPES and given not in NO_COLUMN:
+    if not isinstance(given, str) or given not in (*TYPES, *NO_COLUMN):
         known = ", ".join((*TYPES, *NO_COLUMN))
         raise ValueError(f"schema, {field['name']}: type {given!r} is unknown; known are {known}")
     kind, required = TYPES.get(given, "string"), field.get("constraints", {}).get("required", False)
@@ -658,6 +660,33 @@ def _checked_fields(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
     check_names([field.get("name") for field in fields], "the schema")
     return fields
 
+# %% ../nbs/00c_dictionaries.ipynb #named
+def _named(part: Any) -> list[Any]:
+    "Names of fields, of which a schema may give one without a list."
+    return [part] if isinstance(part, str) else list(part)
+
+# %% ../nbs/00c_dictionaries.ipynb #unused-words
+def _unused_words(whole: Mapping[str, Any], schema: Schema) -> dict[str, list[str]]:
+    "What a Table Schema states and the schema made of it does not hold: word, and of which fields."
+    unused: dict[str, list[str]] = {}
+    for field in whole["fields"]:
+        column, limits = schema[field["name"]], field.get("constraints", {})
+        words = [word for word in field if word not in (*KNOWN, *OURS)]
+        words += [word for word in limits if word not in LIMITS]
+        words += ["unique"] * bool(limits.get("unique") and not column.is_key)
+        words += ["enum"] * bool("enum" in limits and column.is_learned and not column.levels)
+        for word in words:
+            unused.setdefault(word, []).append(column.name)
+    keys = {column.name for column in schema if column.is_key}
+    named = ["fields", "missingValues", "$schema", *OURS_WHOLE]
+    named += ["primaryKey"] * (set(_named(whole.get("primaryKey", []))) <= keys)
+    others = [set(_named(one.get("fields", []))) for one in whole.get("foreignKeys", [])]
+    named += ["foreignKeys"] * all(names <= keys for names in others)
+    for word in whole:
+        if word not in named:
+            unused.setdefault(word, []).append("the schema")
+    return unused
+
 # %% ../nbs/00c_dictionaries.ipynb #frictionless-schema
 def frictionless_schema(whole: Mapping[str, Any]) -> Schema:
     """A Frictionless Table Schema, as JSON gives it, as a schema of ours.
@@ -667,18 +696,8 @@ def frictionless_schema(whole: Mapping[str, Any]) -> Schema:
     fields, notes = _checked_fields(whole), list[Note]()
     ours = {word: whole[word] for word in OURS_WHOLE if word in whole}
     ours["fields"] = [_our_field(field, whole, notes) for field in fields]
-    unused: dict[str, list[str]] = {}
-    for field in fields:
-        more = [w for w in field if w not in (*KNOWN, *OURS)]
-        more += [w for w in field.get("constraints", {}) if w not in LIMITS]
-        for word in more:
-            unused.setdefault(word, []).append(field["name"])
-    named = ("fields", "missingValues", "primaryKey", "foreignKeys", "$schema", *OURS_WHOLE)
-    for word in whole:
-        if word not in named:
-            unused.setdefault(word, []).append("the schema")
     schema = Schema.from_json(json.dumps(ours))
-    return replace(schema, notes=(*notes, *_unused(unused)))
+    return replace(schema, notes=(*notes, *_unused(_unused_words(whole, schema))))
 
 # %% ../nbs/00c_dictionaries.ipynb #is-ours
 def _is_ours(whole: Mapping[str, Any]) -> bool:
@@ -764,7 +783,15 @@ def read_schema(path: str | Path) -> Schema:
         )
     try:
         return readers[path.suffix.lower()](path)
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error, OSError) as error:
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        csv.Error,
+        OSError,
+    ) as error:
         raise ValueError(f"{path}: not a schema ({' '.join(str(error).split())})") from None
 
 # %% ../nbs/00c_dictionaries.ipynb #inferred

@@ -506,3 +506,11 @@ def test_evaluate_reads_text_dates_as_fit_does(ward, tmp_path):
     table = pd.read_csv(tmp_path / "metrics.csv")
     invalid = table[(table.metric == "invalid_share") & (table["group"] == "all")]
     assert invalid.value.item() == 0
+
+
+def test_doubts_about_a_heart_file_are_said_too(tmp_path):
+    text = "made by a registry\n" + load_heart().to_csv(index=False)
+    (tmp_path / "heart.csv").write_text(text)
+    answer = shell("schema", tmp_path / "heart.csv")
+    assert answer.exit_code == 0 and "made by a registry" in answer.stdout, answer.output
+    assert "0 no disease, 1 disease" in answer.stdout

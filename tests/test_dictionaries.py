@@ -188,8 +188,9 @@ def test_the_order_of_a_date_is_the_files_and_is_said(tmp_path):
 
 
 def test_annotations_and_matrices_are_said_once():
-    rows = [field(f"x{k}", check="number", annotation="@HIDDEN") for k in range(5)]
+    rows = [field(f"x{k}", check="number", annotation="@HIDDEN", note="mg") for k in range(5)]
     notes = redcap_schema(dictionary(*rows)).notes
+    assert "field notes" not in notes[0].text
     assert [note.column for note in notes] == [""] and "x0, x1, x2, ..." in notes[0].text
 
 
@@ -369,6 +370,15 @@ def test_what_changes_nothing_is_said_once():
         fieldsMatch="subset",
     )
     assert len(schema.notes) == 1
+    keys = [{"fields": "a", "reference": {"resource": "wards", "fields": "id"}}]
+    more = table_schema(
+        {"name": "a", "type": "boolean", "constraints": {"enum": [True], "unique": True}},
+        {"name": "b", "type": "date", "constraints": {"enum": ["2020-01-01"]}},
+        primaryKey=["a", "b"],
+        foreignKeys=keys,
+    )
+    for words in ("unique (of a)", "enum (of b)", "primaryKey (of the", "foreignKeys (of the"):
+        assert words in more.notes[0].text
     for words in ("rdfType (of a, b)", "pattern (of a)", "fieldsMatch (of the schema)"):
         assert words in schema.notes[0].text
 
@@ -421,6 +431,8 @@ JSON_REFUSED = {
         '{"fields": [{"name": "x", "type": "number", "constraints": {"minimum": "low"}}]}',
         "low",
     ),
+    "no type": ('{"fields": [{"name": "x", "type": ["any"]}]}', "x: type ['any'] is unknown"),
+    "deep": ("[" * 100000, "not a schema"),
     "no list": ('{"fields": [{"name": "x", "categories": "a"}]}', "schema, x: categories must be"),
     "date": (
         '{"fields": [{"name": "x", "type": "date", "constraints": {"minimum": "soon"}}]}',
