@@ -82,7 +82,7 @@ def one_line_errors(command: Callable[_P, _T]) -> Callable[_P, _T]:
             try:
                 return command(*args, **kwargs)
             except KeyboardInterrupt:
-                click.echo("Interrupted; nothing was written.", err=True)
+                click.echo("Interrupted.", err=True)
                 raise click.exceptions.Exit(130) from None
             except BrokenPipeError:  # `| head` has seen enough
                 raise
