@@ -11,10 +11,10 @@ The usual way through it::
     table = sh.evaluate(train, holdout, fake)               # fidelity, utility, validity, copies
     risks = sh.attack(train, holdout, fake)                 # membership and the three GDPR risks
 
-Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `Schema`,
-`Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging: `evaluate`,
-`attack`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists `MODELS`,
-`METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
+Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `read_schema`,
+`Schema`, `Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging:
+`evaluate`, `attack`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists
+`MODELS`, `METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
 
 Names are looked up when they are first used, so that the import is quick; TensorFlow is imported
 when a network is built. The one module that is written by hand; every other one is exported from a
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from synthheart.catalogue import ATTACKS, METRICS
     from synthheart.cohorts import DATASETS, Dataset, load_heart
     from synthheart.comparison import compare
+    from synthheart.dictionaries import read_schema
     from synthheart.evaluation import evaluate
     from synthheart.figures import FIGURES
     from synthheart.inference import infer_schema
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 # Where each public name lives.
 _ROOM_OF = {
     "load_heart": "cohorts",
+    "read_schema": "dictionaries",
     "read_table": "reading",
     "write_table": "runs",
     "infer_schema": "inference",
@@ -89,6 +91,7 @@ __all__ = [
     "evaluate",
     "infer_schema",
     "load_heart",
+    "read_schema",
     "read_table",
     "train_holdout_split",
     "use_plugins",

@@ -15,7 +15,7 @@ from difflib import get_close_matches
 from functools import wraps
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -27,12 +27,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from synthheart.pipeline import Parameter
-    from synthheart.tables import Column, Schema
+    from synthheart.reading import Reading
+    from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
-__all__ = ['FILE', 'plugin_option', 'target_option', 'BadInput', 'Failed', 'one_line_errors', 'check_writable', 'read_patients',
-           'write_patients', 'read_schema', 'parse_where', 'model_names', 'ModelName', 'main', 'schema', 'fit',
-           'sample', 'evaluate', 'ReportCommand', 'report', 'share']
+__all__ = ['FILE', 'plugin_option', 'target_option', 'schema_option', 'SPLIT', 'BadInput', 'Failed', 'one_line_errors',
+           'check_writable', 'check_folder', 'read_patients', 'write_patients', 'tell_doubts', 'Described',
+           'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'schema_table', 'schema', 'split',
+           'fit', 'sample', 'evaluate', 'ReportCommand', 'report', 'share']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -79,6 +81,9 @@ def one_line_errors(command: Callable[_P, _T]) -> Callable[_P, _T]:
             warnings.showwarning = _note
             try:
                 return command(*args, **kwargs)
+            except KeyboardInterrupt:
+                click.echo("Interrupted.", err=True)
+                raise click.exceptions.Exit(130) from None
             except BrokenPipeError:  # `| head` has seen enough
                 raise
             except (ValueError, KeyError, TypeError, OSError, ImportError) as error:
@@ -103,46 +108,99 @@ def check_writable(path: str, suffixes: Sequence[str]) -> None:
     if not Path(path).resolve().parent.is_dir():
         raise ValueError(f"{path}: folder {Path(path).parent} does not exist")
 
+# %% ../nbs/11a_cli.ipynb #check-folder
+def check_folder(path: str) -> None:
+    "Refuse a folder's name before the work that would fill it. Raises ValueError."
+    if Path(path).exists() and not Path(path).is_dir():
+        raise ValueError(f"{path}: is a file, not a folder")
+    if not Path(path).resolve().parent.is_dir():
+        raise ValueError(f"{path}: folder {Path(path).parent} does not exist")
+
 # %% ../nbs/11a_cli.ipynb #073041b7
-def read_patients(path: str) -> pd.DataFrame:
-    """The table in a file or, for `-`, in the CSV on standard input; a heart table in UCI's coding.
+def read_patients(path: str, schema: Schema | None = None, draft: bool = False) -> Reading:
+    """The table in a file or, for `-`, in the CSV on standard input, with the doubts about it.
 
-    Raises ValueError naming the file.
+    schema: settles the doubts. draft: a cell that cannot be what its column is is missing, and a
+    doubt. A heart table comes in UCI's coding. Raises ValueError naming the file.
     """
-    from synthheart.cohorts import load_heart
+    from dataclasses import replace
 
+    from synthheart.cohorts import ATTRIBUTES, load_heart
+    from synthheart.dictionaries import read_draft
+    from synthheart.reading import read_source
+
+    source: Any = path
     if path == "-":
-        stream = io.BytesIO(sys.stdin.buffer.read())
-        stream.name = "standard input"
-        return load_heart(stream)
+        source = io.BytesIO(sys.stdin.buffer.read())
+        source.name = "standard input"
     try:
-        return load_heart(path)
+        reading = (read_draft if draft else read_source)(source, schema)
+        if set(ATTRIBUTES) <= set(reading.df.columns):
+            recoded = read_source(load_heart(reading.df), schema)
+            return replace(recoded, notes=tuple(dict.fromkeys([*reading.notes, *recoded.notes])))
+        return reading
     except (ValueError, OSError) as error:
         raise ValueError(str(error) if path in str(error) else f"{path}: {error}") from None
 
 # %% ../nbs/11a_cli.ipynb #f0e71626
-def write_patients(df: pd.DataFrame, path: str) -> None:
-    "Write a table as CSV or Parquet, whole or not at all; `-` is standard output."
-    from synthheart.runs import csv_text, write_table
+def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) -> None:
+    """Write a table, whole or not at all; `-` is standard output.
 
+    schema: how its columns are spelled; one of other columns says nothing.
+    """
+    from synthheart.runs import csv_text, spelled, write_table
+
+    if schema is not None and schema.names != list(df.columns):
+        schema = None
     if path == "-":
-        click.echo(csv_text(df), nl=False)
+        click.echo(csv_text(df if schema is None else spelled(df, schema)), nl=False)
     else:
-        write_table(df, path)
+        write_table(df, path, schema)
 
 # %% ../nbs/11a_cli.ipynb #f0ae5941
-def read_schema(path: str | None) -> Schema | None:
-    "The schema in a JSON file, None for no file. Raises ValueError naming the file."
-    if path is None:
-        return None
-    from synthheart.tables import Schema
+def tell_doubts(notes: Sequence[Note], most: int | None = None) -> None:
+    "Each doubt as a line on standard error; at most so many, and how many more there are."
+    for note in notes[:most]:
+        click.echo(f"Note: {note}", err=True)
+    if most is not None and len(notes) > most:
+        more = f"and {len(notes) - most} more; `synthheart schema` shows all"
+        click.echo(f"Note: {more}", err=True)
 
-    try:
-        return Schema.from_json(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path}: not a schema ({' '.join(str(error).split())})") from None
+# %% ../nbs/11a_cli.ipynb #described
+class Described(NamedTuple):
+    "A table and its schema, inferred or given."
+
+    table: pd.DataFrame
+    schema: Schema
+
+# %% ../nbs/11a_cli.ipynb #describe
+def read_described(
+    path: str,
+    schema_file: str | None,
+    target: str | None,
+    *,
+    draft: bool = False,
+    loose: bool = False,
+) -> Described:
+    """The table in a file and its schema: inferred where no file gives one.
+
+    schema_file: a schema, a Frictionless Table Schema or a REDCap data dictionary; the last two are
+    cut to the table's columns. target: the outcome. draft: leave out columns that cannot be
+    learned instead of refusing them; loose: the same for cells. Raises ValueError naming the file.
+    """
+    from dataclasses import replace
+
+    from synthheart.dictionaries import draft_schema, is_dictionary, match_schema, read_schema
+    from synthheart.inference import schema_of
+
+    known = read_schema(schema_file) if schema_file else None
+    reading = read_patients(path, known, loose)
+    if known is None:
+        infer = draft_schema if draft else schema_of
+        return Described(reading.df, infer(reading, target))
+    if schema_file and is_dictionary(schema_file):
+        return Described(reading.df, match_schema(known, reading.df, target))
+    return Described(reading.df, replace(known, target=target or known.target))
 
 # %% ../nbs/11a_cli.ipynb #4276b457
 def _condition(column: Column, text: str) -> Any:
@@ -249,6 +307,16 @@ target_option = click.option(
     "--target", default=None, help="Outcome column.  [default: target, where there is one]"
 )
 
+# %% ../nbs/11a_cli.ipynb #schema-option
+schema_option = click.option(
+    "--schema",
+    "schema_file",
+    type=FILE,
+    default=None,
+    help="What columns may hold: JSON (ours or Frictionless), or a REDCap data dictionary (CSV).  "
+    "[default: inferred]",
+)
+
 # %% ../nbs/11a_cli.ipynb #f008a4fe
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="synthheart")
@@ -256,51 +324,178 @@ def main() -> None:
     """Synthetic patients from a table of real ones, and how good and how private they are.
 
     \b
-    synthheart fit patients.csv -o patients.synth
+    synthheart schema patients.csv
+    synthheart split patients.csv -o parts
+    synthheart fit parts/train.csv -o patients.synth --schema parts/schema.json
     synthheart sample patients.synth -n 1000 -o synthetic.csv
     synthheart evaluate --train train.csv --holdout holdout.csv --synthetic synthetic.csv
     synthheart report
     synthheart share reports/latest
 
-    Any CSV or Parquet table with a header will do. `synthheart COMMAND --help` shows examples. Exit
-    status: 0 done, 2 the input cannot be used, 1 the work failed; a command that fails writes
-    nothing.
+    A table is a CSV, Excel, Parquet, Stata, SAS or SPSS file with a header. `synthheart COMMAND
+    --help` shows examples. Exit status: 0 done, 2 the input cannot be used, 1 the work failed, 130
+    interrupted; a command that fails writes nothing.
 
     \b
     Completion with the tab key, for bash (zsh and fish alike):
     eval "$(_SYNTHHEART_COMPLETE=bash_source synthheart)"
     """
 
+# %% ../nbs/11a_cli.ipynb #read-as
+def _read_as(column: Column) -> str:
+    "What a column's cells were read as, and their unit."
+    form = column.spelling.format if column.spelling is not None else column.format
+    if column.is_date:
+        return f"dates {form}".strip()
+    if column.spelling is not None and column.spelling.kind == "clock":
+        return f"times of day {form}"
+    whole = column.levels and {*map(type, column.levels)} == {int}
+    dtype = "int" if whole else column.dtype.casefold()
+    words = (("bool", "true or false"), ("int", "whole numbers"), ("float", "numbers"))
+    kind = next((word for start, word in words if dtype.startswith(start)), "text")
+    if column.kind == "continuous" and kind in ("text", "numbers"):
+        kind = "whole numbers" if column.decimals == 0 else "numbers"
+        kind += " and words" if column.levels else ""
+    return f"{kind}, {column.unit}" if column.unit else kind
+
+# %% ../nbs/11a_cli.ipynb #may-hold
+def _may_hold(column: Column) -> str:
+    "A column's range or levels on a short line; nothing of one that is not learned."
+    from synthheart.tables import allowed_text
+
+    text = " ".join(allowed_text(column).split()) if column.is_learned else ""
+    if column.kind == "continuous" and column.levels:
+        text = ", ".join([text, *map(str, column.levels)])
+    return text if len(text) <= 44 else f"{text[:41]}..."
+
+# %% ../nbs/11a_cli.ipynb #schema-table
+def schema_table(described: Described) -> str:
+    "One line a column: name, kind, what it was read as, what it may hold, role, missing cells."
+    import pandas as pd
+
+    table, schema = described
+    rows = []
+    for column in schema:
+        gaps = int(table[column.name].isna().sum()) if column.name in table else 0
+        role = "outcome" if column.name == schema.target else column.role
+        kind = column.kind if column.is_learned else "-"
+        row = [column.name, kind, _read_as(column), _may_hold(column), role]
+        rows.append([*row, f"{gaps} ({gaps / len(table):.1%})" if gaps else ""])
+    head = ["column", "kind", "read as", "may hold", "role", "missing"]
+    shown = pd.DataFrame(rows, columns=head)
+    left = {name: f"{{:<{max(len(name), *shown[name].str.len())}}}".format for name in head}
+    lines = shown.to_string(index=False, formatters=left, justify="left", max_colwidth=None)
+    return "\n".join(line.rstrip() for line in lines.splitlines())
+
 # %% ../nbs/11a_cli.ipynb #schema-command
 @main.command()
 @click.argument("data", type=FILE)
-@click.option("-o", "--output", type=FILE, default="-", help="JSON file, or - for standard output.")
+@click.option(
+    "-o", "--output", type=FILE, default=None, help="JSON file, or - for standard output."
+)
 @target_option
+@schema_option
 @one_line_errors
-def schema(data: str, output: str, target: str | None) -> None:
-    """Describe DATA as JSON to be read and edited by hand.
+def schema(data: str, output: str | None, target: str | None, schema_file: str | None) -> None:
+    """Show what each column of DATA was read as, and every doubt about it.
 
-    DATA is a CSV or Parquet file (- for CSV on standard input).
+    DATA is a file with a table (- for CSV on standard input). With -o the schema is written as JSON
+    to be read and edited by hand.
 
     \b
+    synthheart schema patients.csv
     synthheart schema patients.csv -o schema.json
+    synthheart schema export.csv --schema redcap_dictionary.csv -o schema.json
     synthheart fit patients.csv -o patients.synth --schema schema.json
 
     Ranges and levels are those that the table shows. Widen a range, add a level, set `decimals`,
-    correct a kind, and give the file to `fit`: the synthetic rows keep to it.
+    correct a kind, name what is missing in `missing_codes`, and give the file to `fit`: the table
+    is read by it, and the synthetic rows keep to it. A column that should not be released has the
+    role `drop`.
     """
-    if output != "-":
+    if output and output != "-":
         check_writable(output, [".json"])
-    table = read_patients(data)
-    from synthheart.inference import infer_schema
+    described = read_described(data, schema_file, target, draft=True, loose=True)
     from synthheart.runs import write_whole
 
-    found = infer_schema(table, target)
+    found = described.schema
     if output == "-":
         click.echo(found.to_json())
+        tell_doubts(found.notes)
         return
-    write_whole(output, found.to_json().rstrip() + "\n")
-    click.echo(f"{output}: {len(found)} columns, {len(found.continuous)} of them continuous")
+    click.echo(schema_table(described))
+    for note in found.notes:
+        click.echo(f"Note: {note}")
+    if output:
+        write_whole(output, found.to_json().rstrip() + "\n")
+        click.echo(f"{output}: {len(found)} columns, {len(found.continuous)} of them continuous")
+
+# %% ../nbs/11a_cli.ipynb #split-command
+SPLIT = ("train.csv", "holdout.csv", "schema.json")  # what `split` writes
+
+
+@main.command()
+@click.argument("data", type=FILE)
+@click.option(
+    "-o",
+    "--output",
+    type=FILE,
+    required=True,
+    help="Folder for train.csv, holdout.csv and schema.json.",
+)
+@click.option("--holdout", type=float, default=0.3, help="Share of the patients that is kept back.")
+@click.option(
+    "--seed", type=int, default=0, help="Random seed; the same seed gives the same split."
+)
+@target_option
+@schema_option
+@one_line_errors
+def split(
+    data: str,
+    output: str,
+    holdout: float,
+    seed: int,
+    target: str | None,
+    schema_file: str | None,
+) -> None:
+    """Set rows of DATA aside before anything is learned: train.csv and holdout.csv in a folder.
+
+    \b
+    synthheart split patients.csv -o parts
+    synthheart fit parts/train.csv -o patients.synth --schema parts/schema.json
+
+    The outcome's classes have the same shares on both sides. Rows of one patient, and equal rows,
+    stay on one side. schema.json says how both files are read.
+    """
+    check_folder(output)
+    table, found = read_described(data, schema_file, target, draft=True)
+    from synthheart.runs import filling, write_whole
+    from synthheart.splitting import train_holdout_split
+
+    tell_doubts(found.notes, most=20)
+    parts = train_holdout_split(table, holdout, seed, None, found)
+    with filling(output, SPLIT) as folder:
+        for name, part in zip(SPLIT, parts):
+            write_patients(part, str(folder / name), found)
+        write_whole(folder / SPLIT[-1], found.to_json().rstrip() + "\n")
+    for name, part in zip(SPLIT, parts):
+        patients = f" of {part[found.patient].nunique()} patients" if found.patient else ""
+        click.echo(f"{Path(output) / name}: {len(part)} rows{patients}")
+    click.echo(f"{Path(output) / SPLIT[-1]}: {len(found)} columns")
+
+# %% ../nbs/11a_cli.ipynb #to-learn
+def _to_learn(
+    data: str, schema_file: str | None, target: str | None, private: bool
+) -> tuple[pd.DataFrame, Schema | None]:
+    """The table to learn from and its schema; what was doubtful is said.
+
+    private: nothing may be inferred, so without a file there is no schema.
+    """
+    if private and schema_file is None:
+        return read_patients(data).df, None
+    table, schema = read_described(data, schema_file, target)
+    tell_doubts(schema.notes, most=20)
+    return table, schema
 
 # %% ../nbs/11a_cli.ipynb #925ef8e9
 @main.command()
@@ -328,13 +523,7 @@ def schema(data: str, output: str, target: str | None) -> None:
 @click.option(
     "--seed", type=int, default=0, help="Random seed; the same seed gives the same model."
 )
-@click.option(
-    "--schema",
-    "schema_file",
-    type=FILE,
-    default=None,
-    help="JSON file: what columns may hold.  [default: inferred]",
-)
+@schema_option
 @click.option(
     "--epsilon",
     type=float,
@@ -360,7 +549,7 @@ def schema(data: str, output: str, target: str | None) -> None:
 def fit(
     data: str, output: str, model: str, target: str | None, schema_file: str | None, **settings: Any
 ) -> None:
-    """Learn a model from DATA, a CSV or Parquet file (- for CSV on standard input).
+    """Learn a model from DATA, a file with a table (- for CSV on standard input).
 
     \b
     synthheart fit patients.csv -o patients.synth
@@ -375,7 +564,7 @@ def fit(
     needs a --schema with public ranges.
     """
     check_writable(output, [".synth"])
-    table, described = read_patients(data), read_schema(schema_file)
+    table, described = _to_learn(data, schema_file, target, settings["epsilon"] is not None)
     from synthheart.synthesizer import Synthesizer
 
     fitted = Synthesizer(model, **settings).fit(
@@ -397,7 +586,7 @@ def fit(
     "--output",
     type=FILE,
     required=True,
-    help="CSV or Parquet file, or - for CSV on standard output.",
+    help="CSV, TSV, Parquet or Excel file, or - for CSV on standard output.",
 )
 @click.option(
     "--seed", type=int, default=0, help="Random seed; the same model and seed give the same rows."
@@ -430,13 +619,17 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
     fitted = Synthesizer.load(model)
     conditions = parse_where(where, fitted.schema_) if where else None
     fake = fitted.sample(rows, where=conditions, seed=seed)
-    write_patients(fake, output)
-    for rule, count in fitted.corrections_.items():
+    write_patients(fake, output, fitted.schema_)
+    # rules of the house's own are said only where a row broke them
+    told = {rule: n for rule, n in fitted.corrections_.items() if n or rule in fitted.rules}
+    for rule, count in told.items():
         click.echo(f"rule {rule!r}: {count} row{'s' * (count != 1)} drawn again", err=True)
     click.echo(f"{output}: {len(fake)} synthetic rows, {fake.shape[1]} columns", err=output == "-")
 
 # %% ../nbs/11a_cli.ipynb #961d6f66
-def _measure(tables: Mapping[str, pd.DataFrame], target: str | None, privacy: bool) -> pd.DataFrame:
+def _measure(
+    tables: Mapping[str, pd.DataFrame], target: str | None, schema: Schema | None, privacy: bool
+) -> pd.DataFrame:
     """The tidy table of `evaluate`, with that of `attack` below it if `privacy`.
 
     tables: train, holdout and synthetic, by their options' names.
@@ -452,11 +645,32 @@ def _measure(tables: Mapping[str, pd.DataFrame], target: str | None, privacy: bo
         if missing:
             raise ValueError(f"{option}: column {missing[0]!r} of --train is missing")
     click.echo("measuring fidelity, utility and validity", err=True)
-    parts = [evaluate(train, holdout, fake, target)]
+    parts = [evaluate(train, holdout, fake, target, schema)]
     if privacy:
         click.echo("attacking the table", err=True)
-        parts.append(attack(train, holdout, fake, target))
+        parts.append(attack(train, holdout, fake, target, schema))
     return pd.concat(parts, ignore_index=True)
+
+# %% ../nbs/11a_cli.ipynb #read-three
+def _read_three(
+    files: Mapping[str, str], schema_file: str | None, target: str | None
+) -> tuple[dict[str, pd.DataFrame], Schema | None]:
+    """The tables in files, all read as the first is, and the schema that a file gave.
+
+    A synthetic table that cannot be read so is read as it comes, and found invalid later.
+    """
+    (option, path), *others = files.items()
+    table, known = read_described(path, schema_file, target)
+    tell_doubts(known.notes, most=20)
+    tables = {option: table}
+    for option, path in others:
+        try:
+            tables[option] = read_patients(path, known).df
+        except ValueError:
+            if option != "--synthetic":
+                raise
+            tables[option] = read_patients(path).df
+    return tables, known if schema_file else None
 
 # %% ../nbs/11a_cli.ipynb #1ba731c5
 @main.command()
@@ -464,18 +678,25 @@ def _measure(tables: Mapping[str, pd.DataFrame], target: str | None, privacy: bo
 @click.option("--holdout", type=FILE, required=True, help="Real rows the model never saw.")
 @click.option("--synthetic", type=FILE, required=True, help="The synthetic rows.")
 @target_option
+@schema_option
 @click.option("--privacy/--no-privacy", default=True, help="Attack the table too.")
 @click.option(
     "-o",
     "--output",
     type=FILE,
     default=None,
-    help="CSV or Parquet file for the full table, or - for standard output.",
+    help="CSV, TSV, Parquet or Excel file for the full table, or - for standard output.",
 )
 @plugin_option
 @one_line_errors
 def evaluate(
-    train: str, holdout: str, synthetic: str, target: str | None, privacy: bool, output: str | None
+    train: str,
+    holdout: str,
+    synthetic: str,
+    target: str | None,
+    schema_file: str | None,
+    privacy: bool,
+    output: str | None,
 ) -> None:
     """Measure a synthetic table: fidelity, utility, validity, copies and what attacks find.
 
@@ -483,15 +704,15 @@ def evaluate(
     synthheart evaluate --train train.csv --holdout holdout.csv --synthetic synthetic.csv
     synthheart evaluate --train t.csv --holdout h.csv --synthetic s.csv -o metrics.csv --no-privacy
 
-    The holdout must be real rows that the model has not seen: set them aside before `fit`.
+    The holdout must be real rows that the model has not seen: `split` sets them aside before `fit`.
     """
     from synthheart.runs import TABLE_SUFFIXES
 
     if output:
         check_writable(output, TABLE_SUFFIXES)
     files = {"--train": train, "--holdout": holdout, "--synthetic": synthetic}
-    tables = {option: read_patients(path) for option, path in files.items()}
-    result = _measure(tables, target, privacy)
+    tables, known = _read_three(files, schema_file, target)
+    result = _measure(tables, target, known, privacy)
     if output:
         write_patients(result, output)
         click.echo(f"{output}: {len(result)} metrics", err=output == "-")

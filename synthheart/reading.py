@@ -42,9 +42,14 @@ __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS
 
 # %% ../nbs/00b_reading.ipynb #bad-cell
 class BadCell(ValueError):
-    "A cell that cannot be what its column is; `row` is its position in the table, from 0."
+    """A cell that cannot be what its column is: its row's position in the table, from 0, its
+    column, its text, and what is wrong with it.
+    """
 
     row: int = -1
+    column: str = ""
+    value: str = ""
+    problem: str = ""
 
 # %% ../nbs/00b_reading.ipynb #bad-cell-of
 def bad_cell(
@@ -58,7 +63,7 @@ def bad_cell(
         f"{column}: {value[:60]!r} in row {row} {problem}{others}; in a schema, "
         f'missing_codes={code} reads it as missing and dtype="str" keeps the column as text'
     )
-    error.row = at
+    error.row, error.column, error.value, error.problem = at, column, value, problem
     return error
 
 # %% ../nbs/00b_reading.ipynb #read-column-type
@@ -3047,7 +3052,9 @@ def _read_text_table(
         records = _records(file, layout.start, layout.sep)
         line = next((line for line, _ in itertools.islice(records, error.row, None)), 0)
         row = f"in row {error.row}"
-        raise BadCell(str(error).replace(row, f"{row} (line {line})", 1)) from None
+        named = BadCell(str(error).replace(row, f"{row} (line {line})", 1))
+        vars(named).update(vars(error))
+        raise named from None
 
 # %% ../nbs/00b_reading.ipynb #needs
 def _need(library: str, extra: str, what: str, name: str) -> None:

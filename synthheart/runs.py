@@ -13,8 +13,9 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
@@ -25,15 +26,15 @@ import pandas as pd
 
 import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
-from .reading import read_table
+from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
-from .tables import Schema, json_plain
+from .tables import Column, Schema, Spelling, json_plain
 
 # %% auto #0
-__all__ = ['TABLE_SUFFIXES', 'FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'check_suffix',
-           'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks',
-           'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft',
-           'check_target', 'failed_folder', 'find_unfinished', 'drafting']
+__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'check_suffix',
+           'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256',
+           'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key',
+           'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling', 'find_unfinished', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
@@ -75,7 +76,7 @@ def json_text(value: Any) -> str:
     return json.dumps(json_plain(value), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 # %% ../nbs/00e_runs.ipynb #table-suffixes
-TABLE_SUFFIXES = (".csv", ".parquet")  # what a table is written as
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx")  # what a table is written as
 
 # %% ../nbs/00e_runs.ipynb #check-suffix
 def check_suffix(
@@ -84,7 +85,7 @@ def check_suffix(
     """The suffix of `path` in small letters, where it is one of `allowed`.
 
     name: what to call the file in messages, where it is not its path. Raises ValueError with one
-    line for another suffix, and for Parquet where pyarrow, an extra, is not installed.
+    line for another suffix, and where the library that a suffix needs, an extra, is not installed.
     """
     given, name = Path(path).suffix, name or str(path)
     suffix = given.lower()
@@ -95,14 +96,122 @@ def check_suffix(
             f"{name}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); "
             "CSV needs nothing more"
         )
+    if suffix == ".xlsx" and find_spec("openpyxl") is None:
+        raise ValueError(
+            f"{name}: an Excel workbook needs openpyxl (pip install 'synthheart[excel]'); .csv "
+            "needs nothing more"
+        )
     return suffix
+
+# %% ../nbs/00e_runs.ipynb #recorded
+def _recorded_spelling(column: Column) -> Spelling | None:
+    """How a column's cells are written: as its schema recorded it, or as its format says.
+
+    None where it says nothing and the cells' type tells.
+    """
+    known = settled_spelling(column)
+    if column.spelling is not None or known is None or known.kind == "text":
+        return known
+    if known.kind in ("date", "clock"):
+        return known if known.format else None
+    if known.kind == "truth":
+        return None
+    whole = column.decimals == 0 or {*map(type, column.levels)} == {int}
+    shown = replace(known, whole=whole, decimals=0 if whole else column.decimals)
+    for decimal, thousands in MARK_PAIRS:
+        marked = replace(shown, decimal=decimal, thousands=thousands)
+        if number_format(marked) == column.format:
+            return marked
+    return shown if whole else None
+
+# %% ../nbs/00e_runs.ipynb #fits-spelling
+def _fits(cells: pd.Series, spelling: Spelling) -> bool:
+    "Are a column's cells of the kind that a spelling writes, words among them apart?"
+    types = pd.api.types
+    if cells.dtype == object:
+        words = [cell for cell in cells.dropna() if not isinstance(cell, str)]
+        cells = pd.Series(words).infer_objects() if words else cells
+    if spelling.kind == "date":
+        return types.is_datetime64_any_dtype(cells.dtype)
+    if spelling.kind == "truth":
+        return types.is_bool_dtype(cells.dtype)
+    if spelling.kind in ("number", "clock"):
+        is_truth = types.is_bool_dtype(cells.dtype)
+        return types.is_numeric_dtype(cells.dtype) and not is_truth
+    return True
+
+# %% ../nbs/00e_runs.ipynb #spelled
+def spelled(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The table as text, each column in the spelling that its schema recorded.
+
+    A column whose cells are of another kind, or of which nothing is recorded, stays as it is.
+    """
+    written = {}
+    for column in schema:
+        known = _recorded_spelling(column)
+        if column.name in df and known is not None and _fits(df[column.name], known):
+            written[column.name] = spell(df[column.name], known)
+    return df.assign(**written)
+
+# %% ../nbs/00e_runs.ipynb #has-mixed
+def _is_mixed(cells: pd.Series) -> bool:
+    "Does a column of objects hold several types, such as numbers and words?"
+    return cells.dtype == object and len({type(cell) for cell in cells.dropna()}) > 1
+
+# %% ../nbs/00e_runs.ipynb #plain-text
+def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) -> pd.DataFrame:
+    "The table with some of its columns as text, in their spelling where a schema records one."
+    text = df if schema is None else spelled(df, schema)
+    return df.assign(**{name: text[name].astype("str").where(df[name].notna()) for name in names})
+
+# %% ../nbs/00e_runs.ipynb #write-text
+def _write_text(df: pd.DataFrame, path: Path, schema: Schema | None, sep: str) -> None:
+    "Write a table as text with a separator; lines end in a newline character."
+    text = df if schema is None else spelled(df, schema)
+    text.to_csv(path, sep=sep, index=False, lineterminator="\n", encoding="utf-8")
+
+# %% ../nbs/00e_runs.ipynb #write-csv
+def _write_csv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
+    "Write a table as CSV."
+    _write_text(df, path, schema, ",")
+
+# %% ../nbs/00e_runs.ipynb #write-tsv
+def _write_tsv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
+    "Write a table as text with tabs."
+    _write_text(df, path, schema, "\t")
+
+# %% ../nbs/00e_runs.ipynb #write-parquet
+def _write_parquet(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
+    "Write a table as Parquet; columns of numbers and words are text there."
+    mixed = [name for name in df if _is_mixed(df[name])]
+    _with_text(df, mixed, schema).to_parquet(path, index=False)
+
+# %% ../nbs/00e_runs.ipynb #write-excel
+def _write_excel(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
+    "Write a table as the one sheet of a workbook; times with a zone are text there."
+    zoned = [name for name in df if isinstance(df[name].dtype, pd.DatetimeTZDtype)]
+    with pd.ExcelWriter(path, engine="openpyxl") as book:
+        _with_text(df, zoned, schema).to_excel(book, sheet_name="patients", index=False)
+        for row in book.sheets["patients"].iter_rows():
+            for cell in row:
+                if cell.data_type == "f":  # a text that begins with = is no formula
+                    cell.data_type = "s"
+
+# %% ../nbs/00e_runs.ipynb #writers
+WRITERS: dict[str, Callable[[pd.DataFrame, Path, Schema | None], None]] = {
+    ".csv": _write_csv,
+    ".tsv": _write_tsv,
+    ".parquet": _write_parquet,
+    ".xlsx": _write_excel,
+}  # how a table is written, by the suffix
 
 # %% ../nbs/00e_runs.ipynb #write-table
 def write_table(df: pd.DataFrame, path: str | Path, schema: Schema | None = None) -> Path:
-    """Write a table of patients as CSV or Parquet, whole or not at all; returns the path.
+    """Write a table of patients, whole or not at all; returns the path.
 
-    df: one row a patient. path: its suffix says how. schema: what the columns may hold; a table
-    that lacks one of its columns, or has others, is refused.
+    df: one row a patient. path: its suffix says how, .csv, .tsv, .parquet or, where openpyxl is
+    installed, .xlsx. schema: how the columns are spelled in text files; whole numbers with holes
+    have no decimals. A table that lacks one of its columns, or has others, is refused.
 
     Raises ValueError, for an unknown suffix too.
     """
@@ -110,10 +219,7 @@ def write_table(df: pd.DataFrame, path: str | Path, schema: Schema | None = None
     if schema is not None and list(df.columns) != schema.names:
         raise ValueError(f"{path}: the table's columns are not the schema's")
     with replacing(path) as part:
-        if suffix == ".parquet":
-            df.to_parquet(part, index=False)
-        else:
-            part.write_text(csv_text(df), encoding="utf-8", newline="")
+        WRITERS[suffix](df, part, schema)
     return Path(path)
 
 # %% ../nbs/00e_runs.ipynb #files
@@ -430,6 +536,31 @@ def _alive(pid: int) -> bool:
 def failed_folder(out: Path) -> Path:
     "Where a failed build of `out` is kept."
     return out.with_name(f"{out.name}.failed")
+
+# %% ../nbs/00e_runs.ipynb #filling
+@contextmanager
+def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
+    """A folder to write files of these names in, which takes the place of `out` when the block ends
+    well, else is removed.
+
+    out: a folder that is not there yet, is empty, or holds nothing but earlier files of these
+    names; another one raises ValueError and is not touched.
+    """
+    out = Path(out)
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out}: is a file, not a folder")
+    others = sorted(p.name for p in out.iterdir() if p.name not in names) if out.is_dir() else []
+    if others:
+        raise ValueError(
+            f"{out}: holds {others[0]} too, so it is not replaced; name another folder"
+        )
+    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.resolve().parent))
+    part.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    try:
+        yield part
+        _put_in_place(part, out.resolve())
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 # %% ../nbs/00e_runs.ipynb #find-unfinished
 def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]:

@@ -12,7 +12,7 @@ import pytest
 from click.shell_completion import ShellComplete
 from shell import refused, shell
 
-from synthheart import tables
+from synthheart import reading, runs
 from synthheart.cli import main, parse_where
 from synthheart.cohorts import heart_schema, load_heart
 from synthheart.models import MODELS
@@ -147,7 +147,7 @@ def test_evaluate(model, tmp_path):
 BAD_TABLES = {
     "empty": (b"", "empty"),
     "header only": (b"age,sex\n", "no rows"),
-    "not utf-8": (b"age,sex\n\xff\xfe,1\n", "UTF-8"),
+    "not text": (b"age,sex\n\x00\x00,1\n", "NUL"),
     "one row": (b"age,sex\n63,1\n", ""),
     "all-missing column": (
         b"age,sex,chol\n" + b"".join(b"%d,%d,\n" % (40 + i % 9, i % 2) for i in range(30)),
@@ -197,7 +197,7 @@ def test_bad_words_are_refused_in_one_line(patients, model, tmp_path):
     refused(shell("sample", tmp_path / "none.synth", "-n", 5, "-o", out), "none.synth")
     refused(shell("sample", patients, "-n", 5, "-o", out), "patients.csv")
     refused(shell(*sample, 0, "-o", out), "0")
-    refused(shell(*sample, 5, "-o", tmp_path / "x.xlsx"), ".xlsx", ".csv")
+    refused(shell(*sample, 5, "-o", tmp_path / "x.doc"), ".doc", ".csv")
     refused(shell(*sample, 5, "-o", out, "--where", "sexx=1"), "sexx", "did you mean sex?")
     refused(shell(*sample, 5, "-o", out, "--where", "sex"), "NAME=VALUE")
     refused(shell(*sample, 5, "-o", out, "--where", "sex=3"), "sex", "3")
@@ -236,14 +236,17 @@ def tab(*words: str) -> set[str]:
 
 
 def test_the_tab_key_knows_commands_models_and_files():
-    assert tab("") >= {"fit", "sample", "evaluate", "report", "schema", "share"}
+    assert tab("") >= {"fit", "sample", "evaluate", "report", "schema", "share", "split"}
     assert tab("fit", "in.csv", "--model", "") == set(MODELS)
     assert tab("fit", "--mi") == {"--missing"}
     for words in (
         "fit",
         "schema",
+        "split",
         "sample",
         "share",
+        "split x.csv -o",
+        "evaluate --schema",
         "fit x.csv -o",
         "fit x.csv --schema",
         "evaluate --train",
@@ -252,7 +255,8 @@ def test_the_tab_key_knows_commands_models_and_files():
 
 
 def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "find_spec", lambda name: None)
+    for room in (reading, runs):
+        monkeypatch.setattr(room, "find_spec", lambda name: None)
     (tmp_path / "in.parquet").write_bytes(b"PAR1")
     for words in (
         ["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
@@ -326,3 +330,187 @@ def test_help_names_the_models_and_imports_nothing_heavy():
     named = re.search(r"--model \[([^]]+)\]", done.stdout)
     assert named and set("".join(named[1].split()).split("|")) == set(MODELS)
     assert done.stdout.splitlines()[-1] == "heavy:"
+
+
+# What a table was read as, and its split
+
+
+WARD = "patient,clinic,seen,dose,crp,ill\n" + "".join(
+    f"P{k // 2:03},00{k % 3},{k % 28 + 1:02}.0{k % 6 + 1}.2024,{k % 9 + 1} mg,"
+    f"{'<5' if k % 4 == 0 else k % 37 + 5},{k * k % 5 % 2}\n"
+    for k in range(80)
+)
+
+
+@pytest.fixture
+def ward(tmp_path) -> Path:
+    """Visits of 40 patients, with keys, codes with zeros, German dates, units and limits."""
+    path = tmp_path / "ward.csv"
+    path.write_text(WARD)
+    return path
+
+
+def names(folder: Path) -> list[str]:
+    "What lies in a folder, hidden drafts too."
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_schema_shows_what_was_read_and_doubted(ward, tmp_path):
+    answer = shell("schema", ward, "--target", "ill")
+    assert answer.exit_code == 0, answer.output
+    head, *lines = answer.stdout.splitlines()
+    assert head.split() == "column kind read as may hold role missing".split()
+    told = {line.split()[0]: line for line in lines if not line.startswith("Note: ")}
+    assert list(told) == "patient clinic seen dose crp ill".split()
+    for name, words in {
+        "patient": "- text patient",
+        "clinic": "categorical text 000, 001, 002",
+        "seen": "continuous dates %d.%m.%Y 2024-01-01 to",
+        "dose": "whole numbers, mg",
+        "crp": "whole numbers and words 5 to 41, <5",
+        "ill": "binary whole numbers 0, 1 outcome",
+    }.items():
+        assert words in " ".join(told[name].split()), told[name]
+    notes = [line for line in lines if line.startswith("Note: ")]
+    assert any("crp: '<5'" in note for note in notes)
+    assert any(note.startswith("Note: patient: ") for note in notes)
+    assert names(tmp_path) == ["ward.csv"]
+
+
+def test_schema_writes_json_that_fit_takes(ward, tmp_path):
+    path = tmp_path / "s.json"
+    answer = shell("schema", ward, "--target", "ill", "-o", path)
+    assert answer.exit_code == 0 and f"{path}: 6 columns" in answer.stdout
+    piped = shell("schema", "-", "--target", "ill", "-o", "-", input=WARD.encode())
+    assert json.loads(piped.stdout) == json.loads(path.read_text())
+    assert "Note: crp" in piped.stderr
+    answer = shell(
+        "fit", ward, "-o", tmp_path / "m.synth", "--model", "independent", "--schema", path
+    )
+    assert answer.exit_code == 0 and "Note: " not in answer.stderr, answer.output
+    rows = shell("sample", tmp_path / "m.synth", "-n", 30, "-o", "-").stdout.splitlines()[1:]
+    shape = re.compile(r"[^,]+,00[012],\d\d\.0[1-6]\.2024,\d mg,(<5|\d+),[01]")
+    assert len(rows) == 30 and all(shape.fullmatch(row) for row in rows), rows[:3]
+
+
+def test_fit_says_its_doubts(ward, tmp_path):
+    answer = shell("fit", ward, "-o", tmp_path / "m.synth", "--model", "independent")
+    assert answer.exit_code == 0 and "Note: crp: '<5'" in answer.stderr, answer.output
+
+
+def test_split_writes_a_folder_that_reads_back(ward, tmp_path):
+    parts = tmp_path / "parts"
+    answer = shell("split", ward, "-o", parts, "--target", "ill", "--seed", 3)
+    assert answer.exit_code == 0, answer.output
+    assert names(parts) == ["holdout.csv", "schema.json", "train.csv"]
+    train, holdout = (pd.read_csv(parts / f"{n}.csv", dtype=str) for n in ("train", "holdout"))
+    assert f"{parts / 'train.csv'}: {len(train)} rows of 28 patients" in answer.stdout
+    assert f"{parts / 'holdout.csv'}: {len(holdout)} rows of 12 patients" in answer.stdout
+    assert not set(train.patient) & set(holdout.patient)
+    lines = [set((parts / f"{n}.csv").read_text().splitlines()[1:]) for n in ("train", "holdout")]
+    assert lines[0] | lines[1] == set(WARD.splitlines()[1:]) and not lines[0] & lines[1]
+    words = ["fit", parts / "train.csv", "-o", tmp_path / "m.synth", "--model", "independent"]
+    answer = shell(*words, "--schema", parts / "schema.json")
+    assert answer.exit_code == 0, answer.output
+    again = tmp_path / "again"
+    shell("split", ward, "-o", again, "--target", "ill", "--seed", 3)
+    for name in names(parts):
+        assert (again / name).read_bytes() == (parts / name).read_bytes()
+
+
+def test_split_replaces_an_earlier_one_and_no_other_folder(ward, tmp_path):
+    parts = tmp_path / "parts"
+    for share, rows in ((0.5, 40), (0.25, 20)):
+        assert shell("split", ward, "-o", parts, "--holdout", share).exit_code == 0
+        assert len(pd.read_csv(parts / "holdout.csv")) == rows
+    before = {name: (parts / name).read_bytes() for name in names(parts)}
+    (parts / "mine.txt").write_text("mine")
+    refused(shell("split", ward, "-o", parts), "mine.txt")
+    refused(shell("split", ward, "-o", ward), "ward.csv: is a file")
+    refused(shell("split", ward, "-o", tmp_path / "no" / "parts"), "does not exist")
+    refused(
+        shell("split", ward, "-o", tmp_path / "p", "--holdout", 1.5), "between 0 and 1, got 1.5"
+    )
+    refused(shell("split", ward, "-o", tmp_path / "p", "--target", "died"), "'died'")
+    refused(shell("split", tmp_path / "none.csv", "-o", tmp_path / "p"), "none.csv: no such file")
+    assert {name: (parts / name).read_bytes() for name in before} == before
+    assert names(tmp_path) == ["parts", "ward.csv"]
+
+
+@pytest.mark.parametrize("words", [["schema", "-o", "s.json"], ["split", "-o", "parts"]])
+def test_interrupted_nothing_is_written(words, ward, tmp_path, monkeypatch):
+    def stop(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(runs, "write_whole", stop)
+    answer = shell(words[0], ward, *words[1:])
+    assert answer.exit_code == 130 and "Traceback" not in answer.output
+    assert names(tmp_path) == ["ward.csv"]
+
+
+def test_a_bad_cell_has_a_way_on(ward, tmp_path):
+    ward.write_text(WARD.replace("03.03.2024", "31.02.2024"))
+    refused(shell("split", ward, "-o", tmp_path / "p"), "seen", "31.02.2024", "missing_codes")
+    path = tmp_path / "s.json"
+    answer = shell("schema", ward, "-o", path)
+    assert "seen: '31.02.2024' (first in row 2)" in answer.stdout
+    answer = shell("split", ward, "-o", tmp_path / "p", "--schema", path)
+    assert answer.exit_code == 0, answer.output
+
+
+REDCAP = (
+    "Variable / Field Name,Form Name,Field Type,Field Label,"
+    '"Choices, Calculations, OR Slider Labels",Text Validation Type OR Show Slider Number,'
+    "Text Validation Min,Text Validation Max,Identifier?,Branching Logic,Required Field?\n"
+    "patient,f,text,Record,,,,,,,\n"
+    'ill,f,radio,Ill?,"0, healthy | 1, ill",,,,,,y\n'
+    "dose,f,text,Dose (mg),,integer,1,20,,,\n"
+    "gone,f,text,Not exported,,integer,,,,,\n"
+)
+
+
+def test_a_redcap_dictionary_is_a_schema_everywhere(ward, tmp_path):
+    told = tmp_path / "redcap.csv"
+    told.write_text(REDCAP)
+    answer = shell("schema", ward, "--schema", told, "--target", "ill", "-o", tmp_path / "s.json")
+    assert answer.exit_code == 0, answer.output
+    assert "0 healthy, 1 ill" in answer.stdout and "1 to 20 mg" in answer.stdout
+    assert "fields that the table has not (gone)" in answer.stdout
+    parts = tmp_path / "parts"
+    answer = shell("split", ward, "-o", parts, "--schema", told, "--target", "ill")
+    assert answer.exit_code == 0 and "40 patients" not in answer.stdout, answer.output
+    words = ["fit", parts / "train.csv", "-o", tmp_path / "m.synth", "--model", "independent"]
+    answer = shell(*words, "--schema", told, "--target", "ill")
+    assert answer.exit_code == 0, answer.output
+    answer = shell("sample", tmp_path / "m.synth", "-n", 60, "-o", tmp_path / "fake.csv")
+    assert answer.exit_code == 0, answer.output
+    files = ["--train", parts / "train.csv", "--holdout", parts / "holdout.csv"]
+    answer = shell(
+        "evaluate", *files, "--synthetic", tmp_path / "fake.csv", "--schema", told, "--no-privacy"
+    )
+    assert answer.exit_code == 0 and "column_shapes" in answer.stdout, answer.output
+    told.write_text(REDCAP.replace("radio", "rodeo"))
+    refused(shell(*words, "--schema", told), "redcap.csv", "field ill", "'rodeo'")
+
+
+def test_evaluate_reads_text_dates_as_fit_does(ward, tmp_path):
+    parts = tmp_path / "parts"
+    assert shell("split", ward, "-o", parts, "--target", "ill").exit_code == 0
+    shell("fit", parts / "train.csv", "-o", tmp_path / "m.synth", "--model", "independent")
+    shell("sample", tmp_path / "m.synth", "-n", 60, "-o", tmp_path / "fake.csv")
+    files = ["--train", parts / "train.csv", "--holdout", parts / "holdout.csv"]
+    words = ["evaluate", *files, "--synthetic", tmp_path / "fake.csv", "--no-privacy"]
+    answer = shell(*words, "--target", "ill", "-o", tmp_path / "metrics.csv")
+    assert answer.exit_code == 0, answer.output
+    table = pd.read_csv(tmp_path / "metrics.csv")
+    invalid = table[(table.metric == "invalid_share") & (table["group"] == "all")]
+    assert invalid.value.item() == 0
+
+
+def test_doubts_about_a_heart_file_are_said_too(tmp_path):
+    text = "made by a registry\n" + load_heart().to_csv(index=False)
+    (tmp_path / "heart.csv").write_text(text)
+    answer = shell("schema", tmp_path / "heart.csv")
+    assert answer.exit_code == 0 and "made by a registry" in answer.stdout, answer.output
+    assert "0 no disease, 1 disease" in answer.stdout

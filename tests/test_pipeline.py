@@ -136,7 +136,7 @@ def test_an_interrupted_build_leaves_the_earlier_report(tiny, tmp_path):
         process.send_signal(signal.SIGINT)
         process.wait(20)
         assert "Traceback" not in process.stderr.read()
-    assert process.returncode == 1
+    assert process.returncode == 130
     assert not (tmp_path / "out").exists()
 
 

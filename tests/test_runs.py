@@ -1,15 +1,19 @@
 """A run's folder: whole files or none, one schema, what it was made from, and resuming."""
 
+import datetime as dt
 import json
 import os
 import stat
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes
 
 from synthheart import runs
@@ -40,7 +44,7 @@ from synthheart.runs import (
     write_whole,
 )
 from synthheart.splitting import train_holdout_split
-from synthheart.tables import find_duplicates
+from synthheart.tables import Column, Schema, Spelling, find_duplicates
 
 NOBODY = 2**22 + 1  # no process has this number
 
@@ -108,11 +112,145 @@ def test_a_table_comes_back_as_it_was_written(tmp_path, suffix):
 
 
 def test_an_unknown_suffix_is_refused_before_anything_is_written(tmp_path):
-    with pytest.raises(ValueError, match=r"a\.xlsx: unknown suffix '\.xlsx'; allowed: \.csv"):
-        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
+    with pytest.raises(ValueError, match=r"a\.doc: unknown suffix '\.doc'; allowed: \.csv"):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.doc")
     with pytest.raises(ValueError, match="columns are not the schema's"):
         write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.csv", DATASETS["va"].schema)
     assert names(tmp_path) == []
+
+
+# A table in the spelling that its schema recorded
+
+GRID = st.decimals(-9999, 9999, places=2).map(float)
+CELLS = {  # the cells of a column of each kind
+    "whole": st.integers(-99_999, 99_999),
+    "number": GRID,
+    "day": st.dates(dt.date(1950, 1, 1), dt.date(2030, 1, 1)).map(pd.Timestamp),
+    "moment": st.datetimes(dt.datetime(1950, 1, 1), dt.datetime(2030, 1, 1)).map(
+        lambda moment: pd.Timestamp(moment.replace(second=0, microsecond=0))
+    ),
+    "clock": st.integers(0, 1439),
+    "truth": st.booleans(),
+    "code": st.from_regex(r"0[0-9]{2}", fullmatch=True),
+    "word": st.sampled_from(["light", "heavy, or more", "NA", 'a "b"', "=1+1", "1"]),
+    "limit": st.one_of(st.integers(5, 90), GRID.map(abs), st.sampled_from(["<5", ">90"])),
+}
+DTYPES = {"whole": "Int64", "number": "float64", "day": "datetime64[us]", "clock": "Int64"}
+DTYPES |= {"moment": "datetime64[us]", "truth": "boolean"}
+
+
+@st.composite
+def spelling_of(draw, kind: str) -> Spelling:
+    "A spelling that can write a column's cells."
+    pick = lambda *of: draw(st.sampled_from(of))
+    decimal, thousands = pick((".", ""), (",", ""), (".", ","), (",", "."), (".", " "))
+    number = Spelling("number", decimal=decimal, thousands=thousands, after=pick("", " mg", "%"))
+    pair = pick(("Y", "N"), ("true", "false"), ("1", "0"))
+    return {
+        "whole": lambda: replace(number, whole=True, decimals=0),
+        "number": lambda: replace(number, decimals=2, least=pick(0, 2), missing=pick("", "NA")),
+        "limit": lambda: Spelling("number", decimal=decimal, limits=("<5", ">90")),
+        "day": lambda: Spelling("date", format=pick("%d.%m.%Y", "%m/%d/%Y", "%Y-%m-%d", "%Y%m%d")),
+        "moment": lambda: Spelling("date", format=pick("%d.%m.%Y %H:%M", "%Y-%m-%dT%H:%M")),
+        "clock": lambda: Spelling("clock", format="%H:%M", whole=True),
+        "truth": lambda: Spelling("truth", true=pair[0], false=pair[1]),
+    }.get(kind, Spelling)()
+
+
+@st.composite
+def spelled_tables(draw) -> tuple[pd.DataFrame, Schema]:
+    "A typed table with gaps, and a schema that says how each column is spelled."
+    rows = draw(st.integers(3, 10))
+    df = pd.DataFrame({"key": [f"0{k}" for k in range(rows)]})
+    columns = [Column("key", "continuous", "str", role="id")]
+    for kind in draw(st.lists(st.sampled_from(sorted(CELLS)), min_size=1, unique=True)):
+        cells = draw(st.lists(st.none() | CELLS[kind], min_size=rows, max_size=rows))
+        if all(cell is None or cell == "" for cell in cells):
+            continue
+        spelling = draw(spelling_of(kind))
+        df[kind] = pd.Series(cells, dtype=DTYPES.get(kind, "object"))
+        more: dict = {"missing": True, "spelling": spelling}
+        levels = {"word": ("light", "heavy, or more", "NA", 'a "b"', "=1+1", "1")}
+        levels |= {"limit": ("<5", ">90"), "truth": (False, True)}
+        levels["code"] = tuple(sorted({cell for cell in cells if cell} if kind == "code" else ()))
+        sort = "categorical" if kind in ("word", "code", "truth") else "continuous"
+        sort = "binary" if kind == "truth" else sort
+        dtype = DTYPES.get(kind, "object" if kind == "limit" else "str")
+        columns.append(Column(kind, sort, dtype, levels=levels.get(kind, ()), **more))
+    return df, Schema(tuple(columns))
+
+
+def cells_of(df: pd.DataFrame) -> dict[str, list]:
+    "The cells of a table, None for a missing one."
+    return {name: [None if pd.isna(c) else c for c in df[name].tolist()] for name in df}
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".parquet", ".xlsx"])
+def test_a_written_table_comes_back_equal_through_every_format(suffix, tmp_path):
+    if suffix == ".xlsx":
+        pytest.importorskip("openpyxl")
+
+    @settings(max_examples=40)
+    @given(spelled_tables())
+    def there_and_back(made):
+        df, schema = made
+        path = write_table(df, tmp_path / f"a{suffix}", schema)
+        assert cells_of(read_table(path, schema)) == cells_of(df)
+        assert cells_of(read_table(path, Schema.from_json(schema.to_json()))) == cells_of(df)
+
+    there_and_back()
+
+
+def test_text_files_are_written_as_the_schema_recorded(tmp_path):
+    text = 'ward,seen,dose,crp,ill\n007,31.01.2024,"1,5 mg",<5,Y\n012,,3 mg,7,N\n'
+    (tmp_path / "a.csv").write_text(text)
+    found, known = read_table(tmp_path / "a.csv"), infer_schema(tmp_path / "a.csv")
+    assert write_table(found, tmp_path / "b.csv", known).read_text() == text
+
+
+def test_whole_numbers_with_holes_have_no_decimals(tmp_path):
+    whole = Column("n", "continuous", "float64", missing=True, decimals=0)
+    codes = Column("ca", "binary", "float64", levels=(0, 3), missing=True)
+    df = pd.DataFrame({"n": [1.0, None, 70.0], "ca": [0.0, 3.0, None]})
+    path = write_table(df, tmp_path / "a.csv", Schema((whole, codes)))
+    assert path.read_text() == "n,ca\n1,0\n,3\n70,\n"
+    assert write_table(df.astype("Int64"), path).read_text() == "n,ca\n1,0\n,3\n70,\n"
+
+
+def test_cells_of_another_kind_than_the_spelling_are_written_as_they_are(tmp_path):
+    date = Column("seen", "continuous", "datetime64[us]", format="%d.%m.%Y")
+    df = pd.DataFrame({"seen": ["2024-01-31", "soon"]})
+    assert write_table(df, tmp_path / "a.csv", Schema((date,))).read_text() == (
+        "seen\n2024-01-31\nsoon\n"
+    )
+
+
+def test_numbers_and_words_go_into_parquet_as_text(tmp_path):
+    df = pd.DataFrame({"crp": pd.Series([7, "<5", 1.5, None], dtype=object)})
+    path = write_table(df, tmp_path / "a.parquet")
+    assert cells_of(pd.read_parquet(path)) == {"crp": ["7", "<5", "1.5", None]}
+
+
+def test_a_workbook_needs_its_library(tmp_path, monkeypatch):
+    monkeypatch.setattr(runs, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"needs openpyxl \(pip install 'synthheart\[excel\]'\)"):
+        write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_table_that_cannot_be_written_leaves_what_stood_there(suffix, tmp_path, monkeypatch):
+    path = tmp_path / f"a{suffix}"
+    path.write_bytes(b"before")
+
+    def half(df, part, schema):
+        part.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(runs.WRITERS, suffix, half)
+    with pytest.raises(KeyboardInterrupt):
+        write_table(pd.DataFrame({"a": [1]}), path)
+    assert path.read_bytes() == b"before" and [p.name for p in tmp_path.iterdir()] == [path.name]
 
 
 # The run
