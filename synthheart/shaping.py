@@ -18,11 +18,13 @@ from .formulas import compute, parse_formula
 from .models import Codec
 from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import spell
+from .relations import Rule
 from .tables import Column, Derived, Kind, Schema, dates_from_days, to_floats
 
 # %% auto #0
 __all__ = ['ORDER', 'PREFIXES', 'MADE_UP', 'Gap', 'find_gaps', 'companion', 'limit_of', 'split_words', 'KeyPlan', 'plan_key',
-           'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random', 'ShapedCodec', 'RangeRule']
+           'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random', 'ShapedCodec', 'RangeRule',
+           'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -429,3 +431,16 @@ class RangeRule:
     def is_needed(self) -> bool:
         "Is anything computed?"
         return bool(self.shape.gaps or self.shape.schema.derived)
+
+# %% ../nbs/06b_shaping.ipynb #known-rule
+class KnownRule:
+    "A schema's rule, which a row with a missing cell among the rule's columns cannot break."
+
+    def __init__(self, rule: Rule):
+        self.rule = rule
+        self.text = rule.text
+
+    def kept(self, df: pd.DataFrame) -> np.ndarray:
+        "Rows that keep it, boolean [n]."
+        missing = df[self.rule.columns].isna().any(axis=1).to_numpy()
+        return self.rule.kept(df) | missing

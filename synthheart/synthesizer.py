@@ -36,9 +36,9 @@ from .engine import Callback
 from .inference import measured_schema, resolve_schema, schema_of
 from .models import MODELS
 from .preprocessing import MissingImputer, TableCoder
-from .relations import Rule, parse_rule
+from .relations import parse_rule
 from .runs import Run, replacing
-from .shaping import RangeRule, Shape, ShapedCodec
+from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
 from .reading import frame_of, read_source, read_table
 from .tables import Schema, validate
 
@@ -151,10 +151,9 @@ class Synthesizer(BaseEstimator):
             )
         check_budget(self.epsilon, self.delta)
 
-    def _read_rules(self, schema: Schema, train: pd.DataFrame) -> tuple[Rule, ...]:
+    def _read_rules(self, schema: Schema, train: pd.DataFrame) -> tuple[RowRule, ...]:
         "The rules, read; a warning for one that training rows break."
-        texts = dict.fromkeys([*schema.rules, *self.rules])
-        rules = tuple(parse_rule(text, schema) for text in texts)
+        rules = self._all_rules(schema)
         for rule in rules:
             if broken := int((~rule.kept(train)).sum()):
                 warnings.warn(
@@ -162,6 +161,12 @@ class Synthesizer(BaseEstimator):
                     stacklevel=3,
                 )
         return rules
+
+    def _all_rules(self, schema: Schema) -> tuple[RowRule, ...]:
+        "The schema's rules, then those given to the synthesizer."
+        own = tuple(parse_rule(text, schema) for text in self.rules)
+        known = [parse_rule(text, schema) for text in schema.rules if text not in self.rules]
+        return (*map(KnownRule, known), *own)
 
     def _learn(
         self, train: pd.DataFrame, schema: Schema, progress: bool, callbacks: Sequence[Callback]
@@ -302,8 +307,7 @@ class Synthesizer(BaseEstimator):
         self.shape_ = Shape.from_state(about["shape"])
         self.schema_, self.rows_ = self.shape_.schema, about["rows"]
         self.history_ = archive.history
-        texts = dict.fromkeys([*self.schema_.rules, *self.rules])
-        self.rules_ = tuple(parse_rule(text, self.schema_) for text in texts)
+        self.rules_ = self._all_rules(self.schema_)
         self.corrections_ = {}
         if self.epsilon is not None:
             self.epsilon_, self.delta_ = about["spent"]
