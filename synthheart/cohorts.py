@@ -11,12 +11,14 @@ import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from functools import partial
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .inference import resolve_schema
+from .dictionaries import is_dictionary, match_schema, read_schema
+from .inference import resolve_schema, schema_of
 from .registry import Registry
 from .reading import read_source, read_table
 from .tables import SHIPPED, Column, Schema, first_where, json_plain, to_floats
@@ -344,24 +346,32 @@ class Dataset:
     def from_table(
         cls,
         table: Any,
-        name: str = "table",
+        name: str = "",
         *,
         title: str | None = None,
-        schema: Schema | None = None,
+        schema: Schema | str | Path | None = None,
         target: str | None = None,
     ) -> Dataset:
         """Anyone's own table as a record that is not public.
 
-        table: one row a patient, in pandas, polars or pyarrow. name: a word for it. title: for
-        people; None takes the name.
-        schema: what its columns may hold; None infers it. target: the outcome, where it is another
-        one than the schema's.
+        table: one row a patient (or a visit), in pandas, polars, pyarrow, or a file's path. name: a
+        word for it; none takes the file's, else "table". title: for people; None takes the name.
+        schema: what its columns may hold, or the file that says so (ours, Frictionless, REDCap);
+        None infers it, with notes. target: the outcome, where it is another one than the schema's.
 
-        Raises ValueError for a table that no schema can be inferred from, and for a target that is
-        no column.
+        Raises ValueError for a table that no schema can be inferred from, or that breaks the given
+        one, and for a target that is no column.
         """
-        rows = read_table(table).copy()  # the record keeps what it was given
-        known = resolve_schema(rows, schema, target)
+        is_file = isinstance(table, (str, Path))
+        name = name or (Path(table).name.partition(".")[0] if is_file else "") or "table"
+        known = read_schema(schema) if isinstance(schema, (str, Path)) else schema
+        reading = read_source(table, known)
+        rows = reading.df.copy()  # the record keeps what it was given
+        if known is None:
+            known = schema_of(reading, target)
+        elif isinstance(schema, (str, Path)) and is_dictionary(schema):
+            known = match_schema(known, rows, target)
+        known = resolve_schema(rows, known, target)
         return cls(name, title or name.replace("_", " "), rows.copy, known)
 
 # %% ../nbs/00d_cohorts.ipynb #heart-relations

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from importlib import metadata
 from importlib.util import find_spec
@@ -26,14 +26,15 @@ import pandas as pd
 
 import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
+from .inference import measured_schema
 from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, json_plain
 
 # %% auto #0
-__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PACKAGES', 'replacing', 'write_whole', 'csv_text', 'json_text', 'check_suffix',
-           'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256',
-           'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key',
+__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'PACKAGES', 'replacing', 'write_whole', 'csv_text',
+           'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256',
+           'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key',
            'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling', 'find_unfinished', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
@@ -41,7 +42,7 @@ __all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PACKAGES', 'replacing', 'write
 def replacing(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, else is removed.
 
-    Folders on the way are made. The file may be read by everybody, as files usually may.
+    Folders on the way are made. The file may be read by whoever may read its folder.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -50,7 +51,7 @@ def replacing(path: str | Path) -> Iterator[Path]:
     part = Path(name)
     try:
         yield part
-        part.chmod(0o644)  # mkstemp's files are private
+        part.chmod(path.parent.stat().st_mode & 0o644 | 0o600)  # mkstemp's are private
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -238,12 +239,24 @@ FILES: dict[str, str] = {
     "unfinished": "unfinished.json",
 }
 
+# %% ../nbs/00e_runs.ipynb #private
+PRIVATE_FOLDER = "private"
+PRIVATE = (
+    "train",
+    "holdout",
+    "model",
+    "schema",
+    "doubts",
+    "parameters",
+)  # parts that may lie in it
+
 # %% ../nbs/00e_runs.ipynb #run
 class Run:
     """The folder of one run: what is in it, where it lies, how it is read and written.
 
     folder: where the run lives; None takes a temporary folder that goes when the run does. No other
-    module joins paths in a run's folder or writes a file there.
+    module joins paths in a run's folder or writes a file there. Where the folder has a part called
+    `private`, what holds rows or ranges of real patients lies in it (PRIVATE).
     """
 
     def __init__(self, folder: str | Path | None = None):
@@ -266,7 +279,14 @@ class Run:
         """
         if name == "release":
             return self.folder / self.dataset.release
-        return self.folder / FILES.get(name, name if "." in name else f"{name}.csv")
+        hidden = self.is_private and (name in PRIVATE or name.startswith("executed/"))
+        folder = self.folder / PRIVATE_FOLDER if hidden else self.folder
+        return folder / FILES.get(name, name if "." in name else f"{name}.csv")
+
+    @property
+    def is_private(self) -> bool:
+        "Are the patients nobody else's business? Then the run has a private part."
+        return (self.folder / PRIVATE_FOLDER).is_dir()
 
     def has(self, name: str) -> bool:
         "Is the part there?"
@@ -293,8 +313,12 @@ class Run:
         return pd.read_csv(self._there(name))
 
     def rows(self, name: str) -> pd.DataFrame:
-        "A table of patients, real or synthetic, typed by the run's schema."
-        return read_table(self._there(name), self.schema)
+        "What is measured of a table of patients, real or synthetic, typed by the run's schema."
+        return self.whole(name)[self.schema.names]
+
+    def whole(self, name: str) -> pd.DataFrame:
+        "A table of patients with all its columns, keys and names of people among them."
+        return read_table(self._there(name), self.whole_schema)
 
     def _there(self, name: str) -> Path:
         path = self.path(name)
@@ -305,11 +329,17 @@ class Run:
     def write(self, name: str, content: pd.DataFrame | str | bytes | Mapping[str, Any]) -> Path:
         "Write a part, whole or not at all: a table as CSV, a mapping as JSON, the rest as it is."
         if isinstance(content, pd.DataFrame):
-            content = csv_text(content)
+            content = csv_text(self._spelled(content))
         elif isinstance(content, Mapping):
             content = json_text(content)
         vars(self).pop(name, None)  # what was read before is no longer so
         return write_whole(self.path(name), content)
+
+    def _spelled(self, table: pd.DataFrame) -> pd.DataFrame:
+        "A table of patients in the spelling that the schema recorded; another one as it is."
+        if not self.has("schema") or list(table.columns) != self.whole_schema.names:
+            return table
+        return spelled(table, self.whole_schema)
 
     def results(self, name: str, table: pd.DataFrame) -> list[Path]:
         "Write results as `name.csv` and, for programs, `name.json` (records, NaN as null)."
@@ -318,7 +348,12 @@ class Run:
 
     @cached_property
     def schema(self) -> Schema:
-        "The one schema of the run, which every stage reads."
+        "The one schema of the run, which every stage reads: of the columns that are measured."
+        return measured_schema(self.whole_schema)
+
+    @cached_property
+    def whole_schema(self) -> Schema:
+        "The same with keys, names of people and dropped columns."
         return Schema.from_json(self.text("schema"))
 
     @cached_property
@@ -357,11 +392,14 @@ def start_run(
     where rows cannot be split.
     """
     run = Run(folder)
-    parts = train_holdout_split(dataset.load(), holdout, seed, dataset.schema.target)
-    for name, part in zip(("train", "holdout"), parts, strict=True):
-        run.write(name, part)
+    parts = train_holdout_split(dataset.load(), holdout, seed, schema=dataset.schema)
     run.write("schema", dataset.schema.to_json() + "\n")
     run.write("dataset", dataset_to_json(dataset))
+    for name, part in zip(("train", "holdout"), parts, strict=True):
+        run.write(name, part[dataset.schema.names])
+    if dataset.schema.notes:
+        doubts = [asdict(note) | {"text": note.text} for note in dataset.schema.notes]
+        run.write("doubts", pd.DataFrame(doubts))
     return run
 
 # %% ../nbs/00e_runs.ipynb #open
@@ -598,22 +636,27 @@ def _put_in_place(folder: Path, out: Path) -> None:
 
 # %% ../nbs/00e_runs.ipynb #drafting
 @contextmanager
-def drafting(out: str | Path, key: str, fresh: bool = False) -> Iterator[Draft]:
+def drafting(
+    out: str | Path, key: str, fresh: bool = False, private: bool = False
+) -> Iterator[Draft]:
     """A folder to build `out` in, which takes its place when the block ends well.
 
     Otherwise it is kept as `out.failed`. An unfinished build of the same `key` is taken up unless
-    `fresh`: then the draft's `seconds` name what is done. Raises ValueError where `out` is no
+    `fresh`: then the draft's `seconds` name what is done. private: only its owner may read the
+    folder, and it has a private part. Raises ValueError where `out` is no
     earlier report.
     """
     out = Path(out)
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
-    folder.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    folder.chmod(0o700 if private else 0o755)
     earlier, done = (None, {}) if fresh else find_unfinished(out, key)
     if earlier is not None:
         folder.rmdir()
         earlier.rename(folder)
+    if private:
+        (folder / PRIVATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
     try:
         draft = Draft(folder, key, done)
         yield draft

@@ -557,7 +557,7 @@ def synthetic_rows(
     """
     if not run.has("synthetic"):
         synthesizer = Synthesizer(model, seed=seed).fit(
-            run.train, schema=run.schema, progress=False
+            run.whole("train"), schema=run.whole_schema, progress=False
         )
         run.write("synthetic", synthesizer.sample(rows, seed=seed + 1))
     return run.synthetic
