@@ -16,14 +16,17 @@ import time
 import tokenize
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
 from difflib import get_close_matches
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import synthheart
+from .cohorts import DATASETS, Dataset
 from .registry import PLUGINS, use_plugins
 from synthheart.runs import (
+    PRIVATE_FOLDER,
     Draft,
     Recipe,
     Run,
@@ -42,7 +45,8 @@ if TYPE_CHECKING:  # the runner's packages are an extra
 # %% auto #0
 __all__ = ['PROFILES', 'GOALS', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared', 'check_name',
            'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile', 'BuildError',
-           'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page', 'run_pipeline']
+           'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page', 'is_private',
+           'run_pipeline', 'build_report']
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
@@ -248,6 +252,7 @@ class Profile(NamedTuple):
 
     help: str
     lean: bool = False  # leave out what neither page nor PDFs need
+    wants: tuple[str, ...] = ()  # parts of a run that are wanted all the same
     timeout: float = 600  # seconds, the longest that one cell may take
 
 
@@ -256,6 +261,11 @@ PROFILES: dict[str, Profile] = {
     "quick": Profile(
         "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons",
         lean=True,
+    ),
+    "own": Profile(
+        "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
+        lean=True,
+        wants=("utility",),
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, budgets on four splits, many refits",
@@ -267,12 +277,12 @@ PROFILES: dict[str, Profile] = {
 GOALS = ("page", "report", "poster", "disclosure")  # parts of a run for which it is made
 
 
-def needed(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages without which a goal cannot be reached.
+def needed(stages: Sequence[Stage], wants: Sequence[str] = ()) -> list[Stage]:
+    """The stages without which a goal, or what else a profile wants, cannot be reached.
 
     All of them where none says that it writes one.
     """
-    wanted, kept = set(GOALS), list[Stage]()
+    wanted, kept = {*GOALS, *wants}, list[Stage]()
     for stage in reversed(stages):
         if not wanted.isdisjoint(stage.writes or ()):
             wanted |= set(stage.reads or ())
@@ -305,7 +315,8 @@ def choose_profile(name: str, stages: Sequence[Stage]) -> tuple[dict[str, Any], 
     """
     if name not in PROFILES:
         raise ValueError(f"unknown profile {name!r}; known: {', '.join(PROFILES)}")
-    chosen = needed(stages) if PROFILES[name].lean else list(stages)
+    found = PROFILES[name]
+    chosen = needed(stages, found.wants) if found.lean else list(stages)
     try:
         values = _profile_values(name, chosen)
         check_parameters([stage.path for stage in chosen], values)
@@ -678,7 +689,8 @@ def _last_pages(run: Run) -> None:
     from synthheart.disclosure import sharing_page
     from synthheart.report import write_page
 
-    for name in run.files("executed/*.ipynb"):  # those of an interrupted build
+    private = f"{PRIVATE_FOLDER}/" if run.is_private else ""
+    for name in run.files(f"{private}executed/*.ipynb"):  # those of an interrupted build
         if not run.path(name).with_suffix(".html").exists():
             render_page(run.path(name))
     if run.has("page"):
@@ -737,6 +749,24 @@ def _make_plan(
     recipe = Recipe(tuple(paths), values, modules, profile)
     return _Plan(stages, recipe, _expected_seconds(out, stages, profile))
 
+# %% ../nbs/11_pipeline.ipynb #is-private
+def is_private(parameters: Mapping[str, Any]) -> bool:
+    "Are the patients of a build with these values nobody else's business?"
+    if parameters.get("data"):
+        return True
+    return not DATASETS.find(parameters.get("dataset") or "cleveland").public
+
+# %% ../nbs/11_pipeline.ipynb #keeping
+@contextmanager
+def _keeping_to_oneself(private: bool) -> Iterator[None]:
+    "What is written meanwhile, by kernels too, may be read by nobody else, if it is private."
+    before = os.umask(0o077) if private else None
+    try:
+        yield
+    finally:
+        if before is not None:
+            os.umask(before)
+
 # %% ../nbs/11_pipeline.ipynb #1df9aa0b
 def run_pipeline(
     out: str | Path = "reports/latest",
@@ -763,8 +793,12 @@ def run_pipeline(
     out, say = Path(out), say or _to_stderr
     plan = _make_plan(out, notebooks, parameters or {}, profile, plugins)
     timeout = PROFILES[profile].timeout if timeout is None else timeout
+    private = is_private(plan.recipe.parameters)
     try:
-        with drafting(out, build_key(plan.recipe), fresh) as draft:
+        with (
+            _keeping_to_oneself(private),
+            drafting(out, build_key(plan.recipe), fresh, private) as draft,
+        ):
             if draft.seconds:
                 say(_goes_on(draft, plan))
             _run_all(_Build(plan, draft, timeout, jobs, say))
@@ -772,3 +806,42 @@ def run_pipeline(
     except BuildError as error:
         copy = Run(failed_folder(out)).path(f"executed/{str(error).split()[0]}.ipynb")
         raise BuildError(f"{error}; see {copy} (kernel's log: .log)") from error
+
+# %% ../nbs/11_pipeline.ipynb #build-report
+def build_report(
+    data: str | Path | None = None,
+    schema: str | Path | None = None,
+    target: str | None = None,
+    out: str | Path | None = None,
+    *,
+    title: str | None = None,
+    profile: str | None = None,
+    parameters: Mapping[str, Any] | None = None,
+    **options: Any,
+) -> dict[str, Any]:
+    """Build a report, as `synthheart report` does, and return its manifest.
+
+    data: a file with a table, one row a patient or visit (see `read_table`); None takes the heart
+    cohort that ships with the package. schema: file that says what its columns may hold (see
+    `read_schema`); None infers it. target: the outcome's column; None takes `target`, where there
+    is one. out: the report's folder; None takes `reports/latest`, or `reports/` and the file's
+    name. title: in the report; None takes the file's name. profile: one of PROFILES; None takes
+    "default", or "own" for a table of one's own. parameters, options: see `run_pipeline`.
+
+    Raises ValueError for input that cannot be used, before anything runs, and BuildError if a
+    notebook fails; `out` then keeps what it held.
+    """
+    if data is None:
+        if schema or target or title:
+            raise ValueError("schema, target and title go with data, a file with a table")
+        place = out or "reports/latest"
+        return run_pipeline(place, parameters, profile=profile or "default", **options)
+    mine = Dataset.from_table(data, schema=schema, target=target)  # read before anything runs
+    values: dict[str, Any] = {
+        "data": os.path.abspath(data),
+        "schema_file": os.path.abspath(schema) if schema else "",
+        "outcome": target or "",
+        "title": title or "",
+    }
+    place = out or Path("reports") / mine.name
+    return run_pipeline(place, values | dict(parameters or {}), profile=profile or "own", **options)

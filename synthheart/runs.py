@@ -32,10 +32,11 @@ from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, json_plain
 
 # %% auto #0
-__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'PACKAGES', 'replacing', 'write_whole', 'csv_text',
-           'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe', 'sha256',
-           'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions', 'build_key',
-           'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling', 'find_unfinished', 'drafting']
+__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'replacing', 'write_whole',
+           'csv_text', 'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe',
+           'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions',
+           'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling', 'find_unfinished',
+           'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
@@ -249,6 +250,9 @@ PRIVATE = (
     "doubts",
     "parameters",
 )  # parts that may lie in it
+
+# %% ../nbs/00e_runs.ipynb #secret
+SECRET = ("seed", "data", "schema_file")  # values that a manifest of a private run leaves out
 
 # %% ../nbs/00e_runs.ipynb #run
 class Run:
@@ -512,19 +516,31 @@ def make_manifest(
 ) -> dict[str, Any]:
     """What the finished `run` was made from and what it made; JSON-ready.
 
-    values: what each notebook, by stem, ran with. seconds: how long each took.
+    values: what each notebook, by stem, ran with. seconds: how long each took. Where the patients
+    are private it tells no seed, from which rows could be found out, and nothing of their file.
     """
-    outputs = [name for name in run.files() if name != FILES["manifest"]]
+    outputs = [
+        name
+        for name in run.files()
+        if name != FILES["manifest"] and not name.startswith(f"{PRIVATE_FOLDER}/")
+    ]
     folders = {path.parent for path in recipe.notebooks}
     rooms = {*recipe.notebooks, *(room for f in folders for room in numbered_notebooks(f))}
+    hidden = SECRET if run.is_private else ()
+    files = {Path(str(recipe.parameters.get(name))).name for name in hidden}
+    told = {name: value for name, value in recipe.parameters.items() if name not in hidden}
+    values = {
+        stem: {name: value for name, value in given.items() if name not in hidden}
+        for stem, given in values.items()
+    }
     return {
         "profile": recipe.profile,
-        "parameters": dict(recipe.parameters),
-        "seed": recipe.parameters.get("seed"),
+        "parameters": told,
+        "seed": told.get("seed"),
         "plugins": list(recipe.plugins),
-        "notebooks": {stem: dict(given) for stem, given in values.items()},
+        "notebooks": values,
         "versions": versions(),
-        "inputs": hash_inputs(recipe),
+        "inputs": {name: h for name, h in hash_inputs(recipe).items() if name not in files},
         "code": {path.stem: code_sha256(path) for path in sorted(rooms)},
         "outputs": {name: sha256(run.folder / name) for name in outputs},
         "seconds": {path.stem: round(seconds[path.stem], 1) for path in recipe.notebooks},

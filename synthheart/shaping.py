@@ -133,13 +133,24 @@ def plan_key(cells: pd.Series, column: Column) -> KeyPlan:
     free = [p for p in first if not texts.str.match(rf"{p}\d+$").any()]
     return KeyPlan(prefix=free[0] if free else "NOBODY_", different=different)
 
+# %% ../nbs/06b_shaping.ipynb #scattered
+def _scattered(number: np.ndarray, seed: int) -> np.ndarray:
+    """A large whole number for each row's number, the same whatever part of a release it is in
+    (SplitMix64; Steele, Lea and Flood 2014).
+    """
+    x = number.astype(np.uint64) + np.uint64(seed)
+    with np.errstate(over="ignore"):  # modulo 2 to the 64th is meant
+        x = x * np.uint64(0x9E3779B97F4A7C15)
+        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(1)).astype(np.int64)
+
 # %% ../nbs/06b_shaping.ipynb #make-keys
 def make_keys(plan: KeyPlan, n: int, start: int, dtype: Any, seed: int = 0) -> pd.Series:
     "Made-up keys for the rows `start` to `start + n` of a release."
     number = np.arange(start + 1, start + n + 1)
     if plan.different:
-        rng = np.random.default_rng([seed, start])
-        number = rng.integers(1, plan.different + 1, n)
+        number = _scattered(number, seed) % plan.different + 1
     if plan.prefix:
         return pd.Series([f"{plan.prefix}{k:06d}" for k in number], dtype=dtype)
     return pd.Series(plan.above + number).astype(dtype)
