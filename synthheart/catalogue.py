@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
 
-from .inference import measured_schema, resolve_schema, typed_by
+from .inference import measured_rows, measured_schema, resolve_schema
 from .reading import frame_of
 from .registry import Registry
 from .space import Rows, Space, Three, copied_rows, group_masks
@@ -158,7 +158,7 @@ def typed_tables(
     """
     real = pd.concat([tables.train, tables.holdout], ignore_index=True)
     schema = resolve_schema(real, schema, target)
-    return tables.each(lambda df: typed_by(df, schema)), measured_schema(schema)
+    return tables.each(lambda df: measured_rows(df, schema)), measured_schema(schema)
 
 # %% ../nbs/01e_catalogue.ipynb #kinds
 KINDS = {  # what a metric is about, in a word

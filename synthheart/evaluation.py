@@ -56,7 +56,7 @@ from synthheart.figures import (
     new_figure,
     set_title,
 )
-from .inference import measured_schema, resolve_schema, typed_by
+from .inference import resolve_schema, typed_by
 from synthheart.space import (
     Rows,
     Space,
@@ -659,7 +659,7 @@ def invalid_rows(fake: pd.DataFrame, schema: Schema) -> np.ndarray:
     if any(name not in fake for name in names):
         return ~bad
     known = fake[names].reset_index(drop=True)  # columns beyond the schema break no rule
-    problems = validate(typed_by(known, schema), measured_schema(schema))
+    problems = validate(typed_by(known, schema), Schema(tuple(schema.measured)))
     bad[problems["row"].to_numpy(dtype=int)] = True
     return bad
 

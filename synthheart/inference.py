@@ -5,6 +5,7 @@
 # %% ../nbs/00b_inference.ipynb #imports
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -33,7 +34,8 @@ from synthheart.tables import (
 
 # %% auto #0
 __all__ = ['TREATED', 'shipped_dictionaries', 'shipped_dictionary', 'schema_of', 'with_relations', 'infer_schema',
-           'resolve_schema', 'typed_by', 'measured_schema']
+           'resolve_schema', 'typed_by', 'measured_schema', 'measured_rows', 'companion', 'limit_of', 'split_words',
+           'word_column']
 
 # %% ../nbs/00b_inference.ipynb #93e3e57d
 def _level_limit(n: int) -> int:
@@ -407,12 +409,71 @@ def typed_by(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         index=df.index,
     )
 
+# %% ../nbs/00b_inference.ipynb #holds-words
+def _holds_words(column: Column) -> bool:
+    "Does the column hold numbers and words?"
+    return column.kind == "continuous" and bool(column.levels)
+
 # %% ../nbs/00b_inference.ipynb #measured-schema
 def measured_schema(schema: Schema) -> Schema:
-    "The schema without the columns that say nothing about patients: keys, names, dropped ones."
-    kept = tuple(schema.measured)
-    names = {column.name for column in kept}
+    """What is measured of a table: no keys, names or dropped columns, and words among numbers in a
+    column of their own.
+    """
+    columns: list[Column] = []
+    for column in schema.measured:
+        if _holds_words(column):
+            columns.append(replace(column, levels=(), labels=(), dtype="float64", spelling=None))
+            columns.append(word_column(column))
+        else:
+            columns.append(column)
+    names = {column.name for column in columns}
     together = tuple(group for group in schema.together if names.issuperset(group))
     derived = tuple(one for one in schema.derived if one.column in names)
     target = schema.target if schema.target in names else None
+    kept = tuple(columns)
     return replace(schema, columns=kept, target=target, together=together, derived=derived)
+
+# %% ../nbs/00b_inference.ipynb #measured-rows
+def measured_rows(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The table that `measured_schema` speaks of, typed (see `typed_by`); columns that are not in
+    the schema stay.
+    """
+    table = typed_by(df, schema)
+    for column in schema.measured:
+        if _holds_words(column) and column.name in table:
+            place = table.columns.get_loc(column.name) + 1
+            numbers, words = split_words(table[column.name], column)
+            table[column.name] = numbers
+            table.insert(place, companion(column.name), words)
+    return table
+
+# %% ../nbs/00b_inference.ipynb #companion
+def companion(name: str) -> str:
+    "The name of the column that says which word stands in the place of a number."
+    return f"{name}: word"
+
+# %% ../nbs/00b_inference.ipynb #limit-of
+def limit_of(word: str, fallback: float) -> float:
+    "The number in a word such as `<5` or `> 90`; the fallback where it has none."
+    found = re.search(r"-?\d+(?:[.,]\d+)?", word)
+    return float(found[0].replace(",", ".")) if found else fallback
+
+# %% ../nbs/00b_inference.ipynb #split-words
+def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
+    """Numbers (float64, the limit in a word's place) and words (empty text where a number stands)
+    of a column that holds both.
+    """
+    word = cells.where(cells.isin(list(column.levels)))
+    number = pd.Series(to_floats(cells.where(word.isna())), cells.index)
+    middle = float(number.median()) if number.notna().any() else 0.0
+    limits = {level: limit_of(str(level), middle) for level in column.levels}
+    filled = number.where(word.isna(), word.map(limits).astype("float64"))
+    words = word.where(word.notna(), "").where(cells.notna())
+    return filled, words.astype(object)
+
+# %% ../nbs/00b_inference.ipynb #word-column
+def word_column(column: Column) -> Column:
+    "The column that says which word stands in the place of a number."
+    levels = ("", *map(str, column.levels))
+    kind: Kind = "binary" if len(levels) == 2 else "categorical"
+    return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)

@@ -26,7 +26,7 @@ import pandas as pd
 
 import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
-from .inference import measured_schema
+from .inference import measured_rows, measured_schema
 from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, json_plain
@@ -318,7 +318,10 @@ class Run:
 
     def rows(self, name: str) -> pd.DataFrame:
         "What is measured of a table of patients, real or synthetic, typed by the run's schema."
-        return self.whole(name)[self.schema.names]
+        there = list(pd.read_csv(self._there(name), nrows=0).columns)
+        if there == self.schema.names:
+            return read_table(self.path(name), self.schema)
+        return measured_rows(self.whole(name), self.whole_schema)[self.schema.names]
 
     def whole(self, name: str) -> pd.DataFrame:
         "A table of patients with all its columns, keys and names of people among them."

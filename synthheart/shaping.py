@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .formulas import compute, parse_formula
+from .inference import companion, split_words, word_column
 from .models import Codec
 from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import spell
@@ -22,9 +23,8 @@ from .relations import Rule
 from .tables import Column, Derived, Kind, Schema, dates_from_days, to_floats
 
 # %% auto #0
-__all__ = ['ORDER', 'PREFIXES', 'MADE_UP', 'Gap', 'find_gaps', 'companion', 'limit_of', 'split_words', 'KeyPlan', 'plan_key',
-           'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random', 'ShapedCodec', 'RangeRule',
-           'KnownRule']
+__all__ = ['ORDER', 'PREFIXES', 'MADE_UP', 'Gap', 'find_gaps', 'KeyPlan', 'plan_key', 'make_keys', 'computing_order',
+           'sources_of', 'Shape', 'fill_at_random', 'ShapedCodec', 'RangeRule', 'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -81,30 +81,6 @@ def _gap_column(column: Column, days: np.ndarray) -> Column:
         decimals=0 if whole else None,
         missing=True,
     )
-
-# %% ../nbs/06b_shaping.ipynb #companion
-def companion(name: str) -> str:
-    "The name of the column that says which word stands in the place of a number."
-    return f"{name}: word"
-
-# %% ../nbs/06b_shaping.ipynb #limit-of
-def limit_of(word: str, fallback: float) -> float:
-    "The number in a word such as `<5` or `> 90`; the fallback where it has none."
-    found = re.search(r"-?\d+(?:[.,]\d+)?", word)
-    return float(found[0].replace(",", ".")) if found else fallback
-
-# %% ../nbs/06b_shaping.ipynb #split-words
-def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
-    """Numbers (float64, the limit in a word's place) and words (empty text where a number stands)
-    of a column that holds both.
-    """
-    word = cells.where(cells.isin(list(column.levels)))
-    number = pd.Series(to_floats(cells.where(word.isna())), cells.index)
-    middle = float(number.median()) if number.notna().any() else 0.0
-    limits = {level: limit_of(str(level), middle) for level in column.levels}
-    filled = number.where(word.isna(), word.map(limits).astype("float64"))
-    words = word.where(word.notna(), "").where(cells.notna())
-    return filled, words.astype(object)
 
 # %% ../nbs/06b_shaping.ipynb #key-plan
 class KeyPlan(NamedTuple):
@@ -228,7 +204,7 @@ class Shape:
             if column.name in later:
                 column = _gap_column(column, rows[column.name].to_numpy())
             elif column.kind == "continuous" and column.levels:
-                columns.append(_word_column(column))
+                columns.append(word_column(column))
                 column = replace(column, levels=(), labels=(), dtype="float64")
             if column.name in blanked:
                 column = replace(column, missing=False)
@@ -364,13 +340,6 @@ def _worth(df: pd.DataFrame, gap: Gap) -> bool:
     "Is the earlier date there wherever the later one is, but for a row in fifty?"
     alone = df[gap.later].notna() & df[gap.earlier].isna()
     return bool(alone.mean() <= 0.02)
-
-# %% ../nbs/06b_shaping.ipynb #word-column
-def _word_column(column: Column) -> Column:
-    "The column that says which word stands in the place of a number."
-    levels = ("", *map(str, column.levels))
-    kind: Kind = "binary" if len(levels) == 2 else "categorical"
-    return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)
 
 # %% ../nbs/06b_shaping.ipynb #chained
 def _chained(gaps: Sequence[Gap]) -> list[Gap]:
