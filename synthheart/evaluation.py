@@ -799,7 +799,7 @@ METRICS.add(
         low=0,
         high=1,
         ideal=0.5,
-        better="nearer",
+        better="lower",
         meaning="cross-validated AUC of the best of three classifiers, synthetic against holdout",
         floor=_DRAWN_FLOOR,
         reference="holdout",

@@ -45,26 +45,29 @@ from synthheart.figures import (
     write_figure,
 )
 from synthheart.judging import (
+    QUESTIONS,
     Measure,
-    answers,
+    Verdict,
     group_names,
     headlines,
     in_words,
     measure,
     number,
+    run_verdict,
     worst_membership,
 )
 from .runs import Run
 from .tables import Column, json_plain
 
 # %% auto #0
-__all__ = ['RESULTS', 'TRADEOFF', 'LINES', 'SECTIONS', 'Findings', 'read_findings', 'gather_metrics', 'plot_columns',
-           'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table', 'Picture', 'Points', 'Terms', 'Link',
-           'Links', 'Folded', 'Markup', 'Section', 'section', 'table_of', 'shown', 'part_html', 'metric_table',
-           'data_uri', 'svg_description', 'svg_width', 'picture', 'pictures', 'other_figures', 'fidelity_section',
-           'utility_section', 'place_of', 'clinical_section', 'privacy_section', 'comparison_section', 'model_section',
-           'limits_section', 'markdown_html', 'disclosure_section', 'metrics_section', 'figures_section', 'file_list',
-           'page_title', 'render_page', 'notebook_page', 'write_page', 'draw_figures', 'write_report']
+__all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'Findings', 'read_findings', 'gather_metrics',
+           'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table', 'Picture', 'Points',
+           'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Section', 'section', 'table_of', 'shown', 'part_html',
+           'metric_table', 'data_uri', 'svg_description', 'svg_width', 'picture', 'pictures', 'other_figures',
+           'fidelity_section', 'utility_section', 'place_of', 'clinical_section', 'privacy_section',
+           'comparison_section', 'model_section', 'limits_section', 'markdown_html', 'disclosure_section',
+           'metrics_section', 'figures_section', 'file_list', 'page_title', 'render_page', 'notebook_page',
+           'write_page', 'draw_figures', 'write_report']
 
 # %% ../nbs/10_report.ipynb #others
 RESULTS = {  # key in metrics.json: {name there: the run's table}
@@ -93,6 +96,11 @@ class Findings:
     model: ModelFacts
     history: pd.DataFrame | None
     tables: Mapping[str, pd.DataFrame]
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        "The three answers that every page of the run repeats."
+        return run_verdict(self.run)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -128,21 +136,27 @@ def read_findings(run: Run) -> Findings:
     return Findings(run, measured, model, history, _other_tables(run))
 
 # %% ../nbs/10_report.ipynb #7ec8246b
+METRICS_FORMAT = 2  # of metrics.json; the first one, without a number, had no verdict
+
+
 def gather_metrics(found: Findings) -> dict[str, Any]:
     """What `metrics.json` holds, JSON-ready.
 
-    `model`, `rows` of each table, `metrics` (one record a row of the tidy table), `features` (real
-    beside synthetic, one record a column), `training` (the last logged losses; empty without a
-    history), and the tables of RESULTS that the run has, as records.
+    `format`, `verdict` (of `Verdict.to_dict`), `model`, `rows` of each table, `records` (the tidy
+    table and its model, a record a row), `features` (real beside synthetic, one record a column),
+    `training` (the last logged losses; empty without a history), and the tables of RESULTS that the
+    run has, as records.
     """
     run, history = found.run, found.history
     features = feature_table(run.real, run.synthetic, run.schema).reset_index()
     rows = {"train": run.train, "holdout": run.holdout, "synthetic": run.synthetic}
     return json_plain(
         {
+            "format": METRICS_FORMAT,
+            "verdict": found.verdict.to_dict(),
             "model": {"name": found.model.name, **found.model.settings},
             "rows": {name: len(table) for name, table in rows.items()},
-            "metrics": _records(found.measured),
+            "records": _records(found.measured),
             "features": features.to_dict("records"),
             "training": {} if history is None or history.empty else history.iloc[-1].to_dict(),
             **{key: _result_records(found, key) for key in RESULTS},
@@ -548,10 +562,10 @@ def other_figures(run: Run) -> list[str]:
     return [name for name in there if name not in placed]
 
 # %% ../nbs/10_report.ipynb #answer
-def _answer(found: Findings, question: str) -> Text | None:
-    "The finding of a section, before its details; None where nothing was measured."
-    answer = answers(found.metrics)[question]
-    return None if answer.value == number(None) else Text(str(answer), "answer")
+def _answer(found: Findings, question: str) -> Text:
+    "The verdict's sentence on a question, before the details of its section."
+    place = [each.name for each in QUESTIONS].index(question)
+    return Text(found.verdict.sentences[place], "answer")
 
 # %% ../nbs/10_report.ipynb #text-of
 def _text_of(*said: str | None) -> Text | None:
@@ -738,7 +752,7 @@ def privacy_section(found: Findings) -> Section | None:
     return section(
         "privacy",
         "Could a patient be found in them?",
-        _answer(found, "private"),
+        _answer(found, "safe"),
         _privacy_text(found.metrics),
         *pictures(found.run, "privacy"),
         shown(budgets, columns, "The budget of differential privacy and its price"),
@@ -955,13 +969,15 @@ def render_page(
     sections.append(_files_section(found.run, executed, files))
     summary = (
         f"{rows['synthetic']:,} synthetic patients from a model ({found.model.name}) that was "
-        f"fitted to {rows['train']} real ones, measured against {rows['holdout']} real patients "
-        "it has never seen."
+        f"fitted to {rows['train']} real ones; {rows['holdout']} others were kept from it to "
+        "measure by."
     )
+    answers = [getattr(found.verdict, question.name) for question in QUESTIONS]
     return page_template("report.html").render(
         title=page_title(dataset),
         summary=summary,
         version=__version__,
+        answers=list(zip(answers, found.verdict.sentences, strict=True)),
         cards=headlines(found.metrics),
         sections=[part for part in sections if part],
         files=files,
