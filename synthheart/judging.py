@@ -19,9 +19,9 @@ from .statistics import Z, holm
 from .tables import json_plain
 
 # %% auto #0
-__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure', 'as_measure',
-           'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict', 'run_verdict',
-           'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words']
+__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
+           'as_measure', 'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict',
+           'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words']
 
 # %% ../nbs/09c_judging.ipynb #measure-class
 class Measure(NamedTuple):
@@ -155,6 +155,19 @@ def p_worse(m: Measure, bar: Bar) -> float:
         return 1.0
     return math.erfc(Z * excess / half / math.sqrt(2)) if half > 0 else 0.0
 
+# %% ../nbs/09c_judging.ipynb #p-of
+OUTSIDE = 0.1  # share of rows outside a schema that real rows may have too
+
+
+def _p_of(metric: Metric, m: Measure, bar: Bar) -> float:
+    "`p_worse`, larger for two kinds of number whose interval does not know all of chance."
+    if metric.name == "invalid_share":
+        return p_worse(m, bar._replace(high=bar.high + OUTSIDE))
+    p = p_worse(m, bar)
+    if metric.kind == "found" and bar.level > 0 and not math.isnan(p):
+        return max(p, math.exp(-m.value / bar.level))
+    return p
+
 # %% ../nbs/09c_judging.ipynb #record-row
 _JUDGED = ("answer", "judged", "bar", "p", "p_holm")  # what a verdict adds to a row
 
@@ -165,7 +178,7 @@ def _judge_row(question: Question, metric: Metric, row: Mapping[str, Any]) -> di
     bar = bar_of(metric, m)
     said = {"answer": question.name, "judged": judge(m, bar), "bar": bar.level}
     free = not bar.beatable and not math.isnan(m.value + m.low + m.high)
-    return {**row, **said, "p": p_worse(m, bar), "free": free, "floored": bar.from_floor}
+    return {**row, **said, "p": _p_of(metric, m, bar), "free": free, "floored": bar.from_floor}
 
 # %% ../nbs/09c_judging.ipynb #deciding
 def _deciding(table: pd.DataFrame, question: Question) -> pd.DataFrame:
