@@ -25,6 +25,7 @@ from matplotlib.patches import Patch
 from . import __version__
 from .catalogue import ATTACKS, COPY_NAME, METRICS, of_kind
 from .cohorts import DATASETS, Dataset
+from .comparison import rank_words
 from .disclosure import ModelFacts, model_facts, page_template
 from .evaluation import feature_table
 from synthheart.figures import (
@@ -787,14 +788,21 @@ _PAIRS = {
 
 # %% ../nbs/10_report.ipynb #comparison-text
 def _comparison_text(ranked: Sequence[Mapping[str, Any]], splits: int) -> Text:
-    "Who lacks least, over how many splits."
-    best = ranked[0]["model"] if ranked else "none"
+    "What was compared, over how many splits, and whether one model is clearly first."
+    clear = bool(ranked) and ranked[0].get("rank_high") == 1
+    first = f"Least has {ranked[0]['model']}" if clear else "No model is clearly first"
     over = f" over {splits} train/holdout splits" if splits else ""
     return Text(
         f"{len(ranked)} models learned from the same patients{over}. The shortfall adds up how far "
         "a model is from real rows in three ways: told apart, utility lost, patients exposed (0 is "
-        f"ideal). Least has {best}."
+        f"ideal). {first}: a rank is shown with its 95 % interval."
     )
+
+# %% ../nbs/10_report.ipynb #rank-words
+def _rank_words(row: Mapping[str, Any]) -> str:
+    "A rank with its interval; a dash for a baseline, and for a rank without one."
+    cells = [row.get(name) for name in ("rank", "rank_low", "rank_high")]
+    return number(None) if None in cells else rank_words(*cells)
 
 # %% ../nbs/10_report.ipynb #comparison-section
 def comparison_section(found: Findings) -> Section | None:
@@ -804,7 +812,7 @@ def comparison_section(found: Findings) -> Section | None:
         return None
     splits = max((int(row["splits"]) for row in pairs), default=0)
     ranked = [row for row in ranking if row["rank"] is not None]
-    rows = [{**row, "rank": number(row["rank"], 0)} for row in ranking]
+    rows = [{**row, "rank": _rank_words(row)} for row in ranking]
     tested = shown(pairs, _PAIRS, "First minus second, corrected resampled t-test")
     few = "So few splits decide nothing: a difference whose interval includes 0 is no difference"
     return section(
@@ -813,7 +821,7 @@ def comparison_section(found: Findings) -> Section | None:
         _comparison_text(ranked, splits),
         None if splits > 2 else Text(f"{few} yet. The full profile takes ten."),
         *pictures(found.run, "comparison"),
-        shown(rows, _RANKING, "Models and references, least shortfall first"),
+        shown(rows, _RANKING, "Models and references, ordered by the shortfall of the means"),
         Folded("Differences, pair by pair", (tested,)) if tested else None,
     )
 

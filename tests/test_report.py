@@ -39,6 +39,8 @@ RELATIONS = pd.DataFrame(
 RANKING = pd.DataFrame(
     {
         "rank": [np.nan, 1, 2],
+        "rank_low": [np.nan, 1, 1],
+        "rank_high": [np.nan, 2, 2],
         "model": ["real rows (floor)", "gan", "<copula>"],
         "shortfall": [0, 0.1071, 0.2071],
         "told_apart": 0.058,
@@ -242,6 +244,7 @@ def test_sections_and_files_are_there(text, page):
         "executed/00_data.html",
         "synthetic_heart_disease.csv",
     } <= links
+    assert "No model is clearly first" in text and ">2 (1 to 2)<" in text
     assert "no proof of anonymity" in text and "Safe Harbor" in text
 
 
