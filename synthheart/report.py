@@ -585,8 +585,8 @@ def fidelity_section(found: Findings) -> Section | None:
     names = ("column_shapes", "column_pairs", "association_error", "c2st_auc")
     shapes, pairs, off, test = (measure(found.metrics, name) for name in names)
     text = _text_of(
-        f"Column by column the agreement is {number(shapes.value)}, pair by pair "
-        f"{number(pairs.value)} (1 is ideal).",
+        f"Column by column the agreement with all real patients is {number(shapes.value)}, pair "
+        f"by pair {number(pairs.value)} (1 is ideal).",
         f"Associations differ by {number(off.value)} on average, between two samples of real "
         f"patients by {number(off.floor)}."
         if _known(off)
@@ -598,7 +598,7 @@ def fidelity_section(found: Findings) -> Section | None:
         else None,
     )
     columns = {"column": "column", "unit": "unit", "real": "real", "synthetic": "synthetic"}
-    caption = "Real and synthetic patients, column by column"
+    caption = "All real and all synthetic patients, column by column"
     return section(
         "fidelity",
         "Do they look like patients?",
@@ -708,7 +708,7 @@ def clinical_section(found: Findings) -> Section | None:
     relations = [row for row in results.get("relations", []) if row["group"] == "all"]
     external = results.get("external", [])
     hospitals = [{**row, "site": place_of(row["site"])} for row in external]
-    caption = "Known relations, in real and in synthetic patients"
+    caption = "Known relations, in all real and in synthetic patients"
     return section(
         "clinical",
         "Would a clinician conclude the same?",
@@ -838,9 +838,10 @@ def model_section(found: Findings) -> Section | None:
             f"{rows['train']} patients to learn from, {rows['holdout']} to judge by, and a patient "
             "who is in twice stays on one side. Everything that is fitted (scales, codes, the "
             f"model) saw the first part only. The model then drew {rows['synthetic']:,} rows. "
-            "Shapes, pairs and associations are compared with all real patients, everything else "
-            "with the held-out ones. A floor is what real rows score in the place of the synthetic "
-            "ones."
+            "Shapes, pairs, associations and missing patterns are compared with all real patients, "
+            "those who taught the model among them; the two-sample test, density, coverage and the "
+            "outcome with the held-out ones alone; attacks and copies look at both. A floor is "
+            "what real rows score in the place of the synthetic ones."
         ),
         Terms(tuple((str(k), str(v)) for k, v in told.items()), "facts"),
         *pictures(found.run, "model"),
@@ -893,7 +894,10 @@ def _glossary(found: Findings) -> Folded:
     "What the names of the metrics mean, of those that the run has."
     records = {**METRICS, **ATTACKS}
     measured = [name for name in records if name in set(found.measured.metric)]
-    pairs = tuple((name, records[name].meaning) for name in measured)
+    pairs = tuple(
+        (name, f"{records[name].meaning} (real rows: {records[name].reference})")
+        for name in measured
+    )
     return Folded("What the names mean", (Terms(pairs, "terms"),))
 
 # %% ../nbs/10_report.ipynb #appendix
