@@ -273,7 +273,7 @@ class Verdict:
     faithful: Answer
     useful: Answer
     safe: Answer
-    sentences: tuple[str, str, str]
+    sentences: tuple[str, ...]
     records: pd.DataFrame
 
     def __str__(self) -> str:
@@ -319,7 +319,8 @@ def verdict(table: pd.DataFrame) -> Verdict:
     said = [_sentence(q, answer, rows[q]) for q, answer in answers.items()]
     kept = [found[~found.grouped | (found.p_holm < LEVEL)] for found in rows.values()]
     records = pd.concat(kept, ignore_index=True)[[*COLUMNS, *_JUDGED]]
-    return Verdict(*answers.values(), tuple(said), records)  # type: ignore[arg-type]  # three each
+    faithful, useful, safe = answers.values()
+    return Verdict(faithful, useful, safe, tuple(said), records)
 
 # %% ../nbs/09c_judging.ipynb #run-verdict
 def run_verdict(run: Run) -> Verdict:

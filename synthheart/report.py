@@ -24,6 +24,7 @@ from matplotlib.patches import Patch
 
 from . import __version__
 from .catalogue import ATTACKS, COPY_NAME, METRICS, of_kind
+from .clinical import largest_shift
 from .cohorts import DATASETS, Dataset
 from .comparison import rank_words
 from .disclosure import ModelFacts, model_facts, page_template
@@ -136,10 +137,10 @@ def read_findings(run: Run) -> Findings:
     history = run.table("history") if run.has("history") else None
     return Findings(run, measured, model, history, _other_tables(run))
 
-# %% ../nbs/10_report.ipynb #7ec8246b
+# %% ../nbs/10_report.ipynb #metrics-format
 METRICS_FORMAT = 2  # of metrics.json; the first one, without a number, had no verdict
 
-
+# %% ../nbs/10_report.ipynb #7ec8246b
 def gather_metrics(found: Findings) -> dict[str, Any]:
     """What `metrics.json` holds, JSON-ready.
 
@@ -690,6 +691,7 @@ def _clinical_text(
         f"{sum(overlap > 0 for overlap in overlaps)} of {len(overlaps)} odds ratios overlap."
         if overlaps
         else None,
+        largest_shift(pd.DataFrame(odds)) if overlaps else None,
         f"At {len(gaps)} other hospitals training on synthetic instead of real patients changes "
         f"the AUC by {sum(gaps) / len(gaps):+.3f} on average."
         if gaps
@@ -801,8 +803,10 @@ def _comparison_text(ranked: Sequence[Mapping[str, Any]], splits: int) -> Text:
 # %% ../nbs/10_report.ipynb #rank-words
 def _rank_words(row: Mapping[str, Any]) -> str:
     "A rank with its interval; a dash for a baseline, and for a rank without one."
-    cells = [row.get(name) for name in ("rank", "rank_low", "rank_high")]
-    return number(None) if None in cells else rank_words(*cells)
+    rank, low, high = (row.get(name) for name in ("rank", "rank_low", "rank_high"))
+    if rank is None or low is None or high is None:
+        return number(None)
+    return rank_words(rank, low, high)
 
 # %% ../nbs/10_report.ipynb #comparison-section
 def comparison_section(found: Findings) -> Section | None:
