@@ -1727,7 +1727,7 @@ FIGURES.add(
         "08_references",
         "fidelity",
         "Each score between its references: real rows in place of the synthetic ones (the floor), "
-        "columns drawn one by one, and a plain copy of the training table.",
+        "independent columns, and a plain copy of the training table.",
         60,
     )
 )
