@@ -29,7 +29,7 @@ from synthheart.judging import (
     worst_of,
 )
 from synthheart.privacy import attack
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 
 ANSWERS = ("yes", "no", "unclear")
 NAN = math.nan
