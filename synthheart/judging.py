@@ -141,11 +141,12 @@ def judge(m: Measure, bar: Bar) -> Judged:
     return "bad" if m.low > bar.high or m.high < bar.low else "unclear"
 
 # %% ../nbs/09c_judging.ipynb #p-worse
-def p_worse(m: Measure, bar: Bar) -> float:
+def p_worse(m: Measure, bar: Bar, wider: float = 1.0) -> float:
     """p value of a number that is worse than its bar, from the half of its interval that looks at
     the bar; 1 where it is not worse, NaN without an interval.
 
     The test agrees with the interval: below 0.05 just where the interval lies beyond the bar.
+    wider: multiplies the standard error, for a bar that has one too.
     """
     if math.isnan(m.value + m.low + m.high):
         return math.nan
@@ -153,17 +154,18 @@ def p_worse(m: Measure, bar: Bar) -> float:
     excess, half = (above, m.value - m.low) if above > 0 else (below, m.high - m.value)
     if excess <= 0:
         return 1.0
-    return math.erfc(Z * excess / half / math.sqrt(2)) if half > 0 else 0.0
+    return math.erfc(Z * excess / (half * wider) / math.sqrt(2)) if half > 0 else 0.0
 
 # %% ../nbs/09c_judging.ipynb #p-of
 OUTSIDE = 0.1  # share of rows outside a schema that real rows may have too
 
 
 def _p_of(metric: Metric, m: Measure, bar: Bar) -> float:
-    "`p_worse`, larger for two kinds of number whose interval does not know all of chance."
+    "`p_worse`, larger for three kinds of number whose interval does not know all of chance."
     if metric.name == "invalid_share":
         return p_worse(m, bar._replace(high=bar.high + OUTSIDE))
-    p = p_worse(m, bar)
+    # A floor of likeness is one more sample of real rows, with about the same error.
+    p = p_worse(m, bar, math.sqrt(2) if metric.kind == "fidelity" and bar.from_floor else 1.0)
     if metric.kind == "found" and bar.level > 0 and not math.isnan(p):
         return max(p, math.exp(-m.value / bar.level))
     return p
@@ -307,7 +309,9 @@ def verdict(table: pd.DataFrame) -> Verdict:
     table: the rows of `evaluate` and `attack` on one release, together. A record is good (bad) if
     its whole 95 % interval lies on the good (bad) side of its bar: the goal, or the less strict of
     goal and floor for attacks and for goals that are ideals; else it is unclear. A question's
-    records for all rows make a "no" if one is bad after Holm's adjustment at 5 % (Holm 1979), a
+    records for all rows make a "no" if one is bad after Holm's adjustment at 5 % (Holm 1979; with
+    room for the floor's own error in fidelity, for a tenth of rows outside a schema, and for shares
+    found that hang on the best few strangers), a
     "yes" if all are good (Berger 1982) and no group is bad after Holm's adjustment over the groups,
     else "unclear". Without an outcome `useful` is "unclear". The order of rows does not matter.
 

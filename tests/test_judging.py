@@ -154,6 +154,10 @@ def test_what_an_interval_does_not_know_is_allowed_for():
         found = table(row("invalid_share", share - 0.01, share + 0.01, 0.0, 0.0))
         assert verdict(found).faithful == answer
         assert verdict(found).records.judged.tolist() == ["bad"]
+    for gap, answer in ((0.035, "unclear"), (0.06, "no")):  # the floor has an error as well
+        found = table(row("coverage", 0.9 - gap - 0.03, 0.9 - gap + 0.03, 0.9, 1.0))
+        assert verdict(found).faithful == answer
+        assert verdict(found).records.judged.tolist() == ["bad"]
     for share, answer in ((0.025, "unclear"), (0.2, "no")):
         found = table(row("membership_ratio_tpr1", share - 0.01, share + 0.01, 0.01, 0.01))
         assert verdict(found).safe == answer
