@@ -2,6 +2,7 @@
 
 The usual way through it::
 
+    import pandas as pd
     import synthheart as sh
 
     real = sh.load_heart()                                  # or sh.read_table("ward.csv")
@@ -10,10 +11,11 @@ The usual way through it::
     fake = model.sample(1000, seed=1)
     table = sh.evaluate(train, holdout, fake)               # fidelity, utility, validity, copies
     risks = sh.attack(train, holdout, fake)                 # membership and the three GDPR risks
+    print(sh.verdict(pd.concat([table, risks])))            # faithful? useful? safe?
 
-Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `read_schema`,
-`Schema`, `Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging:
-`evaluate`, `attack`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists
+Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `Schema`,
+`Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging: `evaluate`,
+`attack`, `verdict`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists
 `MODELS`, `METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
 
 Names are looked up when they are first used, so that the import is quick; TensorFlow is imported
@@ -30,10 +32,10 @@ if TYPE_CHECKING:
     from synthheart.catalogue import ATTACKS, METRICS
     from synthheart.cohorts import DATASETS, Dataset, load_heart
     from synthheart.comparison import compare
-    from synthheart.dictionaries import read_schema
     from synthheart.evaluation import evaluate
     from synthheart.figures import FIGURES
     from synthheart.inference import infer_schema
+    from synthheart.judging import verdict
     from synthheart.models import MODELS
     from synthheart.privacy import attack
     from synthheart.reading import read_table
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 # Where each public name lives.
 _ROOM_OF = {
     "load_heart": "cohorts",
-    "read_schema": "dictionaries",
     "read_table": "reading",
     "write_table": "runs",
     "infer_schema": "inference",
@@ -58,6 +59,7 @@ _ROOM_OF = {
     "evaluate": "evaluation",
     "attack": "privacy",
     "compare": "comparison",
+    "verdict": "judging",
     "MODELS": "models",
     "METRICS": "catalogue",
     "ATTACKS": "catalogue",
@@ -91,10 +93,10 @@ __all__ = [
     "evaluate",
     "infer_schema",
     "load_heart",
-    "read_schema",
     "read_table",
     "train_holdout_split",
     "use_plugins",
+    "verdict",
     "write_table",
 ]
 

@@ -401,7 +401,7 @@ PROMISES = {  # what: (untimed beginning, what is timed, limit in seconds)
         """
 import synthheart.evaluation as ev
 from synthheart.cohorts import heart_schema, load_heart
-from synthheart.tables import train_holdout_split
+from synthheart.splitting import train_holdout_split
 train, holdout = train_holdout_split(load_heart(), seed=0)
 fake = ev.independent_marginals(train, 2000)
 """,

@@ -56,9 +56,9 @@ from .tables import Column, Schema, to_floats
 __all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'NO_EFFECT', 'UNKNOWN', 'GAP', 'MOST_MISSING',
            'EXTERNAL', 'Design', 'predict_designs', 'utility_table', 'MeanPrediction', 'plot_roc', 'calibration_table',
            'plot_calibration', 'decision_curve', 'plot_decisions', 'importance_agreement', 'Fitted', 'Side',
-           'plot_importance', 'LogOdds', 'odds_ratios', 'plot_odds_ratios', 'Effect', 'RelationFound',
-           'known_relations', 'plot_relations', 'group_means', 'plot_group_means', 'place_of', 'missing_abroad',
-           'SiteResult', 'external_validation', 'plot_external']
+           'plot_importance', 'LogOdds', 'inflation', 'odds_ratios', 'largest_shift', 'plot_odds_ratios', 'Effect',
+           'RelationFound', 'known_relations', 'plot_relations', 'group_means', 'plot_group_means', 'place_of',
+           'missing_abroad', 'SiteResult', 'external_validation', 'plot_external']
 
 # %% ../nbs/08a_clinical.ipynb #title-fn
 def _title(figure: Figure, finding: str, alt: str = "") -> Figure:
@@ -587,12 +587,22 @@ class LogOdds(NamedTuple):
         shared = np.maximum(0, shared)
         return (shared / (self.high - self.low) + shared / (other.high - other.low)) / 2
 
+# %% ../nbs/08a_clinical.ipynb #inflation
+def inflation(synthetic: int, real: int, learned: int | None = None) -> float:
+    """By what to multiply the variance of an estimate from so many synthetic rows.
+
+    learned: rows that the model learned from, n. The estimate then carries their chance as well as
+    that of drawing k rows: 1 + k / n (Raab, Nowok & Dibben 2016, doi 10.29012/jpc.v7i3.407). None:
+    the synthetic rows count for at most as many as the real table has.
+    """
+    return 1 + synthetic / learned if learned else max(1.0, synthetic / real)
+
 # %% ../nbs/08a_clinical.ipynb #fit-log-odds
 def _log_odds(
-    df: pd.DataFrame, space: Space, schema: Schema, patients: int, name: str
+    df: pd.DataFrame, space: Space, schema: Schema, inflation: float, name: str
 ) -> tuple[LogOdds, list[str]]:
-    """The model on the table `name`, its interval that of at most so many `patients`, and the names
-    of its terms."""
+    """The model on the table `name`, its variances multiplied by `inflation`, and the names of its
+    terms."""
     j, rows = _outcome_code(space, schema.target, "odds ratios"), space.code(df)
     rows = rows.take(rows.codes[:, j] < 2)
     y = rows.codes[:, j]
@@ -600,7 +610,7 @@ def _log_odds(
         raise ValueError(f"target {schema.target!r}: only one outcome in the {name} table")
     x, terms = _design_matrix(rows, space, schema)
     beta, covariance = _logistic(x, y)
-    half = 1.96 * np.sqrt(np.diag(covariance) * max(1.0, len(rows) / patients))
+    half = 1.96 * np.sqrt(np.diag(covariance) * inflation)
     return LogOdds(beta[1:], (beta - half)[1:], (beta + half)[1:]), terms[1:]
 
 # %% ../nbs/08a_clinical.ipynb #58da15e6
@@ -609,25 +619,43 @@ def odds_ratios(
     fake: pd.DataFrame,
     target: str | None = None,
     schema: Schema | None = None,
+    learned: int | None = None,
 ) -> pd.DataFrame:
     """Odds ratios of one logistic model on real and on synthetic rows, with 95 % intervals; one row
     a term.
 
     Columns: term, real, real_low, real_high, synthetic, synthetic_low, synthetic_high, overlap
     (share of an interval that lies in the other, mean of the two, on the log scale; Karr et al.
-    2006, doi 10.1198/000313006X124640), same_sign. The synthetic interval is widened to the real
-    number of rows: a release of any size is worth no more patients than it was made from. Raises
-    ValueError unless the outcome has two levels in both tables.
+    2006, doi 10.1198/000313006X124640), same_sign. learned: rows that the model learned from;
+    the synthetic interval carries their chance too (`inflation`), since a release of any size is
+    worth no more patients than it was made from. Raises ValueError unless the outcome has two
+    levels in both tables.
     """
     schema = resolve_schema(real, schema, target)
     space = fit_space(real, schema)
-    first, terms = _log_odds(real, space, schema, len(real), "real")
-    second, _ = _log_odds(fake, space, schema, len(real), "synthetic")
+    first, terms = _log_odds(real, space, schema, 1.0, "real")
+    wider = inflation(len(fake), len(real), learned)
+    second, _ = _log_odds(fake, space, schema, wider, "synthetic")
     table = pd.DataFrame({"term": terms})
     for name, fit in (("real", first), ("synthetic", second)):
         table[[name, f"{name}_low", f"{name}_high"]] = np.exp(np.column_stack(fit))
     same = np.sign(first.value) == np.sign(second.value)
     return table.assign(overlap=first.overlap(second), same_sign=same)
+
+# %% ../nbs/08a_clinical.ipynb #largest-shift
+def largest_shift(odds: pd.DataFrame) -> str:
+    """The clear real association (an interval without 1) whose odds ratio is furthest off in the
+    synthetic table, in a sentence; empty where none is clear. odds: of `odds_ratios`."""
+    clear = odds[(odds.real_low > 1) | (odds.real_high < 1)].dropna(subset=["synthetic"])
+    if clear.empty:
+        return ""
+    off = np.log(clear.synthetic.astype(float) / clear.real.astype(float)).abs()
+    worst = clear.loc[off.idxmax()]
+    ends = f"({worst.real_low:.2f} to {worst.real_high:.2f})"
+    return (
+        f"Furthest off of the {len(clear)} clear ones is {worst.term}: {worst.real:.2f} {ends} in "
+        f"the real patients, {worst.synthetic:.2f} in the synthetic ones."
+    )
 
 # %% ../nbs/08a_clinical.ipynb #26affdb2
 def plot_odds_ratios(table: pd.DataFrame, target: str = "the outcome") -> Figure:
@@ -650,7 +678,7 @@ def plot_odds_ratios(table: pd.DataFrame, target: str = "the outcome") -> Figure
     still = kept & ((table.synthetic_low > 1) | (table.synthetic_high < 1))
     return _title(
         figure,
-        f"Of the {int(sure.sum())} clear effects {int(kept.sum())} keep their direction and "
+        f"Of the {int(sure.sum())} clear associations {int(kept.sum())} keep their direction and "
         f"{int(still.sum())} stay clear; intervals overlap for {int((table.overlap > 0).sum())} of "
         f"{len(table)} terms",
         "Forest plot: one line a term, the real odds ratio in blue above the synthetic one in "
@@ -662,8 +690,8 @@ FIGURES.add(
     FigureRecord(
         "08a_odds",
         "clinical",
-        "Odds ratios of one logistic model with 95 % intervals; the synthetic interval is that of "
-        "as many patients as the real table has.",
+        "Odds ratios of one logistic model with 95 % intervals, against all real patients; the "
+        "synthetic interval carries the chance of the rows that the model learned from.",
         10,
     )
 )
@@ -798,6 +826,7 @@ def known_relations(
     schema: Schema | None = None,
     by: Sequence[str] | None = (),
     min_rows: int = 20,
+    learned: int | None = None,
 ) -> pd.DataFrame:
     """Relations measured on real and synthetic rows, a row a relation and group (`all`, then those
     of `by`).
@@ -806,15 +835,15 @@ def known_relations(
     outcome); min_rows: with fewer of them a relation gets no number. Columns: relation, group,
     measure, source, real_rows, real, real_low, real_high, real_holds, then the same for synthetic,
     agree. `holds`: "clearly", "yes", "no", or why it cannot be said; agree: the synthetic number
-    lies in the real interval (None where one of the two is unknown). The synthetic interval is
-    widened to the real number of rows, as in `odds_ratios`.
+    lies in the real interval (None where one of the two is unknown). learned: rows that the
+    model learned from, which widen the synthetic interval; see `inflation`.
     """
     schema = resolve_schema(real, schema)
     tables = {"real": real, "synthetic": fake}
     space = fit_space(real, schema)
     plan = group_plan(real, space, by, outcome=False)
     masks = {name: group_masks(df, space, plan) for name, df in tables.items()}
-    widen = {name: max(1.0, len(df) / len(real)) ** 0.5 for name, df in tables.items()}
+    widen = {"real": 1.0, "synthetic": inflation(len(fake), len(real), learned) ** 0.5}
     records = []
     for group in masks["real"]:
         for relation in relations:
@@ -888,9 +917,9 @@ GAP = (
 )
 
 # %% ../nbs/08a_clinical.ipynb #mean-gap
-def _mean_gap(values: Sequence[np.ndarray], min_rows: int) -> dict[str, Any]:
+def _mean_gap(values: Sequence[np.ndarray], min_rows: int, wider: float | None) -> dict[str, Any]:
     """Means, their difference and its interval; NaN and a plain word where either side has too few
-    values."""
+    values. wider: inflation of the synthetic variance, None for that of the real number of rows."""
     real, fake = values
     counts = {"real_rows": len(real), "synthetic_rows": len(fake)}
     few = [
@@ -899,8 +928,9 @@ def _mean_gap(values: Sequence[np.ndarray], min_rows: int) -> dict[str, Any]:
     if few:
         why = f"too small: {' and '.join(few)} rows, at least {min_rows} are needed"
         return dict.fromkeys(GAP, np.nan) | counts | {"note": why}
-    gap, patients = float(fake.mean() - real.mean()), min(len(fake), len(real))
-    half = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + fake.var(ddof=1) / patients)
+    gap = float(fake.mean() - real.mean())
+    wider = inflation(len(fake), len(real)) if wider is None else wider
+    half = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + wider * fake.var(ddof=1) / len(fake))
     means = {"real": float(real.mean()), "synthetic": float(fake.mean()), "difference": gap}
     return counts | means | {"ci_low": gap - half, "ci_high": gap + half, "note": ""}
 
@@ -923,12 +953,12 @@ def _column_values(
 
 # %% ../nbs/08a_clinical.ipynb #group-rows
 def _group_rows(
-    space: Space, schema: Schema, tables: Sequence[Rows], min_rows: int
+    space: Space, schema: Schema, tables: Sequence[Rows], min_rows: int, wider: float | None
 ) -> list[dict[str, Any]]:
     "One record a continuous column and a level of one group."
     return [
         {"column": column.name, "level": level, "unit": "%" if level else column.unit}
-        | _mean_gap(values, min_rows)
+        | _mean_gap(values, min_rows, wider)
         for column in schema
         for level, values in _column_values(space, column, tables).items()
     ]
@@ -940,23 +970,26 @@ def group_means(
     schema: Schema | None = None,
     by: Sequence[str] | None = None,
     min_rows: int = 20,
+    learned: int | None = None,
 ) -> pd.DataFrame:
     """Mean (continuous columns) or share (levels, %) by group, real and synthetic.
 
     by: columns (None: the groups of the schema and the outcome), beside the group `all`; min_rows:
     of either table, with fewer a mean gets no number. Columns: group, column, level, unit,
     real_rows, real, synthetic_rows, synthetic, difference, ci_low, ci_high, note. The 95 % interval
-    of the difference takes as many synthetic as real rows, if there are more of them.
+    of the difference carries the chance of the `learned` rows that the model learned from (see
+    `inflation`); None takes at most as many synthetic as real rows.
     """
     schema = resolve_schema(real, schema)
     space, tables = fit_space(real, schema), {"real": real, "synthetic": fake}
     plan = group_plan(real, space, by)
     masks = {name: group_masks(df, space, plan) for name, df in tables.items()}
     coded = {name: space.code(df) for name, df in tables.items()}
+    wider = inflation(len(fake), len(real), learned) if learned else None
     records = []
     for group in masks["real"]:
         parts = [coded[name].take(masks[name][group]) for name in tables]
-        rows = _group_rows(space, schema, parts, min_rows)
+        rows = _group_rows(space, schema, parts, min_rows, wider)
         records += [{"group": group} | row for row in rows]
     return pd.DataFrame(records)[["group", "column", "level", "unit", *GAP]]
 

@@ -20,7 +20,7 @@ import pandas as pd
 
 from .catalogue import ATTACKS, known_metric, of_kind
 from .cohorts import DATASETS, Dataset
-from .judging import group_names, in_words, leaks, number
+from .judging import Verdict, group_names, in_words, number, run_verdict, verdict
 from .runs import Run, replacing, sha256
 from .space import fit_space, group_masks, group_plan
 from .synthesizer import read_archive
@@ -243,23 +243,26 @@ def disclosure_page(
     model: ModelFacts | None = None,
     groups: pd.DataFrame | None = None,
     target: str | None = None,
+    judged: Verdict | None = None,
 ) -> str:
     """The disclosure page as Markdown; nothing in it shows a patient.
 
     attacks: the table of `attack`; release: what is released; model: what made it; groups: the
-    table of `small_groups`, None leaves that part out; target: the outcome's column.
+    table of `small_groups`, None leaves that part out; target: the outcome's column; judged: the
+    run's verdict, None for one on the attacks alone.
     """
     membership = attacks[attacks.metric.isin(of_kind("membership"))]
-    known = attacks[attacks.metric.isin([row.name for row in attack_rows(attacks)])]
-    found = leaks(known)
+    judged = verdict(attacks) if judged is None else judged
+    records = judged.records
+    missed = records[(records.answer == "safe") & (records.group != "all")]
     return page_template("disclosure.md").render(
         label=LABEL,
         release=release,
         model=model or ModelFacts(),
         rows=attack_rows(attacks),
         named=most_named(attacks),
-        leaks=found[found.group == "all"].metric.tolist(),
-        worst_groups=list(leaks(attacks[attacks.group != "all"]).head(3).itertuples()),
+        said=judged.sentences,
+        worst_groups=list(missed.head(3).itertuples()),
         grouped_by=group_names(attacks.group, target),
         small=None if groups is None else _small(groups),
         best=membership[membership.group == "all"].ci_high.max(),

@@ -799,7 +799,7 @@ METRICS.add(
         low=0,
         high=1,
         ideal=0.5,
-        better="nearer",
+        better="lower",
         meaning="cross-validated AUC of the best of three classifiers, synthetic against holdout",
         floor=_DRAWN_FLOOR,
         reference="holdout",
@@ -1727,7 +1727,7 @@ FIGURES.add(
         "08_references",
         "fidelity",
         "Each score between its references: real rows in place of the synthetic ones (the floor), "
-        "columns drawn one by one, and a plain copy of the training table.",
+        "independent columns, and a plain copy of the training table.",
         60,
     )
 )

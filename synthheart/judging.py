@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import numpy as np
 import pandas as pd
 
-from .catalogue import of_kind
+from .catalogue import ATTACKS, COLUMNS, METRICS, Metric, of_kind
+from .runs import Run
+from .statistics import Z, holm
+from .tables import json_plain
 
 # %% auto #0
-__all__ = ['UNKNOWN', 'Standing', 'VERDICTS', 'HEADLINES', 'NOT_MEASURED', 'FAITHFUL', 'USEFUL', 'PRIVATE', 'Measure',
-           'as_measure', 'measure', 'number', 'against_floor', 'leaks', 'worst_of', 'worst_membership', 'Headline',
-           'Card', 'headlines', 'Answer', 'answers', 'group_names', 'in_words']
+__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
+           'as_measure', 'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict',
+           'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words']
 
 # %% ../nbs/09c_judging.ipynb #measure-class
 class Measure(NamedTuple):
@@ -46,7 +51,7 @@ def measure(
     group: of patients, such as "sex=1"; model: a reference's name in place of the run's own model.
     """
     wanted = (metric, group, model or metrics["model"]["name"])
-    for record in metrics["metrics"]:
+    for record in metrics["records"]:
         if (record["metric"], record["group"], record["model"]) == wanted:
             return as_measure(record)
     return UNKNOWN
@@ -56,29 +61,276 @@ def number(value: float | None, decimals: int = 3) -> str:
     "A number for people; a dash where there is none."
     return "–" if value is None or math.isnan(value) else f"{value:.{decimals}f}"
 
-# %% ../nbs/09c_judging.ipynb #standing
-Standing = Literal["better", "level", "short", "unknown"]
-VERDICTS: dict[Standing, str] = {
-    "better": "better than the floor",
-    "level": "not clearly apart from the floor",
-    "short": "short of the floor",
-    "unknown": "no floor to compare with",
-}
+# %% ../nbs/09c_judging.ipynb #judged-kinds
+Judged = Literal["good", "bad", "unclear"]  # what is said of a record
+Answer = Literal["yes", "no", "unclear"]  # and of a question
+LEVEL = 0.05  # of the tests that make a "no"
 
-# %% ../nbs/09c_judging.ipynb #against-floor
-def against_floor(m: Measure) -> Standing:
-    "How a value stands to its floor, given its goal; level where the interval holds the floor."
-    if math.isnan(m.value + m.floor + m.goal):
-        return "unknown"
-    low, high = (m.value if math.isnan(end) else end for end in (m.low, m.high))
-    if low <= m.floor <= high:
-        return "level"
-    return "better" if abs(m.value - m.goal) <= abs(m.floor - m.goal) else "short"
+# %% ../nbs/09c_judging.ipynb #question-class
+class Question(NamedTuple):
+    """What a verdict answers: its name, the kinds of metric (of KINDS) that decide it, and its
+    words."""
 
-# %% ../nbs/09c_judging.ipynb #leaks
-def leaks(attacks: pd.DataFrame) -> pd.DataFrame:
-    "The rows of `attack` whose interval lies wholly above the greater of floor and goal."
-    return attacks[attacks.ci_low > attacks[["floor", "goal"]].max(axis=1)]
+    name: str
+    kinds: tuple[str, ...]
+    noun: str  # what its records are called together
+    floor: str  # "where ... 0.53": who gets the floor
+    silent: str  # what is said where nothing was measured
+
+# %% ../nbs/09c_judging.ipynb #questions
+QUESTIONS = (
+    Question(
+        "faithful",
+        ("fidelity", "validity"),
+        "measures of likeness",
+        "real rows in their place get",
+        "No measure of likeness could be judged",
+    ),
+    Question(
+        "useful",
+        ("utility",),
+        "measures of use",
+        "training on real rows gives",
+        "There is no outcome to predict",
+    ),
+    Question(
+        "safe",
+        ("membership", "found", "risk", "copies"),
+        "tests of exposure",
+        "strangers in their place give",
+        "No test of exposure could be judged",
+    ),
+)
+
+# %% ../nbs/09c_judging.ipynb #bar
+class Bar(NamedTuple):
+    "What a record is held to: good from `low` to `high`; whose number it is; can it be beaten?"
+
+    low: float
+    high: float
+    level: float  # the end that the value is nearest to
+    from_floor: bool
+    beatable: bool
+
+# %% ../nbs/09c_judging.ipynb #bar-of
+def bar_of(metric: Metric, m: Measure) -> Bar:
+    """What a number is held to: its goal; the less strict of goal and floor for attacks, and where
+    the goal is the metric's ideal.
+
+    A bar at the best end of the metric's range cannot be beaten: no interval lies beyond it.
+    """
+    lenient = metric.name in ATTACKS or m.goal == metric.ideal
+    floor = m.floor if lenient and not math.isnan(m.floor) else m.goal
+    if metric.better == "nearer":
+        reach = abs(floor - m.goal)
+        low, high = m.goal - reach, m.goal + reach
+        return Bar(low, high, high if m.value > m.goal else low, reach > 0, reach > 0)
+    if metric.better == "lower":
+        level = max(m.goal, floor)
+        return Bar(-math.inf, level, level, level != m.goal, level > metric.low)
+    level = min(m.goal, floor)
+    return Bar(level, math.inf, level, level != m.goal, level < metric.high)
+
+# %% ../nbs/09c_judging.ipynb #judge-one
+def judge(m: Measure, bar: Bar) -> Judged:
+    "Good or bad if the whole interval lies on one side of the bar, else unclear."
+    if math.isnan(m.value + m.low + m.high):
+        return "unclear"
+    if bar.low <= m.low and m.high <= bar.high:
+        return "good"
+    return "bad" if m.low > bar.high or m.high < bar.low else "unclear"
+
+# %% ../nbs/09c_judging.ipynb #p-worse
+def p_worse(m: Measure, bar: Bar, wider: float = 1.0) -> float:
+    """p value of a number that is worse than its bar, from the half of its interval that looks at
+    the bar; 1 where it is not worse, NaN without an interval.
+
+    The test agrees with the interval: below 0.05 just where the interval lies beyond the bar.
+    wider: multiplies the standard error, for a bar that has one too.
+    """
+    if math.isnan(m.value + m.low + m.high):
+        return math.nan
+    above, below = m.value - bar.high, bar.low - m.value
+    excess, half = (above, m.value - m.low) if above > 0 else (below, m.high - m.value)
+    if excess <= 0:
+        return 1.0
+    return math.erfc(Z * excess / (half * wider) / math.sqrt(2)) if half > 0 else 0.0
+
+# %% ../nbs/09c_judging.ipynb #p-of
+OUTSIDE = 0.1  # share of rows outside a schema that real rows may have too
+
+
+def _p_of(metric: Metric, m: Measure, bar: Bar) -> float:
+    "`p_worse`, larger for three kinds of number whose interval does not know all of chance."
+    if metric.name == "invalid_share":
+        return p_worse(m, bar._replace(high=bar.high + OUTSIDE))
+    # A floor of likeness is one more sample of real rows, with about the same error.
+    p = p_worse(m, bar, math.sqrt(2) if metric.kind == "fidelity" and bar.from_floor else 1.0)
+    if metric.kind == "found" and bar.level > 0 and not math.isnan(p):
+        return max(p, math.exp(-m.value / bar.level))
+    return p
+
+# %% ../nbs/09c_judging.ipynb #record-row
+_JUDGED = ("answer", "judged", "bar", "p", "p_holm")  # what a verdict adds to a row
+
+
+def _judge_row(question: Question, metric: Metric, row: Mapping[str, Any]) -> dict[str, Any]:
+    "A row of the table with what is said of it."
+    m = as_measure(row)
+    bar = bar_of(metric, m)
+    said = {"answer": question.name, "judged": judge(m, bar), "bar": bar.level}
+    free = not bar.beatable and not math.isnan(m.value + m.low + m.high)
+    return {**row, **said, "p": _p_of(metric, m, bar), "free": free, "floored": bar.from_floor}
+
+# %% ../nbs/09c_judging.ipynb #deciding
+def _deciding(table: pd.DataFrame, question: Question) -> pd.DataFrame:
+    "The rows that decide a question, judged, in the order of the lists; `all` before the groups."
+    known = {**METRICS, **ATTACKS}
+    chosen = [n for n, m in known.items() if m.kind in question.kinds and not m.yardstick]
+    rows = table[table.metric.isin(chosen) & table.goal.notna()].drop_duplicates()
+    found = [_judge_row(question, known[row["metric"]], row) for row in rows.to_dict("records")]
+    columns = [*COLUMNS, *_JUDGED[:-1], "free", "floored"]
+    judged = pd.DataFrame(found, columns=columns)
+    place = {name: i for i, name in enumerate(chosen)}
+    judged["place"], judged["grouped"] = judged.metric.map(place), judged.group != "all"
+    order = ["grouped", "place", "group", *COLUMNS[2:]]
+    judged = judged.sort_values(order, kind="stable", ignore_index=True)
+    parts = [part.assign(p_holm=holm(part.p)) for _, part in judged.groupby("grouped")]
+    return pd.concat(parts) if parts else judged.assign(p_holm=[])
+
+# %% ../nbs/09c_judging.ipynb #answer
+def _answer(rows: pd.DataFrame) -> Answer:
+    "What the rows of `_deciding` say together."
+    whole, groups = rows[~rows.grouped], rows[rows.grouped]
+    if (whole.p_holm < LEVEL).any():
+        return "no"
+    awaited = whole[~((whole.judged == "unclear") & whole.free)]
+    affirmed = len(awaited) > 0 and (awaited.judged == "good").all()
+    return "yes" if affirmed and not (groups.p_holm < LEVEL).any() else "unclear"
+
+# %% ../nbs/09c_judging.ipynb #words
+WORDS: dict[Judged, str] = {"good": "met", "bad": "missed", "unclear": "cannot tell"}
+NO_PROOF = "Passing attacks is no proof of anonymity"
+
+
+def _number_words(question: Question, row: Any) -> str:
+    "A record as a clause: title, value, interval, and what stands against it."
+    title = {**METRICS, **ATTACKS}[row.metric].title
+    ends = f"({number(row.ci_low)} to {number(row.ci_high)})"
+    real = row.floored or row.bar == row.floor
+    against = question.floor if real else "the goal is"
+    where = "" if row.group == "all" else f" in {row.group}"
+    return f"{title}{where} {number(row.value)} {ends}, where {against} {number(row.bar)}"
+
+# %% ../nbs/09c_judging.ipynb #counts
+def _counts(question: Question, whole: pd.DataFrame) -> str:
+    "How many records are met, missed and neither; nothing for a single one."
+    if len(whole) < 2:
+        return ""
+    counted = {judged: int((whole.judged == judged).sum()) for judged in WORDS}
+    said = in_words([f"{count} {WORDS[judged]}" for judged, count in counted.items()])
+    clause = f"of {len(whole)} {question.noun} {said}"
+    if counted["bad"] and not (whole.p_holm < LEVEL).any():
+        clause += "; so few missed of so many may be chance (Holm 1979)"
+    return clause
+
+# %% ../nbs/09c_judging.ipynb #silence
+def _silence(question: Question, whole: pd.DataFrame) -> str:
+    "Why nothing is said: nothing was measured, for the reason in the note, or without an interval."
+    valued = whole[whole.value.notna()]
+    if len(valued):
+        title = {**METRICS, **ATTACKS}[valued.metric.iloc[0]].title
+        return f"{title} {number(valued.value.iloc[0])} has no interval"
+    notes = [note for note in dict.fromkeys(whole.note) if isinstance(note, str) and note]
+    return f"{question.silent}{f' ({notes[0]})' if notes else ''}"
+
+# %% ../nbs/09c_judging.ipynb #sentence
+def _sentence(question: Question, answer: Answer, rows: pd.DataFrame) -> str:
+    "The answer to a question in words."
+    head, whole = f"{question.name.capitalize()}: {answer}.", rows[~rows.grouped]
+    measured = whole[whole.p.notna()]
+    if measured.empty:
+        return f"{head} {_silence(question, whole)}."
+    clauses = [_counts(question, whole)]
+    if answer != "yes" and measured.judged.ne("good").any():
+        doubtful = measured[measured.judged != "good"]
+        worst = doubtful.sort_values(["p", "place"], kind="stable").iloc[0]
+        clauses.insert(0, _number_words(question, worst))
+    missed = rows[rows.grouped & (rows.p_holm < LEVEL)].sort_values("p", kind="stable")
+    if len(missed):
+        clauses.append(f"missed by groups: {_number_words(question, missed.iloc[0])}")
+    words = "; ".join(clause for clause in clauses if clause)
+    return f"{head} {words[:1].upper()}{words[1:]}."
+
+# %% ../nbs/09c_judging.ipynb #verdict-class
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """Three answers and what they rest on; `sentences` are in the order of the answers.
+
+    records: the rows that decided (columns of the tidy table, and `answer`: which question;
+    `judged`: "good", "bad" or "unclear"; `bar`: what the row was held to; `p`, `p_holm`: of being
+    worse than it, alone and among the question's rows). Groups stand there if they are bad.
+    """
+
+    faithful: Answer
+    useful: Answer
+    safe: Answer
+    sentences: tuple[str, ...]
+    records: pd.DataFrame
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences)
+
+    def judged(self, metric: str) -> str:
+        "What is said of a metric on all rows (met, missed, cannot tell); empty if it decides none."
+        rows = self.records[(self.records.metric == metric) & (self.records.group == "all")]
+        return WORDS[rows.judged.iloc[0]] if len(rows) else ""
+
+    def to_dict(self) -> dict[str, Any]:
+        "What metrics.json holds: plain JSON, NaN as None, the records one dict a row."
+        answers = {question.name: getattr(self, question.name) for question in QUESTIONS}
+        told = {"sentences": self.sentences, "records": self.records.to_dict("records")}
+        return json_plain(answers | told)
+
+# %% ../nbs/09c_judging.ipynb #check-table
+def _check_table(table: pd.DataFrame) -> pd.DataFrame:
+    "The table's own columns, numbers as numbers; ValueError for a column that lacks."
+    lacking = [name for name in COLUMNS if name not in table]
+    if lacking:
+        raise ValueError(f"verdict: the table lacks {', '.join(lacking)}; pass evaluate's rows")
+    own = table[list(COLUMNS)].reset_index(drop=True)
+    numbers = {name: pd.to_numeric(own[name]).astype(float) for name in COLUMNS[2:7]}
+    return own.assign(**numbers, group=own.group.astype(str))
+
+# %% ../nbs/09c_judging.ipynb #verdict
+def verdict(table: pd.DataFrame) -> Verdict:
+    """Is a release faithful, useful, safe? One rule for every page.
+
+    table: the rows of `evaluate` and `attack` on one release, together. A record is good (bad) if
+    its whole 95 % interval lies on the good (bad) side of its bar: the goal, or the less strict of
+    goal and floor for attacks and for goals that are ideals; else it is unclear. A question's
+    records for all rows make a "no" if one is bad after Holm's adjustment at 5 % (Holm 1979; with
+    room for the floor's own error in fidelity, for a tenth of rows outside a schema, and for shares
+    found that hang on the best few strangers), a
+    "yes" if all are good (Berger 1982) and no group is bad after Holm's adjustment over the groups,
+    else "unclear". Without an outcome `useful` is "unclear". The order of rows does not matter.
+
+    Raises ValueError where a column of the tidy table lacks.
+    """
+    checked = _check_table(table)
+    rows = {question: _deciding(checked, question) for question in QUESTIONS}
+    answers = {question: _answer(found) for question, found in rows.items()}
+    said = [_sentence(q, answer, rows[q]) for q, answer in answers.items()]
+    kept = [found[~found.grouped | (found.p_holm < LEVEL)] for found in rows.values()]
+    records = pd.concat(kept, ignore_index=True)[[*COLUMNS, *_JUDGED]]
+    faithful, useful, safe = answers.values()
+    return Verdict(faithful, useful, safe, tuple(said), records)
+
+# %% ../nbs/09c_judging.ipynb #run-verdict
+def run_verdict(run: Run) -> Verdict:
+    "The verdict on a run, from what `evaluate` and `attack` left in its folder."
+    parts = [run.table(name) for name in ("evaluation", "privacy") if run.has(name)]
+    return verdict(pd.concat(parts) if parts else pd.DataFrame(columns=list(COLUMNS)))
 
 # %% ../nbs/09c_judging.ipynb #worst-of
 def worst_of(
@@ -138,7 +390,7 @@ HEADLINES = (
 
 # %% ../nbs/09c_judging.ipynb #card-class
 class Card(NamedTuple):
-    "A headline with its number, its floor and the verdict in words."
+    "A headline with its number, its floor and what the verdict says of it."
 
     name: str
     value: str
@@ -147,74 +399,28 @@ class Card(NamedTuple):
     scale: str
 
 # %% ../nbs/09c_judging.ipynb #card
-def _card(headline: Headline, m: Measure) -> Card:
+def _card(headline: Headline, m: Measure, said: str) -> Card:
     "The headline, filled in."
     beside = f"floor {number(m.floor)}: {headline.beside}"
-    verdict = VERDICTS[against_floor(m)]
-    return Card(headline.name, number(m.value), beside, verdict, headline.scale)
+    return Card(headline.name, number(m.value), beside, said, headline.scale)
 
 # %% ../nbs/09c_judging.ipynb #headlines
 def headlines(metrics: Mapping[str, Any]) -> list[Card]:
-    "The numbers that matter and that the run has, the best membership attack last."
+    """The numbers that matter and that the run has, the best membership attack last, each with what
+    the run's verdict says of it."""
     attack, worst = worst_membership(metrics)
     tried = len(of_kind("membership"))
     found = Headline(
-        attack,
+        f"membership_{attack}",
         "Training patients found (AUC)",
         "strangers in their place",
         f"0.5: a coin toss; 1: everybody. The {attack} attack, the best of {tried}",
     )
     measured = [(h, measure(metrics, h.metric)) for h in HEADLINES] + [(found, worst)]
-    return [_card(headline, m) for headline, m in measured if not math.isnan(m.value)]
-
-# %% ../nbs/09c_judging.ipynb #answer-class
-class Answer(NamedTuple):
-    "A finding in words, its number, and the floor with what it is the floor of."
-
-    said: str
-    value: str
-    beside: str
-    floor: str
-
-    def __str__(self) -> str:
-        if self.value == "–":
-            return f"{self.said}."
-        return f"{self.said}: AUC {self.value}, where {self.beside} {self.floor}."
-
-# %% ../nbs/09c_judging.ipynb #sentences
-NOT_MEASURED = "Not measured"
-FAITHFUL: dict[Standing, str] = {
-    "short": "A classifier still tells them from real patients",
-    "level": "A classifier does not clearly tell them from real patients",
-    "better": "They are harder to tell from real patients than real ones",
-}
-USEFUL: dict[Standing, str] = {
-    "short": "They teach less than real rows",
-    "level": "They do not clearly teach less than real rows",
-    "better": "They teach more than real rows",
-}
-PRIVATE: dict[Standing, str] = {
-    "short": "Training patients leave a trace",
-    "level": "No attack tried clearly finds training patients better than strangers",
-    "better": "No attack tried finds training patients better than strangers",
-}
-
-# %% ../nbs/09c_judging.ipynb #answer
-def _answer(m: Measure, beside: str, sentences: Mapping[Standing, str]) -> Answer:
-    "The sentence that fits how a number stands to its floor."
-    said = sentences.get(against_floor(m), NOT_MEASURED)
-    return Answer(said, number(m.value), beside, number(m.floor))
-
-# %% ../nbs/09c_judging.ipynb #answers
-def answers(metrics: Mapping[str, Any]) -> dict[str, Answer]:
-    "The three questions of the report, answered: `faithful`, `useful`, `private`."
-    told_apart, taught = (measure(metrics, name) for name in ("c2st_auc", "tstr_auc"))
-    _, found = worst_membership(metrics)
-    return {
-        "faithful": _answer(told_apart, "real rows in their place get", FAITHFUL),
-        "useful": _answer(taught, "training on real rows gives", USEFUL),
-        "private": _answer(found, "strangers give", PRIVATE),
-    }
+    judged = [r for r in metrics["verdict"]["records"] if r["group"] == "all"]
+    said = {r["metric"]: WORDS[r["judged"]] for r in judged}
+    known = [(headline, m) for headline, m in measured if not math.isnan(m.value)]
+    return [_card(headline, m, said.get(headline.metric, "")) for headline, m in known]
 
 # %% ../nbs/09c_judging.ipynb #group-names
 def group_names(groups: Sequence[str], target: str | None = None) -> list[str]:

@@ -34,9 +34,6 @@ from .evaluation import association_matrix, column_shapes, invalid_share
 from .figures import FIGURES
 from synthheart.judging import (
     Measure,
-    against_floor,
-    answers,
-    as_measure,
     group_names,
     in_words,
     number,
@@ -81,7 +78,7 @@ def measure_facts(record: Mapping[str, Any]) -> dict[str, Any]:
 def metric_facts(metrics: Mapping[str, Any]) -> dict[str, Any]:
     "All of metrics.json as model > metric > group > measure."
     facts: dict[str, Any] = {}
-    for record in metrics["metrics"]:
+    for record in metrics["records"]:
         by_group = facts.setdefault(record["model"], {}).setdefault(record["metric"], {})
         by_group[record["group"]] = measure_facts(record)
     return facts
@@ -198,7 +195,6 @@ def strip(
         "beside": beside,
         "scale": [low, high],
         "ends": [f"{end:.2f}".replace("-", "−") for end in (low, high)],
-        "verdict": against_floor(as_measure(own)),
     }
 
 # %% ../nbs/10a_paper.ipynb #drawn-metrics
@@ -301,14 +297,14 @@ def _model_facts(model: ModelFacts) -> dict[str, Any]:
     return {"name": model.name, "sentence": sentence, **budget}
 
 # %% ../nbs/10a_paper.ipynb #judged
-def _judged(name: str, m: Measure) -> dict[str, str]:
-    "A measure that the text names, in words."
+def _named(name: str, m: Measure) -> dict[str, str]:
+    "A measure that the text names, as texts."
     texts = {text: number(value) for text, value in zip(TEXTS.values(), m, strict=True)}
-    return {"name": name, **texts, "verdict": against_floor(m)}
+    return {"name": name, **texts}
 
 # %% ../nbs/10a_paper.ipynb #measured-facts
 def measured_facts(metrics: Mapping[str, Any], target: str | None) -> dict[str, Any]:
-    """All that was measured: every number, its title, the lines of the figures, the answers.
+    """All that was measured: every number, its title, the lines of the figures, the verdict.
 
     metrics: what metrics.json holds; target: the outcome's column.
     """
@@ -321,10 +317,10 @@ def measured_facts(metrics: Mapping[str, Any], target: str | None) -> dict[str, 
         "floor_name": FLOOR_NAME,
         "names": {name: record.title for name, record in records.items()},
         "strips": strips(facts, model),
-        "answers": {question: said._asdict() for question, said in answers(metrics).items()},
-        "worst": _judged(*worst_membership(metrics)),
-        "worst_risk": _judged(title, worst_risk),
-        "grouped_by": in_words(group_names([r["group"] for r in metrics["metrics"]], target)),
+        "verdict": metrics["verdict"]["sentences"],
+        "worst": _named(*worst_membership(metrics)),
+        "worst_risk": _named(title, worst_risk),
+        "grouped_by": in_words(group_names([r["group"] for r in metrics["records"]], target)),
     }
 
 # %% ../nbs/10a_paper.ipynb #naive-facts

@@ -24,7 +24,9 @@ from matplotlib.patches import Patch
 
 from . import __version__
 from .catalogue import ATTACKS, COPY_NAME, METRICS, of_kind
+from .clinical import largest_shift
 from .cohorts import DATASETS, Dataset
+from .comparison import rank_words
 from .disclosure import ModelFacts, model_facts, page_template
 from .evaluation import feature_table
 from synthheart.figures import (
@@ -45,26 +47,29 @@ from synthheart.figures import (
     write_figure,
 )
 from synthheart.judging import (
+    QUESTIONS,
     Measure,
-    answers,
+    Verdict,
     group_names,
     headlines,
     in_words,
     measure,
     number,
+    run_verdict,
     worst_membership,
 )
 from .runs import Run
 from .tables import Column, json_plain
 
 # %% auto #0
-__all__ = ['RESULTS', 'TRADEOFF', 'LINES', 'SECTIONS', 'Findings', 'read_findings', 'gather_metrics', 'plot_columns',
-           'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table', 'Picture', 'Points', 'Terms', 'Link',
-           'Links', 'Folded', 'Markup', 'Section', 'section', 'table_of', 'shown', 'part_html', 'metric_table',
-           'data_uri', 'svg_description', 'svg_width', 'picture', 'pictures', 'other_figures', 'fidelity_section',
-           'utility_section', 'place_of', 'clinical_section', 'privacy_section', 'comparison_section', 'model_section',
-           'limits_section', 'markdown_html', 'disclosure_section', 'metrics_section', 'figures_section', 'file_list',
-           'page_title', 'render_page', 'notebook_page', 'write_page', 'draw_figures', 'write_report']
+__all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'Findings', 'read_findings', 'gather_metrics',
+           'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table', 'Picture', 'Points',
+           'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Section', 'section', 'table_of', 'shown', 'part_html',
+           'metric_table', 'data_uri', 'svg_description', 'svg_width', 'picture', 'pictures', 'other_figures',
+           'fidelity_section', 'utility_section', 'place_of', 'clinical_section', 'privacy_section',
+           'comparison_section', 'model_section', 'limits_section', 'markdown_html', 'disclosure_section',
+           'metrics_section', 'figures_section', 'file_list', 'page_title', 'render_page', 'notebook_page',
+           'write_page', 'draw_figures', 'write_report']
 
 # %% ../nbs/10_report.ipynb #others
 RESULTS = {  # key in metrics.json: {name there: the run's table}
@@ -93,6 +98,11 @@ class Findings:
     model: ModelFacts
     history: pd.DataFrame | None
     tables: Mapping[str, pd.DataFrame]
+
+    @cached_property
+    def verdict(self) -> Verdict:
+        "The three answers that every page of the run repeats."
+        return run_verdict(self.run)
 
     @cached_property
     def metrics(self) -> dict[str, Any]:
@@ -127,22 +137,28 @@ def read_findings(run: Run) -> Findings:
     history = run.table("history") if run.has("history") else None
     return Findings(run, measured, model, history, _other_tables(run))
 
+# %% ../nbs/10_report.ipynb #metrics-format
+METRICS_FORMAT = 2  # of metrics.json; the first one, without a number, had no verdict
+
 # %% ../nbs/10_report.ipynb #7ec8246b
 def gather_metrics(found: Findings) -> dict[str, Any]:
     """What `metrics.json` holds, JSON-ready.
 
-    `model`, `rows` of each table, `metrics` (one record a row of the tidy table), `features` (real
-    beside synthetic, one record a column), `training` (the last logged losses; empty without a
-    history), and the tables of RESULTS that the run has, as records.
+    `format`, `verdict` (of `Verdict.to_dict`), `model`, `rows` of each table, `records` (the tidy
+    table and its model, a record a row), `features` (real beside synthetic, one record a column),
+    `training` (the last logged losses; empty without a history), and the tables of RESULTS that the
+    run has, as records.
     """
     run, history = found.run, found.history
     features = feature_table(run.real, run.synthetic, run.schema).reset_index()
     rows = {"train": run.train, "holdout": run.holdout, "synthetic": run.synthetic}
     return json_plain(
         {
+            "format": METRICS_FORMAT,
+            "verdict": found.verdict.to_dict(),
             "model": {"name": found.model.name, **found.model.settings},
             "rows": {name: len(table) for name, table in rows.items()},
-            "metrics": _records(found.measured),
+            "records": _records(found.measured),
             "features": features.to_dict("records"),
             "training": {} if history is None or history.empty else history.iloc[-1].to_dict(),
             **{key: _result_records(found, key) for key in RESULTS},
@@ -548,10 +564,10 @@ def other_figures(run: Run) -> list[str]:
     return [name for name in there if name not in placed]
 
 # %% ../nbs/10_report.ipynb #answer
-def _answer(found: Findings, question: str) -> Text | None:
-    "The finding of a section, before its details; None where nothing was measured."
-    answer = answers(found.metrics)[question]
-    return None if answer.value == number(None) else Text(str(answer), "answer")
+def _answer(found: Findings, question: str) -> Text:
+    "The verdict's sentence on a question, before the details of its section."
+    place = [each.name for each in QUESTIONS].index(question)
+    return Text(found.verdict.sentences[place], "answer")
 
 # %% ../nbs/10_report.ipynb #text-of
 def _text_of(*said: str | None) -> Text | None:
@@ -570,8 +586,8 @@ def fidelity_section(found: Findings) -> Section | None:
     names = ("column_shapes", "column_pairs", "association_error", "c2st_auc")
     shapes, pairs, off, test = (measure(found.metrics, name) for name in names)
     text = _text_of(
-        f"Column by column the agreement is {number(shapes.value)}, pair by pair "
-        f"{number(pairs.value)} (1 is ideal).",
+        f"Column by column the agreement with all real patients is {number(shapes.value)}, pair "
+        f"by pair {number(pairs.value)} (1 is ideal).",
         f"Associations differ by {number(off.value)} on average, between two samples of real "
         f"patients by {number(off.floor)}."
         if _known(off)
@@ -583,7 +599,7 @@ def fidelity_section(found: Findings) -> Section | None:
         else None,
     )
     columns = {"column": "column", "unit": "unit", "real": "real", "synthetic": "synthetic"}
-    caption = "Real and synthetic patients, column by column"
+    caption = "All real and all synthetic patients, column by column"
     return section(
         "fidelity",
         "Do they look like patients?",
@@ -675,6 +691,7 @@ def _clinical_text(
         f"{sum(overlap > 0 for overlap in overlaps)} of {len(overlaps)} odds ratios overlap."
         if overlaps
         else None,
+        largest_shift(pd.DataFrame(odds)) if overlaps else None,
         f"At {len(gaps)} other hospitals training on synthetic instead of real patients changes "
         f"the AUC by {sum(gaps) / len(gaps):+.3f} on average."
         if gaps
@@ -693,7 +710,7 @@ def clinical_section(found: Findings) -> Section | None:
     relations = [row for row in results.get("relations", []) if row["group"] == "all"]
     external = results.get("external", [])
     hospitals = [{**row, "site": place_of(row["site"])} for row in external]
-    caption = "Known relations, in real and in synthetic patients"
+    caption = "Known relations, in all real and in synthetic patients"
     return section(
         "clinical",
         "Would a clinician conclude the same?",
@@ -738,7 +755,7 @@ def privacy_section(found: Findings) -> Section | None:
     return section(
         "privacy",
         "Could a patient be found in them?",
-        _answer(found, "private"),
+        _answer(found, "safe"),
         _privacy_text(found.metrics),
         *pictures(found.run, "privacy"),
         shown(budgets, columns, "The budget of differential privacy and its price"),
@@ -773,14 +790,23 @@ _PAIRS = {
 
 # %% ../nbs/10_report.ipynb #comparison-text
 def _comparison_text(ranked: Sequence[Mapping[str, Any]], splits: int) -> Text:
-    "Who lacks least, over how many splits."
-    best = ranked[0]["model"] if ranked else "none"
+    "What was compared, over how many splits, and whether one model is clearly first."
+    clear = bool(ranked) and ranked[0].get("rank_high") == 1
+    first = f"Least has {ranked[0]['model']}" if clear else "No model is clearly first"
     over = f" over {splits} train/holdout splits" if splits else ""
     return Text(
         f"{len(ranked)} models learned from the same patients{over}. The shortfall adds up how far "
         "a model is from real rows in three ways: told apart, utility lost, patients exposed (0 is "
-        f"ideal). Least has {best}."
+        f"ideal). {first}: a rank is shown with its 95 % interval."
     )
+
+# %% ../nbs/10_report.ipynb #rank-words
+def _rank_words(row: Mapping[str, Any]) -> str:
+    "A rank with its interval; a dash for a baseline, and for a rank without one."
+    rank, low, high = (row.get(name) for name in ("rank", "rank_low", "rank_high"))
+    if rank is None or low is None or high is None:
+        return number(None)
+    return rank_words(rank, low, high)
 
 # %% ../nbs/10_report.ipynb #comparison-section
 def comparison_section(found: Findings) -> Section | None:
@@ -790,7 +816,7 @@ def comparison_section(found: Findings) -> Section | None:
         return None
     splits = max((int(row["splits"]) for row in pairs), default=0)
     ranked = [row for row in ranking if row["rank"] is not None]
-    rows = [{**row, "rank": number(row["rank"], 0)} for row in ranking]
+    rows = [{**row, "rank": _rank_words(row)} for row in ranking]
     tested = shown(pairs, _PAIRS, "First minus second, corrected resampled t-test")
     few = "So few splits decide nothing: a difference whose interval includes 0 is no difference"
     return section(
@@ -799,7 +825,7 @@ def comparison_section(found: Findings) -> Section | None:
         _comparison_text(ranked, splits),
         None if splits > 2 else Text(f"{few} yet. The full profile takes ten."),
         *pictures(found.run, "comparison"),
-        shown(rows, _RANKING, "Models and references, least shortfall first"),
+        shown(rows, _RANKING, "Models and references, ordered by the shortfall of the means"),
         Folded("Differences, pair by pair", (tested,)) if tested else None,
     )
 
@@ -816,9 +842,10 @@ def model_section(found: Findings) -> Section | None:
             f"{rows['train']} patients to learn from, {rows['holdout']} to judge by, and a patient "
             "who is in twice stays on one side. Everything that is fitted (scales, codes, the "
             f"model) saw the first part only. The model then drew {rows['synthetic']:,} rows. "
-            "Shapes, pairs and associations are compared with all real patients, everything else "
-            "with the held-out ones. A floor is what real rows score in the place of the synthetic "
-            "ones."
+            "Shapes, pairs, associations and missing patterns are compared with all real patients, "
+            "those who taught the model among them; the two-sample test, density, coverage and the "
+            "outcome with the held-out ones alone; attacks and copies look at both. A floor is "
+            "what real rows score in the place of the synthetic ones."
         ),
         Terms(tuple((str(k), str(v)) for k, v in told.items()), "facts"),
         *pictures(found.run, "model"),
@@ -871,7 +898,10 @@ def _glossary(found: Findings) -> Folded:
     "What the names of the metrics mean, of those that the run has."
     records = {**METRICS, **ATTACKS}
     measured = [name for name in records if name in set(found.measured.metric)]
-    pairs = tuple((name, records[name].meaning) for name in measured)
+    pairs = tuple(
+        (name, f"{records[name].meaning} (real rows: {records[name].reference})")
+        for name in measured
+    )
     return Folded("What the names mean", (Terms(pairs, "terms"),))
 
 # %% ../nbs/10_report.ipynb #appendix
@@ -955,13 +985,15 @@ def render_page(
     sections.append(_files_section(found.run, executed, files))
     summary = (
         f"{rows['synthetic']:,} synthetic patients from a model ({found.model.name}) that was "
-        f"fitted to {rows['train']} real ones, measured against {rows['holdout']} real patients "
-        "it has never seen."
+        f"fitted to {rows['train']} real ones; {rows['holdout']} others were kept from it to "
+        "measure by."
     )
+    answers = [getattr(found.verdict, question.name) for question in QUESTIONS]
     return page_template("report.html").render(
         title=page_title(dataset),
         summary=summary,
         version=__version__,
+        answers=list(zip(answers, found.verdict.sentences, strict=True)),
         cards=headlines(found.metrics),
         sections=[part for part in sections if part],
         files=files,

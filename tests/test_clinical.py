@@ -154,6 +154,26 @@ def test_importance_needs_two_outcomes(tables):
 # ------------------------------------------------------------------ odds ratios, relations
 
 
+def test_synthetic_intervals_carry_the_chance_of_the_training_rows():
+    """An estimate from k rows of a model of n patients: v (1 + k / n), checked by drawing."""
+    rng, n, k = np.random.default_rng(0), 200, 1000
+    taught = rng.normal(size=(2000, n))
+    means = rng.normal(taught.mean(axis=1), taught.std(axis=1, ddof=1) / np.sqrt(k))
+    assert cl.inflation(k, 303, n) == 6
+    assert means.var() == pytest.approx(cl.inflation(k, 303, n) / k, rel=0.1)
+    assert (cl.inflation(k, 500), cl.inflation(100, 500)) == (2, 1)
+
+
+def test_the_association_that_is_furthest_off_is_named():
+    odds = pd.DataFrame(
+        [("one vessel", 4.5, 2.1, 9.6, 1.5), ("age", 1.1, 0.8, 1.6, 4.0), ("sex", 3.0, 2, 5, 2.9)],
+        columns=["term", "real", "real_low", "real_high", "synthetic"],
+    )
+    said = "Furthest off of the 2 clear ones is one vessel: 4.50 (2.10 to 9.60) in the real"
+    assert cl.largest_shift(odds).startswith(said)
+    assert cl.largest_shift(odds[1:2]) == ""
+
+
 def test_odds_ratios_equal_scikit_learn(tables):
     real, _, _, fake = tables
     table = cl.odds_ratios(real, fake, schema=heart_schema())
@@ -183,7 +203,7 @@ def test_odds_ratios_equal_scikit_learn(tables):
     still = kept & ((known.synthetic_low > 1) | (known.synthetic_high < 1))
     title = cl.plot_odds_ratios(table).get_suptitle().replace("\n", " ")
     assert title.startswith(
-        f"Of the {clear.sum()} clear effects {kept.sum()} keep their direction and "
+        f"Of the {clear.sum()} clear associations {kept.sum()} keep their direction and "
         f"{still.sum()} stay clear"
     )
     with pytest.raises(ValueError, match="only one outcome in the synthetic table"):

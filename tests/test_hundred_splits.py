@@ -22,6 +22,7 @@ from synthheart.hundred_splits import (
     met,
     sequential_trees,
     split_means,
+    standing,
     ten_split_means,
 )
 from synthheart.splitting import train_holdout_split
@@ -75,6 +76,19 @@ def test_a_target_is_met_up_to_its_edge():
     beyond = {name: t.value + (-1e-9 if t.more else 1e-9) for name, t in TARGETS.items()}
     found = met(pd.DataFrame([edge, beyond]))
     assert found.loc[0].all() and not found.loc[1].any()
+
+
+def test_a_target_is_met_missed_or_neither_by_its_interval():
+    table = rows("gan", range(40))
+    swing = 0.02 * np.where(table.split % 2, 1, -1)
+    table["c2st_auc"], table["coverage"] = 0.5 + swing, 0.96 + swing
+    found = standing(table)
+    assert found.judged[["told apart", "worst attack"]].eq("met").all()
+    assert found.judged["coverage"] == "cannot tell"
+    assert standing(table, test_rows=0).judged["coverage"] == "met"  # for these patients
+    table["coverage"] -= 0.2
+    assert standing(table).judged["coverage"] == "missed"
+    assert standing(table[:1]).judged.eq("cannot tell").all()
 
 
 def test_the_worst_attack_is_that_of_the_means():

@@ -18,7 +18,7 @@ from synthheart import disclosure, report
 from synthheart.cohorts import DATASETS, Dataset
 from synthheart.evaluation import evaluate, independent_marginals
 from synthheart.figures import FIGURES, FigureRecord, write_figure
-from synthheart.judging import measure
+from synthheart.judging import measure, run_verdict
 from synthheart.privacy import attack
 from synthheart.runs import Run, start_run
 
@@ -39,6 +39,8 @@ RELATIONS = pd.DataFrame(
 RANKING = pd.DataFrame(
     {
         "rank": [np.nan, 1, 2],
+        "rank_low": [np.nan, 1, 1],
+        "rank_high": [np.nan, 2, 2],
         "model": ["real rows (floor)", "gan", "<copula>"],
         "shortfall": [0, 0.1071, 0.2071],
         "told_apart": 0.058,
@@ -89,7 +91,8 @@ def measured_run(folder: Path, dataset: Dataset, rows: int = 1000) -> Run:
 
 def disclose(run: Run) -> None:
     "Write what a committee reads into a run."
-    page = disclosure.disclosure_page(run.table("privacy"), disclosure.release_of(run))
+    told = {"judged": run_verdict(run)}
+    page = disclosure.disclosure_page(run.table("privacy"), disclosure.release_of(run), **told)
     label = disclosure.csv_label(run.synthetic, run.dataset.release, run.schema)
     disclosure.write_disclosure(run, page, label)
 
@@ -220,6 +223,7 @@ def test_a_figure_that_somebody_adds_is_drawn_and_shown(run, tmp_path):
 
 def test_sections_and_files_are_there(text, page):
     for title in (
+        "Three answers",
         "Five numbers that matter",
         "Would a clinician conclude the same?",
         "Beside other generators",
@@ -240,6 +244,7 @@ def test_sections_and_files_are_there(text, page):
         "executed/00_data.html",
         "synthetic_heart_disease.csv",
     } <= links
+    assert "No model is clearly first" in text and ">2 (1 to 2)<" in text
     assert "no proof of anonymity" in text and "Safe Harbor" in text
 
 
