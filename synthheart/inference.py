@@ -33,7 +33,7 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['TREATED', 'shipped_dictionaries', 'shipped_dictionary', 'schema_of', 'with_relations', 'infer_schema',
+__all__ = ['TREATED', 'A_NUMBER', 'shipped_dictionaries', 'shipped_dictionary', 'schema_of', 'with_relations', 'infer_schema',
            'resolve_schema', 'typed_by', 'measured_schema', 'measured_rows', 'companion', 'limit_of', 'split_words',
            'word_column']
 
@@ -417,15 +417,16 @@ def _holds_words(column: Column) -> bool:
 # %% ../nbs/00b_inference.ipynb #measured-schema
 def measured_schema(schema: Schema) -> Schema:
     """What is measured of a table: no keys, names or dropped columns, and words among numbers in a
-    column of their own.
+    column of their own; how cells are spelled does not matter any more.
     """
     columns: list[Column] = []
     for column in schema.measured:
         if _holds_words(column):
-            columns.append(replace(column, levels=(), labels=(), dtype="float64", spelling=None))
+            columns.append(replace(column, levels=(), labels=(), dtype="float64"))
             columns.append(word_column(column))
         else:
             columns.append(column)
+    columns = [replace(column, spelling=None, format="") for column in columns]
     names = {column.name for column in columns}
     together = tuple(group for group in schema.together if names.issuperset(group))
     derived = tuple(one for one in schema.derived if one.column in names)
@@ -447,6 +448,9 @@ def measured_rows(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
             table.insert(place, companion(column.name), words)
     return table
 
+# %% ../nbs/00b_inference.ipynb #a-number
+A_NUMBER = "a number"  # what stands in the column of words where the cell is a number
+
 # %% ../nbs/00b_inference.ipynb #companion
 def companion(name: str) -> str:
     "The name of the column that says which word stands in the place of a number."
@@ -460,7 +464,7 @@ def limit_of(word: str, fallback: float) -> float:
 
 # %% ../nbs/00b_inference.ipynb #split-words
 def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]:
-    """Numbers (float64, the limit in a word's place) and words (empty text where a number stands)
+    """Numbers (float64, the limit in a word's place) and words (A_NUMBER where one stands)
     of a column that holds both.
     """
     word = cells.where(cells.isin(list(column.levels)))
@@ -468,12 +472,12 @@ def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]
     middle = float(number.median()) if number.notna().any() else 0.0
     limits = {level: limit_of(str(level), middle) for level in column.levels}
     filled = number.where(word.isna(), word.map(limits).astype("float64"))
-    words = word.where(word.notna(), "").where(cells.notna())
+    words = word.where(word.notna(), A_NUMBER).where(cells.notna())
     return filled, words.astype(object)
 
 # %% ../nbs/00b_inference.ipynb #word-column
 def word_column(column: Column) -> Column:
     "The column that says which word stands in the place of a number."
-    levels = ("", *map(str, column.levels))
+    levels = (A_NUMBER, *map(str, column.levels))
     kind: Kind = "binary" if len(levels) == 2 else "categorical"
     return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from .formulas import compute, parse_formula
-from .inference import companion, split_words, word_column
+from .inference import A_NUMBER, companion, split_words, word_column
 from .models import Codec
 from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import spell
@@ -306,7 +306,7 @@ class Shape:
             if column.kind == "continuous" and column.levels:
                 word = rows[companion(column.name)]
                 number = data[column.name].astype(object)
-                data[column.name] = number.where(word.isna() | (word == ""), word)
+                data[column.name] = number.where(word.isna() | (word == A_NUMBER), word)
                 data[column.name] = data[column.name].where(word.notna(), None)
         for gap in self.gaps:
             data[gap.later] = rows[gap.later]
