@@ -53,6 +53,7 @@ from synthheart.figures import (
     draw_floors,
     draw_intervals,
     legend_below,
+    name_days,
     new_figure,
     set_title,
 )
@@ -69,7 +70,7 @@ from synthheart.space import (
     sample_index,
 )
 from .statistics import auc_wins, placement_error, placements, wilson
-from .tables import Column, Schema, to_floats, validate
+from .tables import Column, Schema, dates_from_days, to_floats, validate
 
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
@@ -1163,6 +1164,9 @@ def _feature_text(space: Space, column: Column, df: pd.DataFrame) -> str:
     if column.kind == "continuous":
         digits = min((column.decimals or 0) + 1, 4)
         mean, sd = _mean_sd(space, df, column.name)
+        if column.is_date and np.isfinite(mean):
+            day = dates_from_days([mean], "datetime64[s]").iloc[0]
+            return f"{day:%Y-%m-%d} ± {sd:.0f} days"
         return f"{mean:.{digits}f} ± {sd:.{digits}f}"
     j = space.discrete.index(column.name)
     return _share_text(space.code(df).codes[:, j], level_names(column, space.levels[j]))
@@ -1268,6 +1272,7 @@ def _histogram(ax: Axes, column: Column, real: pd.DataFrame, fake: pd.DataFrame)
         ax.stairs(share, edges, fill=True, alpha=0.35, color=colour)
         ax.stairs(share, edges, color=colour, label=f"{label} (n = {len(x)})")
     ax.set(xlabel=axis_label(column), ylabel="share of rows (%)")
+    name_days(ax, column)
 
 # %% ../nbs/08_evaluation.ipynb #e6ce333d
 FIGURES.add(

@@ -16,6 +16,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from .registry import Registry
@@ -24,8 +25,8 @@ from .tables import Column
 
 # %% auto #0
 __all__ = ['REAL', 'FAKE', 'THIRD', 'BAD', 'GREY', 'FLOOR', 'SKY', 'PINK', 'YELLOW', 'INK', 'PALE', 'PALETTE', 'FORMATS',
-           'FIGURES', 'new_figure', 'set_title', 'axis_label', 'draw_intervals', 'draw_floors', 'legend_below',
-           'figure_bytes', 'save_figure', 'write_figure', 'keep', 'FigureRecord', 'figures_of']
+           'FIGURES', 'new_figure', 'set_title', 'axis_label', 'name_days', 'draw_intervals', 'draw_floors',
+           'legend_below', 'figure_bytes', 'save_figure', 'write_figure', 'keep', 'FigureRecord', 'figures_of']
 
 # %% ../nbs/00f_figures.ipynb #99ababbc
 REAL = "#0072B2"  # blue: real rows
@@ -83,7 +84,16 @@ def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 11.5
 # %% ../nbs/00f_figures.ipynb #axis-label
 def axis_label(column: Column) -> str:
     "Description and unit of a column, or its name."
-    return (column.description or column.name) + (f" ({column.unit})" if column.unit else "")
+    unit = f" ({column.unit})" if column.unit and not column.is_date else ""
+    return (column.description or column.name) + unit
+
+# %% ../nbs/00f_figures.ipynb #name-days
+def name_days(ax: Axes, column: Column) -> None:
+    "Where the column is a date, say dates on the x axis, which counts days since 1970-01-01."
+    if column.is_date:
+        places = AutoDateLocator(minticks=3, maxticks=6)
+        ax.xaxis.set_major_locator(places)
+        ax.xaxis.set_major_formatter(ConciseDateFormatter(places, show_offset=False))
 
 # %% ../nbs/00f_figures.ipynb #intervals
 def draw_intervals(
