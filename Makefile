@@ -2,6 +2,8 @@
 #                        PROFILE=quick for a class (no lessons), PROFILE=full for every model on ten
 #                        splits; ARGS="--plugin mine" brings in what the module mine.py adds;
 #                        an interrupted build goes on after its last finished notebook
+# make report DATA=ward.csv TARGET=died
+#                        the same about a table of your own, in reports/ward/ (never committed)
 # make share             what may be shared of reports/latest/, packed into reports/SYNTHETIC_release.zip
 # make test              everything that notebooks and library promise
 # make lab               the notebooks in JupyterLab
@@ -25,13 +27,15 @@ VENV := .venv
 PY := $(VENV)/bin/python
 PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 ARGS ?=
-PROFILE ?= default
+DATA ?=
+TARGET ?=
+PROFILE ?= $(if $(DATA),own,default)
 JOBS ?= 2
 # Small networks and small tables: one thread a process is faster than two, and both cores stay busy.
 QUIET := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
 
 report: $(VENV)/.report
-	$(VENV)/bin/synthheart report --profile $(PROFILE) $(ARGS)
+	$(VENV)/bin/synthheart report $(if $(DATA),'$(DATA)') $(if $(TARGET),--target '$(TARGET)') --profile $(PROFILE) $(ARGS)
 
 share: $(VENV)/.report
 	$(VENV)/bin/synthheart share reports/latest -o reports/SYNTHETIC_release.zip

@@ -32,11 +32,13 @@ if TYPE_CHECKING:
     from synthheart.catalogue import ATTACKS, METRICS
     from synthheart.cohorts import DATASETS, Dataset, load_heart
     from synthheart.comparison import compare
+    from synthheart.dictionaries import read_schema
     from synthheart.evaluation import evaluate
     from synthheart.figures import FIGURES
     from synthheart.inference import infer_schema
     from synthheart.judging import verdict
     from synthheart.models import MODELS
+    from synthheart.pipeline import build_report
     from synthheart.privacy import attack
     from synthheart.reading import read_table
     from synthheart.registry import use_plugins
@@ -51,6 +53,7 @@ _ROOM_OF = {
     "read_table": "reading",
     "write_table": "runs",
     "infer_schema": "inference",
+    "read_schema": "dictionaries",
     "Schema": "tables",
     "Column": "tables",
     "Dataset": "cohorts",
@@ -60,6 +63,7 @@ _ROOM_OF = {
     "attack": "privacy",
     "compare": "comparison",
     "verdict": "judging",
+    "build_report": "pipeline",
     "MODELS": "models",
     "METRICS": "catalogue",
     "ATTACKS": "catalogue",
@@ -89,10 +93,12 @@ __all__ = [
     "Synthesizer",
     "__version__",
     "attack",
+    "build_report",
     "compare",
     "evaluate",
     "infer_schema",
     "load_heart",
+    "read_schema",
     "read_table",
     "train_holdout_split",
     "use_plugins",
