@@ -319,7 +319,7 @@ class Run:
     def rows(self, name: str) -> pd.DataFrame:
         "What is measured of a table of patients, real or synthetic, typed by the run's schema."
         there = list(pd.read_csv(self._there(name), nrows=0).columns)
-        if there == self.schema.names:
+        if there == self.schema.names != self.whole_schema.names:  # written after measuring
             return read_table(self.path(name), self.schema)
         return measured_rows(self.whole(name), self.whole_schema)[self.schema.names]
 
