@@ -143,6 +143,8 @@ def test_only_their_own_notebooks_name_the_models():
         "vae",
         "rnn",
         "baselines",
+        "trees",
+        "autoregressive",
         "models",
         "benchmarks",
         "recipes",
