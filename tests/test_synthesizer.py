@@ -23,6 +23,7 @@ QUICK = {
     "naive-gan": {"steps": 3},
     "vae": {"steps": 60, "passes": 1, "latent": 4, "hidden": [16]},
     "rnn": {"steps": 40, "passes": 1, "units": 12, "embed": 6, "folds": 2},
+    "autoregressive": {"steps": 20, "prior_steps": 30, "hidden": 8, "embed": 4, "warm_rows": 500},
 }
 
 
@@ -144,6 +145,8 @@ TINY = {
     "gan": {"steps": 2, "latent": 4, "generator": (4,), "critic": (4,), "batch": 8},
     "vae": {"steps": 2, "passes": 1, "hidden": (4,)},
     "rnn": {"steps": 2, "passes": 1, "units": 4, "embed": 2, "folds": 1},
+    "trees": None,
+    "autoregressive": {"steps": 2, "prior_steps": 2, "warm_rows": 20, "hidden": 4, "embed": 2},
 }
 
 
@@ -175,7 +178,7 @@ def test_networks_take_any_table(model, names):
 RULES = ("trestbps > 110", "sex = 1 implies chol < 330")
 
 
-@pytest.mark.parametrize("model", ["copula", "gan", "vae", "rnn"])
+@pytest.mark.parametrize("model", ["copula", "gan", "vae", "rnn", "trees", "autoregressive"])
 @pytest.mark.filterwarnings("ignore:where", "ignore:.*training rows break")
 def test_rules_hold_with_conditions_and_chunks(model):
     model = quick(model, rules=RULES).fit(TRAIN, progress=False)
@@ -228,7 +231,7 @@ def test_two_samples_at_once_count_apart():
     assert mine == alone
 
 
-@pytest.mark.parametrize("model", ["gan", "vae", "rnn", "copula"])
+@pytest.mark.parametrize("model", ["gan", "vae", "rnn", "copula", "trees", "autoregressive"])
 def test_what_is_all_but_impossible_is_found(model):
     model = quick(model).fit(TRAIN, progress=False)
     wish = {"age": (70, 77), "sex": 0, "chol": (380, 564), "cp": 1, "fbs": 1, "exang": 1, "ca": 3}
@@ -240,8 +243,9 @@ def test_what_is_all_but_impossible_is_found(model):
         assert model.sample(20, where=wish, seed=1).equals(rows)
 
 
-def test_a_network_that_writes_within_makes_what_is_drawn_and_kept():
-    model = quick("rnn").fit(TRAIN, progress=False)
+@pytest.mark.parametrize("model", ["rnn", "trees", "autoregressive"])
+def test_a_model_that_writes_within_makes_what_is_drawn_and_kept(model):
+    model = quick(model).fit(TRAIN, progress=False)
     wish = {"thalach": (150, 202), "ca": [0.0, 1.0], "slope": 1}
     told, free = model.sample(3000, where=wish, seed=1), model.sample(40_000, seed=2)
     kept = free[free.thalach.between(150, 202) & free.ca.isin([0, 1]) & (free.slope == 1)]
