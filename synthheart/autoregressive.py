@@ -59,7 +59,8 @@ class AutoregressiveConfig:
     hidden: int = 32  # units that each token has for itself
     embed: int = 16  # numbers by which a column is known to later ones
     sources: tuple[int, ...] = (4, 8, 16)  # earlier columns that a column sees: what to choose from
-    frequent: float = 0.02  # a value with this share of the rows is a level of its own
+    frequent: float = 0.02  # a value with this share of the rows ...
+    least: int = 20  # ... and so many of them is a level of its own
     coarse: int = 32  # bins of a number at most
     fine: int = 16  # digits in a bin at most
     batch: int = 256  # rows a step at most
@@ -174,7 +175,7 @@ def grid_of(low: np.ndarray, high: np.ndarray, config: AutoregressiveConfig) -> 
     "The grid of a coded number's cells [n]: bins and digits grow with the rows."
     values, n = Values.of(low, high), len(low)
     few = len(values.counts) <= max(12, min(150, n // 100))
-    alone = (values.counts >= config.frequent * n) | few
+    alone = (values.counts >= max(config.frequent * n, config.least)) | few
     coarse = (
         int(np.clip(round(n**0.5 / 3), 8, config.coarse)) if config.coarse >= 8 else config.coarse
     )
