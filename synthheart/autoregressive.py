@@ -836,7 +836,7 @@ class Autoregressive:
         weights = fresh_weights(design, shares, np.random.default_rng([seed, 2]))
         trainer = Trainer(rows, design, c, seed, progress, callbacks)
         steps = min(c.steps, max(1, (epochs or c.epochs) * rows.own // trainer.batch))
-        keep = trainer.best_sources(weights, max(1, steps // 5))
+        keep = trainer.best_sources(weights, max(1, steps // 8))
         state = ARState.start(weights)
         if rows.prior and not trainer.stopped:
             prior = {"first": np.int32(rows.own + rows.held), "count": np.int32(rows.prior)}
