@@ -66,6 +66,8 @@ def small_groups(
 # %% ../nbs/09d_disclosure.ipynb #group-labels
 def _group_labels(df: pd.DataFrame, masks: Mapping[str, Any], columns: list[str]) -> pd.DataFrame:
     "Each row's level or band in each of the columns, as text."
+    if not columns:  # nothing is known to group by
+        return pd.DataFrame("all", index=range(len(df)), columns=["everybody"])
     labels = pd.DataFrame("missing", index=range(len(df)), columns=columns)
     for group, mask in masks.items():
         name, _, value = group.partition("=")
