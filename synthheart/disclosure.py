@@ -299,6 +299,7 @@ STAY = (
     FileRule("naive.csv", False, "rows of the original's network, which nobody asked to release"),
     FileRule("*.synth", False, "a model holds the values it learned from"),
     FileRule("*.keras", False, "a checkpoint may remember rows"),
+    FileRule("private/*", False, "real patients, and what was read off them"),
     FileRule("executed/*", False, "shows real patients in its outputs"),
     FileRule("dataset.json", False, "says where the patients come from"),
     FileRule("manifest.json", False, "hashes of the real tables: a guess could be checked"),
