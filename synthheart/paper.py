@@ -10,6 +10,7 @@ import json
 import math
 import re
 import tempfile
+import warnings
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
@@ -396,6 +397,21 @@ def _lay_out(root: Path, facts: Mapping[str, Any], run: Run) -> None:
     (root / "facts.json").write_text(json.dumps(facts, allow_nan=False), encoding="utf-8")
     (root / "qr.svg").write_text(qr_code(facts["repo"]), encoding="utf-8")
 
+# %% ../nbs/10a_paper.ipynb #compiled
+def _compiled(source: Path, options: Mapping[str, Any]) -> Any:
+    "What typst makes of a file, with fonts from further away where letters are lacking."
+    import typst
+
+    plain = {name: value for name, value in options.items() if name != "pdf_standards"}
+    for way in (dict(options), dict(options) | {"ignore_system_fonts": False}):
+        try:
+            return typst.compile(str(source), **way)
+        except typst.TypstError as error:
+            if "could not be displayed with font" not in str(error):
+                raise
+    warnings.warn("a box stands for letters that no font here has", stacklevel=4)
+    return typst.compile(str(source), **plain)
+
 # %% ../nbs/10a_paper.ipynb #96ed5dcc
 def set_pages(
     facts: Mapping[str, Any], name: str, run: Run, format: str = "pdf", ppi: float = 72
@@ -403,16 +419,15 @@ def set_pages(
     """The pages of `report` or `poster`, with the figures of the run.
 
     facts: those of `gather_facts`; format: "pdf" (one item) or "png" (one a page); ppi: pixels an
-    inch of a PNG.
+    inch of a PNG. Where a name has letters that the fonts in the wheel lack, the system's fonts are
+    asked; where they lack it too, a box stands for it, a warning says so, and the PDF is no PDF/UA.
     """
-    import typst
-
     options: dict[str, Any] = {"pdf_standards": "ua-1"} if format == "pdf" else {"ppi": ppi}
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
         _lay_out(root, facts, run)
         options |= {"root": str(root), "ignore_system_fonts": True, "format": format}
-        made: Any = typst.compile(str(root / f"{name}.typ"), **options)
+        made = _compiled(root / f"{name}.typ", options)
     return made if isinstance(made, list) else [made]
 
 # %% ../nbs/10a_paper.ipynb #ec0cde1b
