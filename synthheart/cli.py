@@ -11,7 +11,8 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from importlib import metadata
@@ -42,12 +43,12 @@ if TYPE_CHECKING:
     from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
-__all__ = ['CODING', 'READER', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option', 'coding_option',
-           'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'BadInput', 'Failed', 'shell_words', 'one_line_errors',
-           'check_writable', 'check_folder', 'How', 'parse_read', 'read_patients', 'write_patients', 'tell_doubts',
-           'Described', 'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'in_columns',
-           'schema_table', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'write_evaluation',
-           'evaluate', 'ReportCommand', 'report', 'share']
+__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
+           'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'BadInput', 'Failed', 'shell_words',
+           'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file', 'read_patients',
+           'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where', 'model_names', 'ModelName',
+           'main', 'in_columns', 'schema_table', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page',
+           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -66,6 +67,12 @@ class Failed(click.ClickException):
 CODING = ("uci", "original", "kaggle")
 READER = ("encoding", "sep", "header", "names", "skip_rows", "skip_end", "index", "sheet")
 
+# %% ../nbs/11a_cli.ipynb #not-here
+NOT_HERE = {  # ways on that a program has and the shell has not
+    "no coding= would, but read_table does": "no --coding would",
+    " (pass allow_train=True to do it all the same)": "",
+}
+
 # %% ../nbs/11a_cli.ipynb #shell-words
 def shell_words(text: str) -> str:
     """A message on one line, its settings as they are typed here.
@@ -73,9 +80,9 @@ def shell_words(text: str) -> str:
     `coding='kaggle'` of `load_heart` is `--coding kaggle`, `header=True` of the reader
     `--read header=true`.
     """
-    line = " ".join(text.split()).replace(
-        "no coding= would, but read_table does", "no --coding would"
-    )
+    line = " ".join(text.split())
+    for said, typed in NOT_HERE.items():
+        line = line.replace(said, typed)
     line = re.sub(r"(?<![\w'-])coding='(\w+)'", r"--coding \1", line)
     name = rf"(?<![\w'-])(?:{'|'.join(READER)})="
     line = re.sub(rf"({name})(True|False)\b", lambda m: m[1] + m[2].lower(), line)
@@ -216,15 +223,26 @@ def _source_of(path: str) -> Any:
     source.name = "standard input"  # type: ignore[attr-defined]  # as an open file has one
     return source
 
-# %% ../nbs/11a_cli.ipynb #with-file
-def _with_file(path: str, error: ValueError | OSError) -> ValueError:
-    "The error, with the file's name before it where it says none."
-    return ValueError(str(error) if path in str(error) else f"{path}: {error}")
+# %% ../nbs/11a_cli.ipynb #about-file
+@contextmanager
+def about_file(path: str) -> Iterator[None]:
+    "An error within names the file."
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        name = "standard input" if path == "-" else path
+        raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from error
 
 # %% ../nbs/11a_cli.ipynb #read-heart
-def _read_heart(read: Callable[[Schema | None], Reading], schema: Schema | None) -> Reading:
+def _read_heart(
+    read: Callable[[Schema | None], Reading],
+    schema: Schema | None,
+    dtypes: Mapping[str, str] | None = None,
+) -> Reading:
     """A heart table as `read` reads it by a schema; its known columns have UCI's marks of missing
-    cells and no others, so that a heart rate of 99 is one.
+    cells and no others, so that a heart rate of 99 is one. dtypes: of these columns.
     """
     from synthheart.cohorts import ATTRIBUTES
     from synthheart.tables import Column, Schema
@@ -235,20 +253,31 @@ def _read_heart(read: Callable[[Schema | None], Reading], schema: Schema | None)
         return reading
     if not any(column.missing_codes for column in found):
         return reading
-    return read(Schema(tuple(Column(name, "continuous", missing=True) for name in ATTRIBUTES)))
+    known = [(name, (dtypes or {}).get(name, "float64")) for name in ATTRIBUTES]
+    return read(
+        Schema(tuple(Column(name, "continuous", kind, missing=True) for name, kind in known))
+    )
 
 # %% ../nbs/11a_cli.ipynb #recoded
-def _recoded(df: pd.DataFrame, coding: str) -> pd.DataFrame:
-    """A heart table in UCI's coding; its other columns stay as they were read, behind the known
-    ones. Raises ValueError for any other table.
-    """
-    from synthheart.cohorts import ATTRIBUTES, load_heart
+def _recoded(reading: Reading, schema: Schema | None, coding: str) -> Reading:
+    """A heart table in UCI's coding; other columns stand behind the known ones, as they were read.
 
-    others = [name for name in df if name not in (*ATTRIBUTES, "target", "num")]
-    if not set(ATTRIBUTES) <= set(df.columns):
-        others = []
-    heart = load_heart(df.drop(columns=others), coding=coding)
-    return heart.assign(**{name: df[name] for name in others})
+    Raises ValueError for a code that the coding has not.
+    """
+    from dataclasses import replace
+
+    from synthheart.cohorts import ATTRIBUTES, load_heart
+    from synthheart.reading import read_source
+
+    others = [name for name in reading.df if name not in (*ATTRIBUTES, "target", "num")]
+    df = load_heart(reading.df.drop(columns=others), coding=coding)
+    heart = _read_heart(lambda known: read_source(df, known), schema, df.dtypes.map(str).to_dict())
+    return replace(
+        reading,
+        df=heart.df.assign(**{name: reading.df[name] for name in others}),
+        columns={**heart.columns, **{name: reading.columns[name] for name in others}},
+        notes=tuple(dict.fromkeys([*reading.notes, *heart.notes])),
+    )
 
 # %% ../nbs/11a_cli.ipynb #073041b7
 def read_patients(
@@ -260,8 +289,6 @@ def read_patients(
     doubt. how: coding and options of the reader; a heart table comes in UCI's coding. Raises
     ValueError naming the file.
     """
-    from dataclasses import replace
-
     from synthheart.cohorts import ATTRIBUTES
     from synthheart.dictionaries import read_draft
     from synthheart.reading import read_source
@@ -273,26 +300,27 @@ def read_patients(
             source.seek(0)
         return (read_draft if draft else read_source)(source, known, **how.options)
 
-    try:
+    with about_file(path):
         reading = _read_heart(read, schema)
-        if how.coding == CODING[0] and not set(ATTRIBUTES) <= set(reading.df.columns):
-            return reading
-        df = _recoded(reading.df, how.coding)
-        recoded = _read_heart(lambda known: read_source(df, known), schema)
-        return replace(recoded, notes=tuple(dict.fromkeys([*reading.notes, *recoded.notes])))
-    except (ValueError, OSError) as error:
-        raise _with_file(path, error) from None
+        lacking = [name for name in ATTRIBUTES if name not in reading.df]
+        if lacking and how.coding != CODING[0]:
+            text = f"--coding {how.coding} is of a heart table; this one lacks {lacking[0]}"
+            raise ValueError(text)
+        return reading if lacking else _recoded(reading, schema, how.coding)
 
 # %% ../nbs/11a_cli.ipynb #f0e71626
 def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) -> None:
     """Write a table, whole or not at all; `-` is standard output.
 
-    schema: how its columns are spelled; one of other columns says nothing.
+    schema: how its columns are spelled; columns that the table has not are passed over, and one
+    that lacks a column of the table says nothing.
     """
     from synthheart.runs import csv_text, spelled, write_table
+    from synthheart.tables import Schema
 
-    if schema is not None and schema.names != list(df.columns):
-        schema = None
+    if schema is not None:
+        known = set(df.columns) <= set(schema.names)
+        schema = Schema(tuple(schema[name] for name in df.columns)) if known else None
     if path == "-":
         click.echo(csv_text(df if schema is None else spelled(df, schema)), nl=False)
     else:
@@ -338,11 +366,12 @@ def read_described(
 
     known = read_schema(schema_file) if schema_file else None
     reading = read_patients(path, known, loose, how)
-    if known is None:
-        infer = draft_schema if draft else schema_of
-        return Described(reading.df, infer(reading, target))
-    if schema_file and is_dictionary(schema_file):
-        return Described(reading.df, match_schema(known, reading.df, target))
+    with about_file(path):
+        if known is None:
+            infer = draft_schema if draft else schema_of
+            return Described(reading.df, infer(reading, target))
+        if schema_file and is_dictionary(schema_file):
+            return Described(reading.df, match_schema(known, reading.df, target))
     return Described(reading.df, replace(known, target=target or known.target))
 
 # %% ../nbs/11a_cli.ipynb #4276b457
@@ -761,9 +790,15 @@ def fit(
     table, described = _to_learn(data, schema_file, target, how, choices["epsilon"] is not None)
     from synthheart.synthesizer import Synthesizer
 
-    fitted = Synthesizer(model, **choices).fit(
-        table, schema=described, target=target, progress=True
-    )
+    synthesizer = Synthesizer(model, **choices)
+    try:
+        fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
+    except ValueError as error:
+        names = {*table, *(described.names if described else ())}
+        if not str(error).startswith(tuple(f"{name}: " for name in names)):
+            raise
+        with about_file(data):
+            raise
     fitted.save(output)
     # The exact count of rows is not covered by epsilon.
     rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"
@@ -826,7 +861,8 @@ def _measure(
 ) -> pd.DataFrame:
     """The tidy table of `evaluate`, with that of `attack` below it if `privacy`.
 
-    tables: train, holdout and synthetic, by their options' names.
+    tables: train, holdout and synthetic, by their options' names; columns that are not learned may
+    be lacking.
     """
     import pandas as pd
 
@@ -836,6 +872,8 @@ def _measure(
     train, holdout, fake = tables.values()
     for option, table in tables.items():
         missing = [column for column in train.columns if column not in table.columns]
+        if schema is not None:
+            missing = [name for name in missing if schema[name].is_learned]
         if missing:
             raise ValueError(f"{option}: column {missing[0]!r} of --train is missing")
     click.echo("measuring fidelity, utility and validity", err=True)
@@ -855,18 +893,18 @@ def _read_release(path: str, schema: Schema) -> pd.DataFrame:
     from synthheart.reading import BadCell, read_table
 
     source, known = _source_of(path), {column.name: column for column in schema}
-    while True:
-        if source is not path:
-            source.seek(0)
-        try:
-            return read_table(source, replace(schema, columns=tuple(known.values())))
-        except BadCell as error:
-            if error.column not in known or known[error.column].dtype == "str":
-                raise _with_file(path, error) from None
-            column = known[error.column]
-            known[error.column] = replace(column, dtype="str", format="", spelling=None)
-        except (ValueError, OSError) as error:
-            raise _with_file(path, error) from None
+    with about_file(path):
+        while True:
+            if source is not path:
+                source.seek(0)
+            try:
+                return read_table(source, replace(schema, columns=tuple(known.values())))
+            except BadCell as error:
+                column = known.get(error.column)
+                if column is None or column.dtype == "str":
+                    raise
+            plain = replace(column, dtype="str", format="", spelling=None)
+            known[column.name] = plain
 
 # %% ../nbs/11a_cli.ipynb #read-three
 def _read_three(
@@ -930,7 +968,7 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
         answers=answers,
         groups=table_of(groups, "Groups") if len(groups) else None,
         records=records,
-        files=[{"option": key, "name": files[key], "rows": rows[key]} for key in files],
+        files=[{"option": k, "name": Path(files[k]).name, "rows": rows[k]} for k in files],
         version=synthheart.__version__,
     )
 
