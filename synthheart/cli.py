@@ -948,6 +948,7 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
     """
     from synthheart.catalogue import KINDS, known_metric
     from synthheart.disclosure import page_template
+    from synthheart.judging import verdict
     from synthheart.report import table_of
 
     names = {"value": "value", "ci_low": "from", "ci_high": "to", "floor": "floor", "goal": "goal"}
@@ -965,6 +966,7 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
             answers.append({"id": kind, "title": title, "table": part})
     groups = shown.loc[~whole, ["what", "group", *order[1:]]]
     return page_template("evaluation.html").render(
+        verdict=verdict(result).sentences,
         answers=answers,
         groups=table_of(groups, "Groups") if len(groups) else None,
         records=records,
@@ -1033,6 +1035,7 @@ def evaluate(
     The holdout must be real rows that the model has not seen: `split` sets them aside before `fit`.
     --coding and --read are of the real rows; the synthetic ones are read as `sample` writes them.
     """
+    from synthheart.judging import verdict
     from synthheart.runs import TABLE_SUFFIXES
 
     if output:
@@ -1043,6 +1046,7 @@ def evaluate(
     result = _measure(read, target, known, privacy)
     if not output:
         click.echo(metric_lines(result))
+        click.echo("\n".join(("", *verdict(result).sentences)))
         return
     write_evaluation(result, output, files, {option: len(df) for option, df in read.items()})
     click.echo(f"{output}: {len(result)} metrics", err=output == "-")
