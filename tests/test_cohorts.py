@@ -316,7 +316,7 @@ def test_other_bad_calls_get_one_line(real, tmp_path):
         (
             lambda: load_heart(7),
             ValueError,
-            "a table is needed: a path, an open file or a DataFrame",
+            "an open file or a DataFrame (pandas, polars or pyarrow); got int",
         ),
         (lambda: load_heart(pd.DataFrame()), ValueError, "has no columns"),
         (lambda: load_heart(real.head(0)), ValueError, "a header and no rows"),
