@@ -5,17 +5,29 @@
 # %% ../nbs/11a_cli.ipynb #imports
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
 import sys
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from functools import wraps
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, ParamSpec, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    NamedTuple,
+    NoReturn,
+    ParamSpec,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 import click
 from click.shell_completion import CompletionItem
@@ -31,10 +43,12 @@ if TYPE_CHECKING:
     from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
-__all__ = ['FILE', 'plugin_option', 'target_option', 'schema_option', 'SPLIT', 'BadInput', 'Failed', 'one_line_errors',
-           'check_writable', 'check_folder', 'read_patients', 'write_patients', 'tell_doubts', 'Described',
-           'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'schema_table', 'schema', 'split',
-           'fit', 'sample', 'evaluate', 'ReportCommand', 'report', 'share']
+__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
+           'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'BadInput', 'Failed', 'shell_words',
+           'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file', 'read_patients',
+           'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where', 'model_names', 'ModelName',
+           'main', 'in_columns', 'schema_table', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page',
+           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -48,10 +62,36 @@ class Failed(click.ClickException):
 
     exit_code = 1
 
+# %% ../nbs/11a_cli.ipynb #reader
+# What `--coding` and `--read` may say. Help must not wait for the rooms that own these names.
+CODING = ("uci", "original", "kaggle")
+READER = ("encoding", "sep", "header", "names", "skip_rows", "skip_end", "index", "sheet")
+
+# %% ../nbs/11a_cli.ipynb #not-here
+NOT_HERE = {  # ways on that a program has and the shell has not
+    "no coding= would, but read_table does": "no --coding would",
+    " (pass allow_train=True to do it all the same)": "",
+}
+
+# %% ../nbs/11a_cli.ipynb #shell-words
+def shell_words(text: str) -> str:
+    """A message on one line, its settings as they are typed here.
+
+    `coding='kaggle'` of `load_heart` is `--coding kaggle`, `header=True` of the reader
+    `--read header=true`.
+    """
+    line = " ".join(text.split())
+    for said, typed in NOT_HERE.items():
+        line = line.replace(said, typed)
+    line = re.sub(r"(?<![\w'-])coding='(\w+)'", r"--coding \1", line)
+    name = rf"(?<![\w'-])(?:{'|'.join(READER)})="
+    line = re.sub(rf"({name})(True|False)\b", lambda m: m[1] + m[2].lower(), line)
+    return re.sub(rf"(?<!--read )({name})", r"--read \1", line)
+
 # %% ../nbs/11a_cli.ipynb #4334ac74
 def _fail(error: Exception) -> NoReturn:
     "End the command with one line about `error`."
-    line = " ".join(str(error).split()) or type(error).__name__
+    line = shell_words(str(error)) or type(error).__name__
     if isinstance(error, ModuleNotFoundError):
         extra = "parquet" if error.name in ("pyarrow", "fastparquet") else "report"
         raise Failed(f"{line}; install it with: pip install 'synthheart[{extra}]'") from error
@@ -62,7 +102,7 @@ def _fail(error: Exception) -> NoReturn:
 # %% ../nbs/11a_cli.ipynb #note
 def _note(message: Warning | str, *_: Any, **__: Any) -> None:
     "A warning as a note of one line, on standard error."
-    click.echo(f"Note: {' '.join(str(message).split())}", err=True)
+    click.echo(f"Note: {shell_words(str(message))}", err=True)
 
 # %% ../nbs/11a_cli.ipynb #d1836d44
 _P = ParamSpec("_P")
@@ -116,42 +156,171 @@ def check_folder(path: str) -> None:
     if not Path(path).resolve().parent.is_dir():
         raise ValueError(f"{path}: folder {Path(path).parent} does not exist")
 
-# %% ../nbs/11a_cli.ipynb #073041b7
-def read_patients(path: str, schema: Schema | None = None, draft: bool = False) -> Reading:
-    """The table in a file or, for `-`, in the CSV on standard input, with the doubts about it.
+# %% ../nbs/11a_cli.ipynb #how
+class How(NamedTuple):
+    "How real patients are read: the coding of a heart table, and options of the reader."
 
-    schema: settles the doubts. draft: a cell that cannot be what its column is is missing, and a
-    doubt. A heart table comes in UCI's coding. Raises ValueError naming the file.
+    coding: str = CODING[0]
+    options: Mapping[str, Any] = {}
+
+
+FOUND_OUT = How()  # UCI's coding, and all else found out
+
+# %% ../nbs/11a_cli.ipynb #option-value
+def _option_value(name: str, text: str, kind: Any) -> Any:
+    "The text of one option of the reader as a value of its annotated type. Raises ValueError."
+    kinds = (kind, *get_args(kind))
+    if get_origin(kind) is Sequence:
+        names = [cell.strip() for cell in next(csv.reader([text], skipinitialspace=True))]
+        if not all(names):
+            raise ValueError(f"--read {name}: names are separated by commas, got {text!r}")
+        return names
+    if bool in kinds:
+        if text.lower() not in ("true", "false"):
+            raise ValueError(f"--read {name}: must be true or false, got {text!r}")
+        return text.lower() == "true"
+    if int in kinds and text.isdecimal():
+        return int(text)
+    if str not in kinds:
+        raise ValueError(f"--read {name}: must be a whole number, 0 or more, got {text!r}")
+    if name == "sep":
+        text = "\t" if text in ("tab", "\\t") else text
+        if len(text) != 1:
+            raise ValueError(f"--read sep: must be one character, or tab, got {text!r}")
+    return text
+
+# %% ../nbs/11a_cli.ipynb #parse-read
+def parse_read(settings: Sequence[str]) -> dict[str, Any]:
+    """`NAME=VALUE` as options of the reader, typed as `Options` says: `sep=tab`, `header=false`,
+    `names=age,sex`, `skip_rows=2`.
+
+    Raises ValueError.
+    """
+    if not settings:
+        return {}
+    from synthheart.reading import Options
+
+    kinds, options = get_type_hints(Options), dict[str, Any]()
+    for text in settings:
+        name, equals, value = text.partition("=")
+        if name not in kinds:
+            near = get_close_matches(name, kinds, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ValueError(f"--read: no option {name!r}; {hint}known are {', '.join(kinds)}")
+        if not equals or not value:
+            raise ValueError(f"--read {text!r}: write NAME=VALUE")
+        if name in options:
+            raise ValueError(f"--read: option {name!r} is given twice")
+        options[name] = _option_value(name, value, kinds[name])
+    return options
+
+# %% ../nbs/11a_cli.ipynb #source-of
+def _source_of(path: str) -> Any:
+    "A path as it is; `-` is what stands on standard input."
+    if path != "-":
+        return path
+    source = io.BytesIO(sys.stdin.buffer.read())
+    source.name = "standard input"  # type: ignore[attr-defined]  # as an open file has one
+    return source
+
+# %% ../nbs/11a_cli.ipynb #about-file
+@contextmanager
+def about_file(path: str) -> Iterator[None]:
+    "An error within names the file."
+    try:
+        yield
+    except (ValueError, OSError) as error:
+        if isinstance(error, OSError) and error.filename:
+            raise
+        name = "standard input" if path == "-" else path
+        raise ValueError(str(error) if name in str(error) else f"{name}: {error}") from error
+
+# %% ../nbs/11a_cli.ipynb #read-heart
+def _read_heart(
+    read: Callable[[Schema | None], Reading],
+    schema: Schema | None,
+    dtypes: Mapping[str, str] | None = None,
+) -> Reading:
+    """A heart table as `read` reads it by a schema; its known columns have UCI's marks of missing
+    cells and no others, so that a heart rate of 99 is one. dtypes: of these columns.
+    """
+    from synthheart.cohorts import ATTRIBUTES
+    from synthheart.tables import Column, Schema
+
+    reading = read(schema)
+    found = [reading.columns[name] for name in ATTRIBUTES if name in reading.columns]
+    if schema is not None or len(found) < len(ATTRIBUTES):
+        return reading
+    if not any(column.missing_codes for column in found):
+        return reading
+    known = [(name, (dtypes or {}).get(name, "float64")) for name in ATTRIBUTES]
+    return read(
+        Schema(tuple(Column(name, "continuous", kind, missing=True) for name, kind in known))
+    )
+
+# %% ../nbs/11a_cli.ipynb #recoded
+def _recoded(reading: Reading, schema: Schema | None, coding: str) -> Reading:
+    """A heart table in UCI's coding; other columns stand behind the known ones, as they were read.
+
+    Raises ValueError for a code that the coding has not.
     """
     from dataclasses import replace
 
     from synthheart.cohorts import ATTRIBUTES, load_heart
+    from synthheart.reading import read_source
+
+    others = [name for name in reading.df if name not in (*ATTRIBUTES, "target", "num")]
+    df = load_heart(reading.df.drop(columns=others), coding=coding)
+    heart = _read_heart(lambda known: read_source(df, known), schema, df.dtypes.map(str).to_dict())
+    return replace(
+        reading,
+        df=heart.df.assign(**{name: reading.df[name] for name in others}),
+        columns={**heart.columns, **{name: reading.columns[name] for name in others}},
+        notes=tuple(dict.fromkeys([*reading.notes, *heart.notes])),
+    )
+
+# %% ../nbs/11a_cli.ipynb #073041b7
+def read_patients(
+    path: str, schema: Schema | None = None, draft: bool = False, how: How = FOUND_OUT
+) -> Reading:
+    """The table in a file or, for `-`, in the CSV on standard input, with the doubts about it.
+
+    schema: settles the doubts. draft: a cell that cannot be what its column is is missing, and a
+    doubt. how: coding and options of the reader; a heart table comes in UCI's coding. Raises
+    ValueError naming the file.
+    """
+    from synthheart.cohorts import ATTRIBUTES
     from synthheart.dictionaries import read_draft
     from synthheart.reading import read_source
 
-    source: Any = path
-    if path == "-":
-        source = io.BytesIO(sys.stdin.buffer.read())
-        source.name = "standard input"
-    try:
-        reading = (read_draft if draft else read_source)(source, schema)
-        if set(ATTRIBUTES) <= set(reading.df.columns):
-            recoded = read_source(load_heart(reading.df), schema)
-            return replace(recoded, notes=tuple(dict.fromkeys([*reading.notes, *recoded.notes])))
-        return reading
-    except (ValueError, OSError) as error:
-        raise ValueError(str(error) if path in str(error) else f"{path}: {error}") from None
+    source = _source_of(path)
+
+    def read(known: Schema | None) -> Reading:
+        if source is not path:
+            source.seek(0)
+        return (read_draft if draft else read_source)(source, known, **how.options)
+
+    with about_file(path):
+        reading = _read_heart(read, schema)
+        lacking = [name for name in ATTRIBUTES if name not in reading.df]
+        if lacking and how.coding != CODING[0]:
+            text = f"--coding {how.coding} is of a heart table; this one lacks {lacking[0]}"
+            raise ValueError(text)
+        return reading if lacking else _recoded(reading, schema, how.coding)
 
 # %% ../nbs/11a_cli.ipynb #f0e71626
 def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) -> None:
     """Write a table, whole or not at all; `-` is standard output.
 
-    schema: how its columns are spelled; one of other columns says nothing.
+    schema: how its columns are spelled; columns that the table has not are passed over, and one
+    that lacks a column of the table says nothing.
     """
     from synthheart.runs import csv_text, spelled, write_table
+    from synthheart.tables import Schema
 
-    if schema is not None and schema.names != list(df.columns):
-        schema = None
+    if schema is not None:
+        known = set(df.columns) <= set(schema.names)
+        schema = Schema(tuple(schema[name] for name in df.columns)) if known else None
     if path == "-":
         click.echo(csv_text(df if schema is None else spelled(df, schema)), nl=False)
     else:
@@ -161,7 +330,7 @@ def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) ->
 def tell_doubts(notes: Sequence[Note], most: int | None = None) -> None:
     "Each doubt as a line on standard error; at most so many, and how many more there are."
     for note in notes[:most]:
-        click.echo(f"Note: {note}", err=True)
+        _note(str(note))
     if most is not None and len(notes) > most:
         more = f"and {len(notes) - most} more; `synthheart schema` shows all"
         click.echo(f"Note: {more}", err=True)
@@ -178,6 +347,7 @@ def read_described(
     path: str,
     schema_file: str | None,
     target: str | None,
+    how: How = FOUND_OUT,
     *,
     draft: bool = False,
     loose: bool = False,
@@ -185,8 +355,9 @@ def read_described(
     """The table in a file and its schema: inferred where no file gives one.
 
     schema_file: a schema, a Frictionless Table Schema or a REDCap data dictionary; the last two are
-    cut to the table's columns. target: the outcome. draft: leave out columns that cannot be
-    learned instead of refusing them; loose: the same for cells. Raises ValueError naming the file.
+    cut to the table's columns. target: the outcome. how: see `read_patients`. draft: leave out
+    columns that cannot be learned instead of refusing them; loose: the same for cells. Raises
+    ValueError naming the file.
     """
     from dataclasses import replace
 
@@ -194,12 +365,13 @@ def read_described(
     from synthheart.inference import schema_of
 
     known = read_schema(schema_file) if schema_file else None
-    reading = read_patients(path, known, loose)
-    if known is None:
-        infer = draft_schema if draft else schema_of
-        return Described(reading.df, infer(reading, target))
-    if schema_file and is_dictionary(schema_file):
-        return Described(reading.df, match_schema(known, reading.df, target))
+    reading = read_patients(path, known, loose, how)
+    with about_file(path):
+        if known is None:
+            infer = draft_schema if draft else schema_of
+            return Described(reading.df, infer(reading, target))
+        if schema_file and is_dictionary(schema_file):
+            return Described(reading.df, match_schema(known, reading.df, target))
     return Described(reading.df, replace(known, target=target or known.target))
 
 # %% ../nbs/11a_cli.ipynb #4276b457
@@ -317,6 +489,23 @@ schema_option = click.option(
     "[default: inferred]",
 )
 
+# %% ../nbs/11a_cli.ipynb #reading-options
+coding_option = click.option(
+    "--coding",
+    type=click.Choice(CODING),
+    default=CODING[0],
+    help="Coding of a heart table: UCI's, the original project's 5,000-row file's, or that of "
+    "Kaggle's heart.csv.",
+)
+read_option = click.option(
+    "--read",
+    "settings",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help=f"How a file is read, where it is not found out: {', '.join(READER)}; such as sep=tab, "
+    "header=false, skip_rows=2, names=age,sex, sheet=Visits. Repeatable.",
+)
+
 # %% ../nbs/11a_cli.ipynb #f008a4fe
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="synthheart")
@@ -368,11 +557,21 @@ def _may_hold(column: Column) -> str:
         text = ", ".join([text, *map(str, column.levels)])
     return text if len(text) <= 44 else f"{text[:41]}..."
 
+# %% ../nbs/11a_cli.ipynb #in-columns
+def in_columns(head: Sequence[str], rows: Sequence[Sequence[str]], right: int = 0) -> str:
+    "A table as lines of text, the last `right` columns against the right."
+    width = [max(map(len, cells)) for cells in zip(head, *rows, strict=True)]
+    words = len(head) - right
+    lines = [
+        [cell.ljust(n) for cell, n in zip(row[:words], width)]
+        + [cell.rjust(n) for cell, n in zip(row[words:], width[words:])]
+        for row in (head, *rows)
+    ]
+    return "\n".join(" ".join(line).rstrip() for line in lines)
+
 # %% ../nbs/11a_cli.ipynb #schema-table
 def schema_table(described: Described) -> str:
     "One line a column: name, kind, what it was read as, what it may hold, role, missing cells."
-    import pandas as pd
-
     table, schema = described
     rows = []
     for column in schema:
@@ -381,11 +580,7 @@ def schema_table(described: Described) -> str:
         kind = column.kind if column.is_learned else "-"
         row = [column.name, kind, _read_as(column), _may_hold(column), role]
         rows.append([*row, f"{gaps} ({gaps / len(table):.1%})" if gaps else ""])
-    head = ["column", "kind", "read as", "may hold", "role", "missing"]
-    shown = pd.DataFrame(rows, columns=head)
-    left = {name: f"{{:<{max(len(name), *shown[name].str.len())}}}".format for name in head}
-    lines = shown.to_string(index=False, formatters=left, justify="left", max_colwidth=None)
-    return "\n".join(line.rstrip() for line in lines.splitlines())
+    return in_columns(["column", "kind", "read as", "may hold", "role", "missing"], rows)
 
 # %% ../nbs/11a_cli.ipynb #schema-command
 @main.command()
@@ -395,8 +590,17 @@ def schema_table(described: Described) -> str:
 )
 @target_option
 @schema_option
+@coding_option
+@read_option
 @one_line_errors
-def schema(data: str, output: str | None, target: str | None, schema_file: str | None) -> None:
+def schema(
+    data: str,
+    output: str | None,
+    target: str | None,
+    schema_file: str | None,
+    coding: str,
+    settings: tuple[str, ...],
+) -> None:
     """Show what each column of DATA was read as, and every doubt about it.
 
     DATA is a file with a table (- for CSV on standard input). With -o the schema is written as JSON
@@ -406,6 +610,7 @@ def schema(data: str, output: str | None, target: str | None, schema_file: str |
     synthheart schema patients.csv
     synthheart schema patients.csv -o schema.json
     synthheart schema export.csv --schema redcap_dictionary.csv -o schema.json
+    synthheart schema export.txt --read sep=tab --read skip_rows=2
     synthheart fit patients.csv -o patients.synth --schema schema.json
 
     Ranges and levels are those that the table shows. Widen a range, add a level, set `decimals`,
@@ -415,7 +620,8 @@ def schema(data: str, output: str | None, target: str | None, schema_file: str |
     """
     if output and output != "-":
         check_writable(output, [".json"])
-    described = read_described(data, schema_file, target, draft=True, loose=True)
+    how = How(coding, parse_read(settings))
+    described = read_described(data, schema_file, target, how, draft=True, loose=True)
     from synthheart.runs import write_whole
 
     found = described.schema
@@ -425,7 +631,7 @@ def schema(data: str, output: str | None, target: str | None, schema_file: str |
         return
     click.echo(schema_table(described))
     for note in found.notes:
-        click.echo(f"Note: {note}")
+        click.echo(f"Note: {shell_words(str(note))}")
     if output:
         write_whole(output, found.to_json().rstrip() + "\n")
         click.echo(f"{output}: {len(found)} columns, {len(found.continuous)} of them continuous")
@@ -449,6 +655,8 @@ SPLIT = ("train.csv", "holdout.csv", "schema.json")  # what `split` writes
 )
 @target_option
 @schema_option
+@coding_option
+@read_option
 @one_line_errors
 def split(
     data: str,
@@ -457,6 +665,8 @@ def split(
     seed: int,
     target: str | None,
     schema_file: str | None,
+    coding: str,
+    settings: tuple[str, ...],
 ) -> None:
     """Set rows of DATA aside before anything is learned: train.csv and holdout.csv in a folder.
 
@@ -465,10 +675,12 @@ def split(
     synthheart fit parts/train.csv -o patients.synth --schema parts/schema.json
 
     The outcome's classes have the same shares on both sides. Rows of one patient, and equal rows,
-    stay on one side. schema.json says how both files are read.
+    stay on one side. schema.json says how both files are read; they need no --read, and a heart
+    table is in UCI's coding there.
     """
     check_folder(output)
-    table, found = read_described(data, schema_file, target, draft=True)
+    how = How(coding, parse_read(settings))
+    table, found = read_described(data, schema_file, target, how, draft=True)
     from synthheart.runs import filling, write_whole
     from synthheart.splitting import train_holdout_split
 
@@ -485,15 +697,15 @@ def split(
 
 # %% ../nbs/11a_cli.ipynb #to-learn
 def _to_learn(
-    data: str, schema_file: str | None, target: str | None, private: bool
+    data: str, schema_file: str | None, target: str | None, how: How, private: bool
 ) -> tuple[pd.DataFrame, Schema | None]:
     """The table to learn from and its schema; what was doubtful is said.
 
     private: nothing may be inferred, so without a file there is no schema.
     """
     if private and schema_file is None:
-        return read_patients(data).df, None
-    table, schema = read_described(data, schema_file, target)
+        return read_patients(data, how=how).df, None
+    table, schema = read_described(data, schema_file, target, how)
     tell_doubts(schema.notes, most=20)
     return table, schema
 
@@ -544,10 +756,19 @@ def _to_learn(
     metavar="TEXT",
     help="What every synthetic row must keep. Repeatable.",
 )
+@coding_option
+@read_option
 @plugin_option
 @one_line_errors
 def fit(
-    data: str, output: str, model: str, target: str | None, schema_file: str | None, **settings: Any
+    data: str,
+    output: str,
+    model: str,
+    target: str | None,
+    schema_file: str | None,
+    coding: str,
+    settings: tuple[str, ...],
+    **choices: Any,
 ) -> None:
     """Learn a model from DATA, a file with a table (- for CSV on standard input).
 
@@ -557,6 +778,7 @@ def fit(
     synthheart fit patients.csv -o strict.synth --rule "slope known implies exang known"
     synthheart fit patients.csv -o edited.synth --schema schema.json
     synthheart fit patients.csv -o private.synth --schema public.json --epsilon 1
+    synthheart fit heart.csv -o heart.synth --coding kaggle
 
     A rule compares columns with numbers, words or other columns (< <= > >= = !=), or says `known`
     or `missing`; `and` joins, one `implies` may stand between. With --epsilon, nothing about the
@@ -564,12 +786,19 @@ def fit(
     needs a --schema with public ranges.
     """
     check_writable(output, [".synth"])
-    table, described = _to_learn(data, schema_file, target, settings["epsilon"] is not None)
+    how = How(coding, parse_read(settings))
+    table, described = _to_learn(data, schema_file, target, how, choices["epsilon"] is not None)
     from synthheart.synthesizer import Synthesizer
 
-    fitted = Synthesizer(model, **settings).fit(
-        table, schema=described, target=target, progress=True
-    )
+    synthesizer = Synthesizer(model, **choices)
+    try:
+        fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
+    except ValueError as error:
+        names = {*table, *(described.names if described else ())}
+        if not str(error).startswith(tuple(f"{name}: " for name in names)):
+            raise
+        with about_file(data):
+            raise
     fitted.save(output)
     # The exact count of rows is not covered by epsilon.
     rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"
@@ -632,7 +861,8 @@ def _measure(
 ) -> pd.DataFrame:
     """The tidy table of `evaluate`, with that of `attack` below it if `privacy`.
 
-    tables: train, holdout and synthetic, by their options' names.
+    tables: train, holdout and synthetic, by their options' names; columns that are not learned may
+    be lacking.
     """
     import pandas as pd
 
@@ -642,6 +872,8 @@ def _measure(
     train, holdout, fake = tables.values()
     for option, table in tables.items():
         missing = [column for column in train.columns if column not in table.columns]
+        if schema is not None:
+            missing = [name for name in missing if schema[name].is_learned]
         if missing:
             raise ValueError(f"{option}: column {missing[0]!r} of --train is missing")
     click.echo("measuring fidelity, utility and validity", err=True)
@@ -651,26 +883,118 @@ def _measure(
         parts.append(attack(train, holdout, fake, target, schema))
     return pd.concat(parts, ignore_index=True)
 
+# %% ../nbs/11a_cli.ipynb #read-release
+def _read_release(path: str, schema: Schema) -> pd.DataFrame:
+    """The synthetic table as the schema says, in the coding that it is in; a column of which a cell
+    cannot be read so is text, for `invalid_share` to count. Raises ValueError naming the file.
+    """
+    from dataclasses import replace
+
+    from synthheart.reading import BadCell, read_table
+
+    source, known = _source_of(path), {column.name: column for column in schema}
+    with about_file(path):
+        while True:
+            if source is not path:
+                source.seek(0)
+            try:
+                return read_table(source, replace(schema, columns=tuple(known.values())))
+            except BadCell as error:
+                column = known.get(error.column)
+                if column is None or column.dtype == "str":
+                    raise
+            plain = replace(column, dtype="str", format="", spelling=None)
+            known[column.name] = plain
+
 # %% ../nbs/11a_cli.ipynb #read-three
 def _read_three(
-    files: Mapping[str, str], schema_file: str | None, target: str | None
+    files: Mapping[str, str], schema_file: str | None, target: str | None, how: How
 ) -> tuple[dict[str, pd.DataFrame], Schema | None]:
-    """The tables in files, all read as the first is, and the schema that a file gave.
+    """The tables in files (train, holdout, synthetic, by their options), all read as the first is,
+    and the schema that a file gave.
 
-    A synthetic table that cannot be read so is read as it comes, and found invalid later.
+    how: the real ones are read.
     """
-    (option, path), *others = files.items()
-    table, known = read_described(path, schema_file, target)
-    tell_doubts(known.notes, most=20)
-    tables = {option: table}
-    for option, path in others:
-        try:
-            tables[option] = read_patients(path, known).df
-        except ValueError:
-            if option != "--synthetic":
-                raise
-            tables[option] = read_patients(path).df
-    return tables, known if schema_file else None
+    train, holdout, synthetic = files.values()
+    table, known = read_described(train, schema_file, target, how)
+    kept = read_patients(holdout, known, how=how)
+    tell_doubts(tuple(dict.fromkeys([*known.notes, *kept.notes])), most=20)
+    tables = (table, kept.df, _read_release(synthetic, known))
+    return dict(zip(files, tables, strict=True)), known if schema_file else None
+
+# %% ../nbs/11a_cli.ipynb #metric-lines
+def metric_lines(result: pd.DataFrame) -> str:
+    "The metrics of all rows, a line each: title in words, name, value, interval, floor and goal."
+    from synthheart.catalogue import known_metric
+
+    numbers = {
+        "value": "value",
+        "ci_low": "from",
+        "ci_high": "to",
+        "floor": "floor",
+        "goal": "goal",
+    }
+    rows = []
+    for row in result[result["group"] == "all"].to_dict("records"):
+        cells = ["-" if row[name] != row[name] else f"{row[name]:.3f}" for name in numbers]
+        rows.append([known_metric(row["metric"]).title, row["metric"], *cells])
+    return in_columns(["what", "metric", *numbers.values()], rows, right=len(numbers))
+
+# %% ../nbs/11a_cli.ipynb #evaluation-page
+def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mapping[str, int]) -> str:
+    """The tidy table of `evaluate` and `attack` as one page of HTML that needs nothing beside it.
+
+    files, rows: of the three tables, by their options: name and count.
+    """
+    from synthheart.catalogue import KINDS, known_metric
+    from synthheart.disclosure import page_template
+    from synthheart.judging import verdict
+    from synthheart.report import table_of
+
+    names = {"value": "value", "ci_low": "from", "ci_high": "to", "floor": "floor", "goal": "goal"}
+    records = {name: known_metric(name) for name in dict.fromkeys(result.metric)}
+    shown = result.rename(columns=names).fillna({"note": ""})
+    shown["what"] = [records[name].title for name in shown.metric]
+    shown["better"] = [records[name].better for name in shown.metric]
+    order = ["what", *names.values(), "better", "note"]
+    kinds = shown.metric.map(lambda name: records[name].kind)
+    whole, answers = shown["group"] == "all", []
+    for kind, question in KINDS.items():
+        if (whole & (kinds == kind)).any():
+            title = question[0].upper() + question[1:]
+            part = table_of(shown.loc[whole & (kinds == kind), order], "All rows")
+            answers.append({"id": kind, "title": title, "table": part})
+    groups = shown.loc[~whole, ["what", "group", *order[1:]]]
+    return page_template("evaluation.html").render(
+        verdict=verdict(result).sentences,
+        answers=answers,
+        groups=table_of(groups, "Groups") if len(groups) else None,
+        records=records,
+        files=[{"option": k, "name": Path(files[k]).name, "rows": rows[k]} for k in files],
+        version=synthheart.__version__,
+    )
+
+# %% ../nbs/11a_cli.ipynb #write-evaluation
+EVALUATION_FORMAT = 1  # of the JSON file
+
+
+def write_evaluation(
+    result: pd.DataFrame, output: str, files: Mapping[str, str], rows: Mapping[str, int]
+) -> None:
+    """Write the tidy table: JSON for programs, a page for people, else a table.
+
+    output: the suffix says which. files, rows: see `evaluation_page`.
+    """
+    from synthheart.runs import json_text, write_whole
+
+    suffix = Path(output).suffix.lower()
+    if suffix == ".json":
+        records = result.to_dict("records")
+        write_whole(output, json_text({"format": EVALUATION_FORMAT, "records": records}))
+    elif suffix == ".html":
+        write_whole(output, evaluation_page(result, files, rows))
+    else:
+        write_patients(result, output)
 
 # %% ../nbs/11a_cli.ipynb #1ba731c5
 @main.command()
@@ -685,41 +1009,47 @@ def _read_three(
     "--output",
     type=FILE,
     default=None,
-    help="CSV, TSV, Parquet or Excel file for the full table, or - for standard output.",
+    help="CSV, TSV, Parquet, Excel or JSON file for the full table, or - for CSV on standard "
+    "output; .html is a page.",
 )
+@coding_option
+@read_option
 @plugin_option
 @one_line_errors
 def evaluate(
-    train: str,
-    holdout: str,
-    synthetic: str,
     target: str | None,
     schema_file: str | None,
     privacy: bool,
     output: str | None,
+    coding: str,
+    settings: tuple[str, ...],
+    **tables: str,
 ) -> None:
     """Measure a synthetic table: fidelity, utility, validity, copies and what attacks find.
 
     \b
     synthheart evaluate --train train.csv --holdout holdout.csv --synthetic synthetic.csv
     synthheart evaluate --train t.csv --holdout h.csv --synthetic s.csv -o metrics.csv --no-privacy
+    synthheart evaluate --train t.csv --holdout h.csv --synthetic s.csv -o page.html
 
     The holdout must be real rows that the model has not seen: `split` sets them aside before `fit`.
+    --coding and --read are of the real rows; the synthetic ones are read as `sample` writes them.
     """
+    from synthheart.judging import verdict
     from synthheart.runs import TABLE_SUFFIXES
 
     if output:
-        check_writable(output, TABLE_SUFFIXES)
-    files = {"--train": train, "--holdout": holdout, "--synthetic": synthetic}
-    tables, known = _read_three(files, schema_file, target)
-    result = _measure(tables, target, known, privacy)
-    if output:
-        write_patients(result, output)
-        click.echo(f"{output}: {len(result)} metrics", err=output == "-")
+        check_writable(output, [*TABLE_SUFFIXES, ".json", ".html"])
+    how = How(coding, parse_read(settings))
+    files = {f"--{name}": tables[name] for name in ("train", "holdout", "synthetic")}
+    read, known = _read_three(files, schema_file, target, how)
+    result = _measure(read, target, known, privacy)
+    if not output:
+        click.echo(metric_lines(result))
+        click.echo("\n".join(("", *verdict(result).sentences)))
         return
-    columns = ["metric", "value", "ci_low", "ci_high", "floor", "goal"]
-    whole = result.loc[result["group"] == "all", columns]
-    click.echo(whole.to_string(index=False, float_format="%.3f", na_rep="-"))
+    write_evaluation(result, output, files, {option: len(df) for option, df in read.items()})
+    click.echo(f"{output}: {len(result)} metrics", err=output == "-")
 
 # %% ../nbs/11a_cli.ipynb #d26c299c
 def _describe(group: Sequence[Parameter]) -> str:

@@ -868,7 +868,7 @@ def match_schema(schema: Schema, df: pd.DataFrame, target: str | None = None) ->
     )
 
 # %% ../nbs/00c_dictionaries.ipynb #read-draft
-def read_draft(source: Any, schema: Schema | None = None) -> Reading:
+def read_draft(source: Any, schema: Schema | None = None, **options: Any) -> Reading:
     """A table as `read_source` reads it, but for cells that are no number or no date in a column of
     such: those are read as missing, each with a note, ten different ones at most.
 
@@ -880,7 +880,7 @@ def read_draft(source: Any, schema: Schema | None = None) -> Reading:
             source.seek(0)
         try:
             known = Schema(tuple(settled.values())) if settled else None
-            reading = read_source(source, known)
+            reading = read_source(source, known, **options)
             return replace(reading, notes=(*reading.notes, *notes))
         except BadCell as error:
             kind = re.search(r"is no (date|number)", error.problem)

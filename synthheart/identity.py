@@ -44,7 +44,7 @@ def header_words(name: str) -> list[str]:
 PERSONS = frozenset(
     "patient patients subject subjects participant person case client member donor "
     "mother child proband probandin respondent individual twin resident inmate pat pt "
-    "patientin paciente sujeto sujet versicherter".split()
+    "patientin patienten probanden paciente sujeto sujet versicherter".split()
 )
 KEYS = frozenset(
     "id ids no nr num number code key uid guid uuid identifier kennung nummer index "
@@ -52,6 +52,7 @@ KEYS = frozenset(
 )
 OWN_KEYS = frozenset(  # abbreviations that name a person's key by themselves
     "mrn ssn pid patid subjid usubjid ptid subjectid patientid personid nhs hospno "
+    "patientennummer patientennr patientenid fallnummer fallnr "
     "pesel nhi dni cpf empi barcode kvnr iban".split()
 )
 STAFF = frozenset(

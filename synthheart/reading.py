@@ -58,10 +58,11 @@ def bad_cell(
     """The error for one cell: column, value, row label, what is wrong, and the settings that go on
     from there.
     """
-    code = json.dumps([value[:60]], ensure_ascii=False)
+    code = json.dumps([value], ensure_ascii=False)
+    missing = f"missing_codes={code} reads it as missing and " if len(value) <= 60 else ""
     error = BadCell(
         f"{column}: {value[:60]!r} in row {row} {problem}{others}; in a schema, "
-        f'missing_codes={code} reads it as missing and dtype="str" keeps the column as text'
+        f'{missing}dtype="str" keeps the column as text'
     )
     error.row, error.column, error.value, error.problem = at, column, value, problem
     return error
@@ -3108,7 +3109,8 @@ def _read_workbook(
     try:
         with pd.ExcelFile(content, engine="openpyxl") as book:
             names = book.sheet_names
-            sheet = names[0] if options.sheet is None else options.sheet
+            given = options.sheet
+            sheet = names[0] if given is None else str(given) if str(given) in names else given
             cells = book.parse(sheet, header=None, dtype=object, na_filter=False)
     except (ValueError, KeyError, OSError, zipfile.BadZipFile) as error:
         raise ValueError(f"{name}: cannot be read as a workbook ({error})") from None

@@ -36,56 +36,122 @@ def schema(change) -> str:
     return json.dumps(words)
 
 
-# name: (files to make, words to type, what the one line must say)
+# 90 words, some on one row and some on seven: no key, and too many to be levels of 303 rows
+DRUGS = [f"{'aeiou'[k % 5]}{'bdkmt'[k // 5 % 5]}{'prslnz'[k // 25]}in" for k in range(90)]
+DRUG = [DRUGS[90 * k * k // 303**2] for k in range(303)]
+
+# name: (files to make, words to type, what the one line must say, a part or several)
 FIT = "fit in.csv -o out.synth --model copula"
 CASES = {
     "no such table": ({}, "fit nowhere.csv -o out.synth", "nowhere.csv: no such file"),
     "an empty file": ({"in.csv": ""}, FIT, "in.csv"),
     "a header and no rows": ({"in.csv": "age,sex\n"}, FIT, "no rows"),
     "one row": ({"in.csv": "age,sex\n50,1\n"}, FIT, "1 row"),
-    "not UTF-8": ({"in.csv": "name,sex\nJos\xe9,1\n".encode("latin-1")}, FIT, "UTF-8"),
+    "not the encoding that was said": (
+        {"in.csv": "ward,sex\nJos\xe9,1\nAnn,0\n".encode("latin-1")},
+        FIT + " --read encoding=utf-8",
+        ("in.csv: is no utf-8 text", "--read encoding= says another"),
+    ),
     "two columns of one name": ({"in.csv": "age,age\n50,51\n60,61\n"}, FIT, "age"),
-    "more cells than the header": ({"in.csv": "age,sex\n50,1,7\n60,0,8\n"}, FIT, "in.csv"),
+    "more cells than the header": (
+        {"in.csv": "age,sex\n50,1,7\n60,0,8\n"},
+        FIT,
+        ("in.csv", "line 2 has 3 cells, the header 2", "--read sep=", "--read skip_rows="),
+    ),
     "an unknown ending": ({"in.xlsx": "age\n1\n2\n"}, "fit in.xlsx -o out.synth", "in.xlsx"),
     "an unknown ending of the model": ({"in.csv": csv()}, "fit in.csv -o out.pkl", "out.pkl"),
     "a word in a numeric column": (
         {"in.csv": cell("chol", 7, "high")},
         FIT,
-        "chol: 'high' in row 7",
+        (
+            "in.csv: chol: 'high' in row 7 (line 9) is no number",
+            'missing_codes=["high"] reads it as missing',
+            'dtype="str" keeps the column as text',
+        ),
     ),
-    "infinity": ({"in.csv": cell("oldpeak", 3, "inf")}, FIT, "oldpeak"),
+    "infinity": (
+        {"in.csv": cell("oldpeak", 3, "inf")},
+        FIT,
+        ("in.csv: oldpeak: 'inf' in row 3 (line 5) is no number", 'missing_codes=["inf"]'),
+    ),
     "a number of 401 digits": (
         {"in.csv": cell("chol", 7, "1" + "0" * 400)},
         FIT,
-        "chol: 10000000000000000000... in row 7 is too large",
+        (
+            f"in.csv: chol: '1{'0' * 59}' in row 7 (line 9) is too large a number",
+            'in a schema, dtype="str" keeps the column as text',
+        ),
     ),
     "a range of 401 digits": (
         {"in.csv": csv(), "s.json": SCHEMA.replace('"maximum": 77', '"maximum": 1' + "0" * 400)},
         FIT + " --schema s.json",
         "age: maximum must be a finite number, got 1000",
     ),
-    "an all-missing column": ({"in.csv": csv(chol=np.nan)}, FIT, "chol: all 303 cells are missing"),
-    "record numbers": (
-        {"in.csv": csv(record=range(1000, 1303))},
+    "an all-missing column": (
+        {"in.csv": csv(chol=np.nan)},
         FIT,
-        "record: looks like an identifier",
-    ),
-    "names": (
-        {"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])},
-        FIT,
-        "who: looks like an identifier",
+        ("in.csv: chol: all 303 cells are missing", 'set its role to "drop" in a schema'),
     ),
     "free text": (
         {"in.csv": csv(note=[f"seen on day {i % 150} with pain in the chest" for i in range(303)])},
         FIT,
-        "note",
+        ("in.csv: note: looks like free text", "'seen on day 0 with pain in the chest'", '"drop"'),
     ),
     "more categories than rows support": (
-        {"in.csv": csv(clinic=[f"c{i % 120}" for i in range(303)])},
+        {"in.csv": csv(drug=DRUG)},
         FIT,
-        "clinic",
+        (
+            "in.csv: drug: more categories than the rows support",
+            f"({len(set(DRUG))} such as 'abpin' in 303 rows, at most 60)",
+            'role "drop" in a schema',
+        ),
     ),
-    "numbers as text": ({"in.csv": csv(chol=[f"1,{i}00" for i in range(303)])}, FIT, "chol"),
+    "a code of another coding": (
+        {"in.csv": cell("cp", 4, 0)},
+        FIT,
+        ("in.csv: cp: 0 in row 4 is no code of --coding uci", "no --coding would take this table"),
+    ),
+    "a coding that is none": ({"in.csv": csv()}, FIT + " --coding kagle", "'kagle'"),
+    "a coding of another table": (
+        {"in.csv": csv().replace("thal,", "scan,")},
+        FIT + " --coding kaggle",
+        "in.csv: --coding kaggle is of a heart table; this one lacks thal",
+    ),
+    "an unknown option of the reader": (
+        {"in.csv": csv()},
+        FIT + " --read seb=;",
+        ("no option 'seb'; did you mean sep?", "encoding, sep, header, names, skip_rows, skip_end"),
+    ),
+    "an option of the reader without a value": (
+        {"in.csv": csv()},
+        FIT + " --read header",
+        "--read 'header': write NAME=VALUE",
+    ),
+    "an option of the reader twice": (
+        {"in.csv": csv()},
+        FIT + " --read sep=; --read sep=tab",
+        "option 'sep' is given twice",
+    ),
+    "neither true nor false": (
+        {"in.csv": csv()},
+        "schema in.csv -o s.json --read header=yes",
+        "--read header: must be true or false, got 'yes'",
+    ),
+    "rows in words": (
+        {"in.csv": csv()},
+        "split in.csv -o parts --read skip_rows=two",
+        "--read skip_rows: must be a whole number, 0 or more, got 'two'",
+    ),
+    "a separator of two": (
+        {"in.csv": csv()},
+        FIT + " --read sep=;;",
+        "--read sep: must be one character, or tab, got ';;'",
+    ),
+    "too few names": (
+        {"in.csv": csv()},
+        FIT + " --read names=age,sex",
+        "in.csv: 2 names for 14 columns",
+    ),
     "an unknown outcome": ({"in.csv": csv()}, FIT + " --target outcome", "outcome"),
     "an unknown model": ({"in.csv": csv()}, "fit in.csv -o out.synth --model gam", "'gam'"),
     "no epochs": ({"in.csv": csv()}, FIT + " --epochs 0", "0"),
@@ -103,11 +169,6 @@ CASES = {
         "no column 'pressure'",
     ),
     "missing cells dropped": ({"in.csv": csv()}, FIT + " --missing drop", "'drop'"),
-    "a schema of names": (
-        {"in.csv": csv(who=[f"Patient No {i}" for i in range(303)])},
-        "schema in.csv -o s.json",
-        "who: looks like an",
-    ),
     "a schema of no table": ({}, "schema in.csv", "in.csv: no such file"),
     "an unknown ending of the schema": (
         {"in.csv": csv()},
@@ -126,7 +187,10 @@ CASES = {
             )
         },
         FIT,
-        "seen: holds dates stored as text",
+        (
+            "in.csv: seen: '2021-02-30' in row 0 (line 2) is no date of the form %Y-%m-%d",
+            'missing_codes=["2021-02-30"] reads it as missing',
+        ),
     ),
     "a condition on a date in words": (
         {"m.synth": ...},
@@ -147,17 +211,17 @@ CASES = {
     "a value outside the schema": (
         {"in.csv": cell("age", 4, 140), "s.json": SCHEMA},
         FIT + " --schema s.json",
-        "age: 140",
+        "in.csv: age: 140 in row 4 is above the maximum 77",
     ),
     "a level outside the schema": (
         {"in.csv": cell("cp", 4, 9), "s.json": SCHEMA},
         FIT + " --schema s.json",
-        "cp: 9",
+        "in.csv: cp: 9 in row 4 is no code of --coding uci (1, 2, 3, 4)",
     ),
     "a column the table lacks": (
         {"in.csv": HEART.drop(columns="thal").to_csv(index=False), "s.json": SCHEMA},
         FIT + " --schema s.json",
-        "thal",
+        "in.csv: thal: in the schema, but not in the table",
     ),
     "no such model": ({}, "sample nowhere.synth -n 5 -o out.csv", "nowhere.synth: no such file"),
     "a table for a model": ({"m.synth": csv()}, "sample m.synth -n 5 -o out.csv", "m.synth"),
@@ -196,7 +260,12 @@ CASES = {
     "train as holdout": (
         {"t.csv": TRAIN, "f.csv": HOLDOUT},
         "evaluate --train t.csv --holdout t.csv --synthetic f.csv -o out.csv",
-        "holdout",
+        "holdout: 212 of 212 rows are train rows",
+    ),
+    "an unknown ending of the measures": (
+        {"t.csv": TRAIN, "h.csv": HOLDOUT, "f.csv": HOLDOUT},
+        "evaluate --train t.csv --holdout h.csv --synthetic f.csv -o out.pdf",
+        ("out.pdf: unknown suffix '.pdf'", ".json, .html"),
     ),
     "a synthetic table that lacks a column": (
         {"t.csv": TRAIN, "h.csv": HOLDOUT, "f.csv": HOLDOUT.drop(columns="ca")},
@@ -235,7 +304,8 @@ def test_there_are_at_least_thirty_cases():
 
 @pytest.mark.parametrize("case", CASES)
 def test_one_line_exit_2_nothing_written(case, model, dated, tmp_path, monkeypatch):
-    files, words, says = CASES[case]
+    files, words, said = CASES[case]
+    says, *more = (said,) if isinstance(said, str) else said
     monkeypatch.chdir(tmp_path)
     for name, content in files.items():
         content = model if content is None else dated if content is ... else content
@@ -245,9 +315,88 @@ def test_one_line_exit_2_nothing_written(case, model, dated, tmp_path, monkeypat
     assert result.exit_code == 2, result.output
     lines = [line for line in result.stderr.splitlines() if line.strip()]
     refusal = [line for line in lines if "rror" in line or says in line][-1]
-    assert says in refusal
+    assert says in refusal and all(part in refusal for part in more), refusal
     assert "Traceback" not in result.output
     assert sorted(p.name for p in tmp_path.iterdir()) == sorted(files)
+
+
+# name: (the table, words that name no file, notes that must be said, what stands on the way)
+KEY = "read as a key of each row, not learned, and given back as made-up keys"
+READ = {
+    "not UTF-8": (
+        "ward,sex\nJos\xe9,1\nAnn,0\nAnn,0\n".encode("latin-1"),
+        "schema in.csv",
+        "Note: bytes that are no UTF-8, such as in 'José' in 1 line, read as cp1252; "
+        "--read encoding= reads it otherwise",
+        "text Ann, José",
+    ),
+    "record numbers": (
+        csv(record=range(1000, 1303)),
+        FIT,
+        f"Note: record: 303 different whole numbers such as 1000 in 303 rows that count the rows "
+        f"in 303 cells, {KEY}",
+        "fitted to 303 rows and 15 columns",
+    ),
+    "names": (
+        csv(who=[f"Patient No {i}" for i in range(303)]),
+        FIT,
+        f"Note: who: 303 different values such as 'Patient No 0' in 303 rows in 303 cells, {KEY}",
+        "fitted to 303 rows and 15 columns",
+    ),
+    "a schema of names": (
+        csv(who=[f"Patient No {i}" for i in range(303)]),
+        "schema in.csv",
+        f"Note: who: 303 different values such as 'Patient No 0' in 303 rows in 303 cells, {KEY}",
+        "who - text id",
+    ),
+    "a patient's key": (
+        csv(patient=[f"c{i % 120}" for i in range(303)]),
+        FIT,
+        "Note: patient: 120 different values such as 'c0' in 303 rows in 303 cells, read as the "
+        "patients' key: on one side of a split, not learned, and made up again",
+        "fitted to 303 rows and 15 columns",
+    ),
+    "decimal commas": (
+        csv(chol=[f"1,{i}00" for i in range(303)]),
+        "schema in.csv",
+        "",
+        "chol continuous numbers, mg/dl 1 to 1.99 mg/dl",
+    ),
+    "commas that may be either": (
+        csv(chol=[f"{c // 100},{c % 100:02}0" for c in HEART.chol]),
+        "schema in.csv",
+        "Note: chol: '2,330' (first in row 0) in 303 cells, read as a thousands mark; "
+        'format="1234,5" in the schema reads it otherwise',
+        "chol continuous whole numbers, mg/dl 1260 to 5640 mg/dl",
+    ),
+    "a total": (
+        csv() + f"Total,206{',' * 12}\n",
+        "schema in.csv",
+        "below the last patient in 1 line, read as a total, no patient; "
+        "--read skip_end=0 reads it otherwise",
+        "sex binary",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_a_doubt_is_settled_and_said(case, tmp_path, monkeypatch):
+    content, words, note, told = READ[case]
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = shell(*words.split())
+    assert result.exit_code == 0, result.output
+    assert note in result.output, result.output
+    assert told in " ".join(result.stdout.split()), result.stdout
+
+
+def test_a_key_s_rows_get_made_up_ones(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in.csv").write_text(csv(who=[f"Patient No {i}" for i in range(303)]))
+    assert shell(*FIT.split()).exit_code == 0
+    rows = shell(*"sample out.synth -n 40 -o -".split()).stdout
+    assert pd.read_csv(io.StringIO(rows)).who.is_unique and "Patient No" not in rows
+    assert b"Patient No" not in (tmp_path / "out.synth").read_bytes()
 
 
 def test_a_table_never_seen_goes_through_the_shell(tmp_path, monkeypatch):

@@ -1,20 +1,34 @@
 """The shell's commands: what they print and write, and what they refuse, on one line."""
 
+import io
 import json
 import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import fields
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from click.shell_completion import ShellComplete
 from shell import refused, shell
 
-from synthheart import reading, runs
-from synthheart.cli import main, parse_where
-from synthheart.cohorts import heart_schema, load_heart
+from synthheart import cli, reading, runs
+from synthheart.catalogue import COLUMNS, METRICS
+from synthheart.cli import (
+    CODING,
+    EVALUATION_FORMAT,
+    READER,
+    How,
+    main,
+    parse_read,
+    parse_where,
+    read_described,
+    read_patients,
+)
+from synthheart.cohorts import CODINGS, heart_schema, load_heart, original_5000
 from synthheart.models import MODELS
 from synthheart.registry import PLUGINS
 from synthheart.splitting import train_holdout_split
@@ -514,3 +528,332 @@ def test_doubts_about_a_heart_file_are_said_too(tmp_path):
     answer = shell("schema", tmp_path / "heart.csv")
     assert answer.exit_code == 0 and "made by a registry" in answer.stdout, answer.output
     assert "0 no disease, 1 disease" in answer.stdout
+
+
+# Codings, options of the reader, and what `evaluate` writes
+
+
+def kaggle_csv(real: pd.DataFrame) -> str:
+    "Cleveland in the coding of Kaggle's heart.csv."
+    turned = {name: real[name].map(codes) for name, codes in TO_KAGGLE.items()}
+    table = real.assign(**turned, target=1 - real.target).fillna({"thal": 0, "ca": 4})
+    return table.astype({"thal": "int64", "ca": "int64"}).to_csv(index=False)
+
+
+TO_KAGGLE = {
+    "cp": {4: 0, 2: 1, 3: 2, 1: 3},
+    "restecg": {2: 0, 0: 1, 1: 2},
+    "slope": {3: 0, 2: 1, 1: 2},
+    "thal": {6: 1, 3: 2, 7: 3},
+}
+
+
+@pytest.fixture
+def heart(tmp_path) -> Path:
+    """The heart table in Kaggle's coding."""
+    path = tmp_path / "heart.csv"
+    path.write_text(kaggle_csv(load_heart()))
+    return path
+
+
+def test_the_shell_s_words_are_the_rooms():
+    assert set(CODING) == set(CODINGS) and CODING[0] == "uci"
+    assert READER == tuple(field.name for field in fields(reading.Options))
+
+
+def test_a_coding_is_said_wherever_a_real_heart_table_is_read(heart, tmp_path):
+    says = "heart.csv: cp: 0 in row 1 is no code of --coding uci", "--coding kaggle would take"
+    parts, model = tmp_path / "parts", tmp_path / "m.synth"
+    for words in (
+        ["schema", heart],
+        ["split", heart, "-o", parts],
+        ["fit", heart, "-o", model, "--model", "independent"],
+        ["evaluate", "--train", heart, "--holdout", heart, "--synthetic", heart],
+    ):
+        refused(shell(*words), *says)
+    answer = shell("schema", heart, "--coding", "kaggle", "-o", tmp_path / "s.json")
+    assert answer.exit_code == 0 and "1 typical angina" in answer.stdout, answer.output
+    assert shell("split", heart, "-o", parts, "--coding", "kaggle").exit_code == 0
+    halves = pd.concat([pd.read_csv(parts / f"{name}.csv") for name in ("train", "holdout")])
+    assert sorted(halves.to_csv(index=False)) == sorted(load_heart().to_csv(index=False))
+    words = ["fit", heart, "-o", model, "--model", "independent", "--coding", "kaggle"]
+    for more in ([], ["--schema", tmp_path / "s.json"], ["--schema", parts / "schema.json"]):
+        answer = shell(*words, *more)
+        assert answer.exit_code == 0, answer.output
+    rows = shell("sample", model, "-n", 200, "-o", "-").stdout
+    assert set(pd.read_csv(io.StringIO(rows)).cp) == {1, 2, 3, 4}
+
+
+def test_the_original_coding_says_what_is_lost(tmp_path):
+    original_5000(n=303).to_csv(tmp_path / "heart.csv", index=False)
+    words = ["fit", tmp_path / "heart.csv", "-o", tmp_path / "m.synth", "--model", "independent"]
+    answer = shell(*words, "--coding", "original")
+    assert answer.exit_code == 0 and "what cannot be recovered" in answer.stderr, answer.output
+
+
+def test_a_release_in_another_coding_is_counted_not_refused(heart, tmp_path):
+    parts = tmp_path / "parts"
+    assert shell("split", heart, "-o", parts, "--coding", "kaggle").exit_code == 0
+    files = ["--train", parts / "train.csv", "--holdout", parts / "holdout.csv", "--no-privacy"]
+    answer = shell("evaluate", *files, "--synthetic", heart, "-o", tmp_path / "m.json")
+    assert answer.exit_code == 0, answer.output
+    assert value_of(tmp_path / "m.json", "invalid_share") > 0.5
+    fake = load_heart().astype(object)
+    fake.loc[:9, "chol"] = "high"
+    fake.to_csv(tmp_path / "fake.csv", index=False)
+    words = ["evaluate", *files, "--synthetic", tmp_path / "fake.csv", "-o", tmp_path / "m.json"]
+    answer = shell(*words)
+    assert answer.exit_code == 0, answer.output
+    assert value_of(tmp_path / "m.json", "invalid_share") == pytest.approx(10 / 303)
+
+
+def value_of(path: Path, metric: str) -> float:
+    "The value of a metric for all rows in a JSON file that `evaluate` wrote."
+    records = json.loads(path.read_text())["records"]
+    (found,) = [r["value"] for r in records if (r["metric"], r["group"]) == (metric, "all")]
+    return found
+
+
+def test_a_heart_rate_of_99_is_no_missing_cell(tmp_path):
+    real = load_heart()
+    few = real[real.thalach.between(120, 124) | (real.thalach == 99)].reset_index(drop=True)
+    assert reading.read_table(few).thalach.isna().any()
+    few.assign(los=[7] * 9 + [999] * (len(few) - 9)).to_csv(tmp_path / "few.csv", index=False)
+    read = read_patients(str(tmp_path / "few.csv"))
+    pd.testing.assert_frame_equal(read.df[list(few)], few)
+
+
+def test_the_other_columns_of_a_heart_table_are_read_as_anywhere(tmp_path):
+    real = load_heart()
+    rest = {"seen": "31.01.2024", "code": "007", "dose": "5 mg"}
+    real.assign(**rest).to_csv(tmp_path / "heart.csv", index=False)
+    found = read_described(str(tmp_path / "heart.csv"), None, None)
+    assert found.table.seen.dtype.kind == "M" and set(found.table.code) == {"007"}
+    assert found.table.dose.eq(5).all() and found.schema["dose"].unit == "mg"
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "columns"),
+    [
+        ("age|sex;b\n50|1;x\n61|0;y\n", "sep=|", ["age", "sex;b"]),
+        ("age\tsex\n50\t1\n61\t0\n", "sep=tab", ["age", "sex"]),
+        ("50,1\n61,0\n70,1\n", "names=age, sex", ["age", "sex"]),
+        ("ill,well\nill,well\nwell,well\n", "header=true", ["ill", "well"]),
+        ("a title\nage,sex\n50,1\n61,0\n", "skip_rows=1", ["age", "sex"]),
+        ("age,sex\n50,1\n61,0\n70,1\nchecked,by\n", "skip_end=1", ["age", "sex"]),
+        ("nr,age\n1,50\n2,61\n3,70\n", "index=true", ["age"]),
+        ("nr,age\n1,50\n2,61\n3,70\n", "index=false", ["nr", "age"]),
+        ("Gr\xf6\xdfe,sex\n180,1\n171,0\n", "encoding=latin-1", ["Größe", "sex"]),
+    ],
+)
+def test_the_reader_s_options_are_the_shell_s(text, words, columns, tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_bytes(text.encode("latin-1"))
+    answer = shell("schema", path, "--read", words, "-o", tmp_path / "s.json")
+    assert answer.exit_code == 0, answer.output
+    fields = json.loads((tmp_path / "s.json").read_text())["fields"]
+    assert [field["name"] for field in fields] == columns
+    assert "skip_" not in answer.stdout and "header=" not in answer.stdout
+
+
+def test_a_sheet_is_chosen_by_name_or_number(tmp_path):
+    pytest.importorskip("openpyxl")
+    path = tmp_path / "ward.xlsx"
+    with pd.ExcelWriter(path) as book:
+        for sheet, column in (("notes", "a"), ("2024", "b"), ("Visits", "c")):
+            pd.DataFrame({column: range(20)}).to_excel(book, sheet_name=sheet, index=False)
+    told = shell("schema", path)
+    assert "read as the first, notes; --read sheet= reads it otherwise" in told.stdout
+    for sheet, column in (("2024", "b"), ("Visits", "c"), ("2", "c"), ("0", "a")):
+        options = parse_read([f"sheet={sheet}"])
+        assert list(read_patients(str(path), how=How(options=options)).df) == [column]
+
+
+def test_the_ways_on_that_a_note_names_are_ways_on(tmp_path):
+    path = tmp_path / "ward.csv"
+    rows = "".join(f"{k * 7 % 31 + 40},{k % 2}\n" for k in range(30))
+    path.write_text(f"Ward 7,x\nage,sex\n{rows}Total,15\n")
+    told = shell("schema", path).stdout
+    ways = ["skip_rows=0", "skip_end=0"]
+    assert re.findall(r"--read (\w+=\w+) reads it otherwise", told) == ways
+    kept = shell("schema", path, "--read", ways[1])
+    assert "'Total' (first in row 30)" in kept.stdout and "skip_end" not in kept.stdout
+    options = ["--read", "skip_rows=1", "--read", "skip_end=1"]
+    assert "Note: " not in shell("schema", path, *options).stdout
+
+
+@pytest.fixture(scope="module")
+def measures() -> dict[str, pd.DataFrame]:
+    """The table that the words of `measured` give; the first test that types them fills it."""
+    return {}
+
+
+@pytest.fixture
+def measured(tmp_path, measures, monkeypatch) -> list[str]:
+    """The words that measure 80 rows drawn from train, without attacks; measured once a module."""
+
+    def once(*words) -> pd.DataFrame:
+        if "table" not in measures:
+            measures["table"] = measure(*words)
+        return measures["table"].copy()
+
+    measure = cli._measure
+    monkeypatch.setattr(cli, "_measure", once)
+    train, holdout = train_holdout_split(load_heart().head(150), seed=0)
+    fake = train.sample(80, replace=True, random_state=0)
+    for name, table in (("train", train), ("holdout", holdout), ("synthetic", fake)):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    named = [(f"--{name}", tmp_path / f"{name}.csv") for name in ("train", "holdout", "synthetic")]
+    return ["evaluate", *(str(word) for pair in named for word in pair), "--no-privacy"]
+
+
+def test_measures_as_json(measured, tmp_path):
+    for name in ("a.json", "b.json"):
+        answer = shell(*measured, "-o", tmp_path / name)
+        assert answer.exit_code == 0 and answer.stdout.startswith(str(tmp_path / name))
+    assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert list(found) == ["format", "records"] and found["format"] == EVALUATION_FORMAT
+    assert {tuple(record) for record in found["records"]} == {COLUMNS}
+    assert shell(*measured, "-o", tmp_path / "m.csv").exit_code == 0
+    table = pd.read_csv(tmp_path / "m.csv")
+    assert [r["metric"] for r in found["records"]] == table.metric.tolist()
+    small = [r for r in found["records"] if r["value"] is None]
+    assert small and all(record["note"] for record in small)
+
+
+def test_measures_as_a_page(measured, tmp_path):
+    page = tmp_path / "m.html"
+    answer = shell(*measured, "-o", page)
+    assert answer.exit_code == 0 and f"{page}: " in answer.stdout, answer.output
+    text = page.read_text()
+    shown = set(re.findall(r'<th scope="row">([^<]+)</th>', text))
+    titles = {m.title for m in METRICS.values() if m.kind in ("fidelity", "utility", "validity")}
+    assert len(shown & titles) >= 8 and "column_shapes" not in shown
+    for head in ("floor", "goal", "value", "from", "to"):
+        assert f">{head}</th>" in text
+    assert "105 rows" in text and "synthetic.csv" in text and str(tmp_path) not in text
+    assert not re.search(r"(src|href)=\"(?!#)", text) and "<script src" not in text
+    before = page.read_bytes()
+    assert shell(*measured, "-o", page).exit_code == 0 and page.read_bytes() == before
+
+
+def test_a_page_escapes_what_a_table_says(measured, measures, tmp_path):
+    assert shell(*measured, "-o", tmp_path / "m.json").exit_code == 0
+    table = measures["table"].replace({"group": {"sex=0": "sex=<b>f</b>"}})
+    text = cli.evaluation_page(table, {"--train": "a.csv"}, {"--train": 2})
+    assert "<b>" not in text and "sex=&lt;b&gt;f&lt;/b&gt;" in text
+
+
+def test_measures_in_the_shell_are_titled_in_words(measured):
+    answer = shell(*measured)
+    assert answer.exit_code == 0, answer.output
+    told, verdict = answer.stdout.split("\n\n")
+    assert len(verdict.splitlines()) == 3
+    head, *lines = told.splitlines()
+    assert head.split() == "what metric value from to floor goal".split()
+    for line in lines:
+        name = line.split()[-6]
+        assert line.startswith(METRICS[name].title + " "), line
+    assert [line.split()[-6] for line in lines][:2] == ["column_shapes", "column_pairs"]
+    assert len({len(line) for line in (head, *lines)}) == 1
+
+
+# A hospital's table from end to end
+
+
+STAYS = 90
+
+
+def stays() -> str:
+    "Stays of 45 patients with German dates, keys, units and decimal commas; no one leaves early."
+    rng = np.random.default_rng(5)
+    arrival = pd.Timestamp("2023-01-02") + pd.to_timedelta(rng.integers(0, 360, STAYS), unit="D")
+    stay = pd.to_timedelta(rng.integers(0, 21, STAYS), unit="D")
+    weight = rng.normal(78, 12, STAYS).round(1)
+    dose = rng.choice([5, 10, 20], STAYS)
+    table = pd.DataFrame(
+        {
+            "Patienten-ID": [f"PAT-{1000 + k // 2 * 7}" for k in range(STAYS)],
+            "Aufnahme": arrival.strftime("%d.%m.%Y"),
+            "Entlassung": (arrival + stay).strftime("%d.%m.%Y"),
+            "Gewicht": [f"{value:.1f} kg".replace(".", ",") for value in weight],
+            "Dosis": [f"{value} mg" for value in dose],
+            "verstorben": rng.choice(["ja", "nein"], STAYS, p=[0.3, 0.7]),
+        }
+    )
+    return table.to_csv(index=False, sep=";")
+
+
+SHAPES = {
+    "Aufnahme": r"\d\d\.\d\d\.202[34]",
+    "Entlassung": r"\d\d\.\d\d\.202[34]",
+    "Gewicht": r"\d+,\d kg",
+    "Dosis": r"(5|10|20) mg",
+    "verstorben": r"ja|nein",
+}
+
+
+@pytest.fixture(scope="module")
+def hospital(tmp_path_factory) -> Path:
+    """A folder in which schema, split, fit and sample have run on the stays."""
+    folder = tmp_path_factory.mktemp("hospital")
+    (folder / "stays.csv").write_bytes(stays().encode("cp1252"))
+    parts, target = folder / "parts", ["--target", "verstorben"]
+    for words in (
+        ["schema", folder / "stays.csv", *target, "-o", folder / "s.json"],
+        ["split", folder / "stays.csv", "-o", parts, "--schema", folder / "s.json"],
+        ["fit", parts / "train.csv", "-o", folder / "m.synth", "--model", "copula"]
+        + ["--schema", parts / "schema.json"],
+        ["sample", folder / "m.synth", "-n", 300, "-o", folder / "fake.csv"],
+    ):
+        answer = shell(*words)
+        assert answer.exit_code == 0, answer.output
+    return folder
+
+
+def as_text(path: Path) -> pd.DataFrame:
+    "The cells of a CSV file as they are written."
+    return pd.read_csv(path, dtype=str, keep_default_na=False)
+
+
+def test_the_hospital_s_spelling_comes_back(hospital):
+    real = pd.read_csv(hospital / "stays.csv", sep=";", dtype=str)
+    fake = as_text(hospital / "fake.csv")
+    assert list(fake) == list(real) and len(fake) == 300
+    for name, shape in SHAPES.items():
+        assert real[name].str.fullmatch(shape).all(), name
+        assert fake[name].str.fullmatch(shape).all(), fake[name][~fake[name].str.fullmatch(shape)]
+
+
+def test_the_hospital_s_keys_are_made_up(hospital):
+    real = pd.read_csv(hospital / "stays.csv", sep=";", dtype=str)
+    fake, key = as_text(hospital / "fake.csv"), "Patienten-ID"
+    assert not set(fake[key]) & set(real[key]) and (fake[key] != "").all()
+    assert b"PAT-1" not in (hospital / "m.synth").read_bytes()
+    halves = [as_text(hospital / "parts" / f"{name}.csv") for name in ("train", "holdout")]
+    assert not set(halves[0][key]) & set(halves[1][key])
+    assert sum(map(len, halves)) == STAYS
+
+
+def test_no_one_leaves_the_hospital_before_arriving(hospital):
+    fake = as_text(hospital / "fake.csv")
+    first, last = (
+        pd.to_datetime(fake[name], format="%d.%m.%Y") for name in ("Aufnahme", "Entlassung")
+    )
+    assert (first <= last).all()
+    told = shell("schema", hospital / "stays.csv").stdout
+    assert "Aufnahme" in told and "kept by construction" in told
+
+
+def test_the_hospital_s_release_is_measured(hospital, tmp_path):
+    parts = hospital / "parts"
+    words = ["evaluate", "--train", parts / "train.csv", "--holdout", parts / "holdout.csv"]
+    words += ["--synthetic", hospital / "fake.csv", "--schema", parts / "schema.json"]
+    answer = shell(*words, "-o", tmp_path / "m.json")
+    assert answer.exit_code == 0, answer.output
+    assert value_of(tmp_path / "m.json", "invalid_share") == 0
+    assert value_of(tmp_path / "m.json", "copies_train") == 0
+    assert value_of(tmp_path / "m.json", "column_shapes") > 0.8
+    answer = shell(*words[:-2], "--target", "verstorben", "--no-privacy")
+    assert answer.exit_code == 0 and "Invalid rows" in answer.stdout, answer.output

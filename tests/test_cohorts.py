@@ -313,7 +313,11 @@ def test_other_bad_calls_get_one_line(real, tmp_path):
             "cleveland, hungarian, switzerland, va; got 'paris'",
         ),
         (lambda: heart_schema("paris"), ValueError, "got 'paris'"),
-        (lambda: load_heart(7), TypeError, "got int"),
+        (
+            lambda: load_heart(7),
+            ValueError,
+            "an open file or a DataFrame (pandas, polars or pyarrow); got int",
+        ),
         (lambda: load_heart(pd.DataFrame()), ValueError, "has no columns"),
         (lambda: load_heart(real.head(0)), ValueError, "a header and no rows"),
         (lambda: Dataset.from_table(real, target="death"), ValueError, "'death' is not a column"),
