@@ -742,7 +742,20 @@ def _to_learn(
     default=None,
     help="Privacy budget, for a model with differential privacy.",
 )
-@click.option("--delta", type=float, default=1e-3, help="Chance that the budget does not hold.")
+@click.option(
+    "--delta",
+    type=float,
+    default=None,
+    help="Chance that the budget does not hold.  [default: a tenth of one in the public bound on "
+    "rows]",
+)
+@click.option(
+    "--protect",
+    type=click.IntRange(min=0),
+    default=5,
+    help="Levels that fewer rows hold do not come back, and ranges end at the mean of so many "
+    "extreme rows; 0 turns it off.",
+)
 @click.option(
     "--missing",
     type=click.Choice(["model", "impute"]),
@@ -1111,6 +1124,10 @@ def _typed_pairs(
 
 # %% ../nbs/11a_cli.ipynb #13eaf80b
 @main.command(cls=ReportCommand)
+@click.argument("data", type=FILE, required=False)
+@target_option
+@schema_option
+@click.option("--title", default=None, help="What the table is called.  [default: the file's name]")
 @click.option(
     "-p",
     "--parameter",
@@ -1123,8 +1140,9 @@ def _typed_pairs(
 @click.option(
     "--out",
     type=FILE,
-    default="reports/latest",
-    help="Folder for the report; an earlier report there goes when the new one is whole.",
+    default=None,
+    help="Folder for the report; an earlier report there goes when the new one is whole.  "
+    "[default: reports/latest, or reports/ and the name of DATA]",
 )
 @click.option(
     "--notebooks",
@@ -1132,7 +1150,11 @@ def _typed_pairs(
     default=None,
     help="Folder of numbered notebooks.  [default: this package's]",
 )
-@click.option("--profile", default="default", help="Named set of parameters, see below.")
+@click.option(
+    "--profile",
+    default=None,
+    help="Named set of parameters, see below.  [default: default, or own with DATA]",
+)
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0, min_open=True),
@@ -1150,27 +1172,49 @@ def _typed_pairs(
 @plugin_option
 @one_line_errors
 def report(
+    data: str | None,
     pairs: tuple[tuple[str, str], ...],
-    out: str,
+    out: str | None,
     notebooks: str | None,
-    profile: str,
+    profile: str | None,
+    target: str | None,
+    schema_file: str | None,
+    title: str | None,
     **options: Any,
 ) -> None:
     """Run the numbered notebooks in order and build the report.
 
-    It holds page, PDFs, figures, synthetic CSV, metrics and manifest.
+    It holds page, PDFs, figures, synthetic CSV, metrics and manifest: about the heart cohort that
+    ships with this package or, where DATA is given, about that table. What holds real rows of it
+    lies in the folder's private/ part, and only its owner may read the folder.
+
+    \b
+    synthheart report
+    synthheart report ward.csv --target died
+    synthheart report ward.xlsx --schema ward.json --title "Ward 3" --out reports/ward
     """
-    from synthheart.pipeline import BuildError, default_notebooks, find_notebooks, run_pipeline
+    from synthheart.pipeline import BuildError, build_report, default_notebooks, find_notebooks
 
     paths = find_notebooks(notebooks or default_notebooks())
+    profile = profile or ("own" if data else "default")
     values = _typed_pairs(pairs, paths, profile)
+    about: dict[str, Any] = {"schema": schema_file, "target": target, "title": title}
+    place = out or (Path("reports") / Path(data).name.partition(".")[0] if data else None)
     try:
-        manifest = run_pipeline(out, values, paths, profile=profile, **options)
+        manifest = build_report(
+            data,
+            out=place,
+            profile=profile,
+            parameters=values,
+            notebooks=paths,
+            **about,
+            **options,
+        )
     except BuildError as error:
         raise Failed(str(error)) from error
     for name in manifest["outputs"]:
         if "/" not in name:
-            click.echo(Path(out) / name)
+            click.echo(Path(place or "reports/latest") / name)
 
 # %% ../nbs/11a_cli.ipynb #share
 @main.command()

@@ -728,6 +728,19 @@ def _import_plugins(plugins: Sequence[str]) -> tuple[str, ...]:
         os.environ.pop(PLUGINS, None)
         os.environ.update({} if before is None else {PLUGINS: before})
 
+# %% ../nbs/11_pipeline.ipynb #check-choices
+def _check_choices(values: Mapping[str, Any]) -> None:
+    "Raise ValueError for a model, a list of models or a cohort that nobody knows."
+    names = [str(values.get("model") or "")]
+    names += [name.strip() for name in str(values.get("compare_models") or "").split(",")]
+    if any(names):
+        from synthheart.models import MODELS
+
+        for name in filter(None, names):
+            MODELS.find(name)
+    if values.get("dataset"):
+        DATASETS.find(str(values["dataset"]))
+
 # %% ../nbs/11_pipeline.ipynb #make-plan
 def _make_plan(
     out: Path,
@@ -745,6 +758,7 @@ def _make_plan(
     values = {"seed": 0} if "seed" in declared(paths) else {}
     values |= {**given, **parameters}
     check_parameters(paths, values)
+    _check_choices(values)
     check_target(out)
     recipe = Recipe(tuple(paths), values, modules, profile)
     return _Plan(stages, recipe, _expected_seconds(out, stages, profile))
