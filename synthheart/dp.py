@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +18,7 @@ from scipy.optimize import brentq, minimize
 from scipy.special import ndtr, ndtri, softmax
 from scipy.stats import beta
 
+from .cohorts import DATASETS
 from .engine import unflatten
 from .inference import shipped_dictionaries
 from .preprocessing import RankGaussEncoder
@@ -28,9 +29,9 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is
 
 # %% auto #0
 __all__ = ['DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'clipped_gradient',
-           'sgd_noise_multiplier', 'public_schema', 'NoiseConfig', 'PublicColumn', 'centred', 'level_column',
-           'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers', 'Design', 'build_design',
-           'public_cells', 'secret_normals', 'noisy_sum', 'ColumnFit', 'fit_column', 'pair_products',
+           'sgd_noise_multiplier', 'public_schema', 'public_rows', 'NoiseConfig', 'PublicColumn', 'centred',
+           'level_column', 'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers', 'Design',
+           'build_design', 'public_cells', 'secret_normals', 'noisy_sum', 'ColumnFit', 'fit_column', 'pair_products',
            'shrunk_correlations', 'Release', 'NoisyTables', 'private_rows', 'Attack', 'audit_epsilon']
 
 # %% ../nbs/06_dp.ipynb #delta
@@ -170,6 +171,20 @@ def sgd_noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) 
         )
     )
 
+# %% ../nbs/06_dp.ipynb #is-shipped
+def _is_shipped(schema: Schema) -> bool:
+    "Does the schema say of its columns what a shipped dictionary says, missing cells apart?"
+    for known in shipped_dictionaries():
+        if set(schema.names) <= set(known.names):
+            pairs = ((column, known[column.name]) for column in schema)
+            if all(
+                replace(own, missing=False, dtype="object")
+                == replace(other, missing=False, dtype="object")
+                for own, other in pairs
+            ):
+                return True
+    return False
+
 # %% ../nbs/06_dp.ipynb #schema
 def public_schema(
     df: pd.DataFrame,
@@ -185,7 +200,13 @@ def public_schema(
     missing. Of `df` only column names are read, and whether a column is text or dates. Raises
     ValueError that names what is lacking.
     """
+    rows = schema.rows if schema is not None else None
     if schema is not None:
+        if not (schema.public or _is_shipped(schema)):
+            raise ValueError(
+                'with epsilon, the schema must be public ("public": true in it, written by whoever '
+                "knows that nothing in it was read off the patients)"
+            )
         columns = schema.columns
     elif public_ranges is not None:
         columns = tuple(_range_column(name, public_ranges, df[name].dtype) for name in df.columns)
@@ -193,7 +214,18 @@ def public_schema(
         columns = _shipped_columns(list(df.columns))
     for column in columns:
         _check_range(column)
-    return Schema(columns, target or (schema and schema.target) or outcome_of(df))
+    outcome = target or (schema and schema.target) or outcome_of(df)
+    rules = schema.rules if schema is not None else ()
+    return Schema(columns, outcome, public=True, rows=rows, rules=rules)
+
+# %% ../nbs/06_dp.ipynb #public-rows
+def public_rows(schema: Schema) -> int | None:
+    "The public bound on how many rows a table has: the schema's, else that of a shipped cohort."
+    if schema.rows is not None:
+        return schema.rows
+    names = set(schema.names)
+    bounds = [d.rows for d in DATASETS.values() if d.public and names <= set(d.schema.names)]
+    return next((rows for rows in bounds if rows is not None), None)
 
 # %% ../nbs/06_dp.ipynb #shipped-columns
 def _shipped_columns(names: Sequence[str]) -> tuple[Column, ...]:

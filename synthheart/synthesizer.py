@@ -31,14 +31,14 @@ from synthheart.conditions import (
     in_chunks,
     sample_where,
 )
-from .dp import check_budget, private_rows, public_schema
+from .dp import check_budget, private_rows, public_rows, public_schema
 from .engine import Callback
 from .inference import measured_schema, resolve_schema, schema_of
 from .models import MODELS
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
 from .runs import Run, replacing
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
+from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
 from .reading import frame_of, read_source, read_table
 from .tables import Schema, validate
 
@@ -58,7 +58,10 @@ class Synthesizer(BaseEstimator):
     or "slope known implies exang known", kept in every sampled row. missing: "model" brings missing
     cells back in about train's share, "impute" fills them before learning. options: other fields of
     the model's configuration, such as {"latent": 32}. random_state: scikit-learn's name for `seed`;
-    taken where it is given.
+    taken where it is given. protect: levels that fewer rows hold are learned as missing, and ranges
+    end at the mean of so many most extreme rows, unless a public schema or a shipped dictionary
+    declares them (`shaping.protect_rare`; `protected_` tells what went); 0 turns it off. With
+    epsilon it is off, since it reads counts.
     """
 
     def __init__(
@@ -67,11 +70,12 @@ class Synthesizer(BaseEstimator):
         epochs: int | None = None,
         seed: int = 0,
         epsilon: float | None = None,
-        delta: float = 1e-3,
+        delta: float | None = None,
         missing: str = "model",
         rules: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
         random_state: int | None = None,
+        protect: int = 5,
     ):
         self.model = model
         self.epochs = epochs
@@ -82,6 +86,7 @@ class Synthesizer(BaseEstimator):
         self.rules = rules
         self.options = options
         self.random_state = random_state
+        self.protect = protect
 
     def fit(
         self,
@@ -117,11 +122,13 @@ class Synthesizer(BaseEstimator):
         schema = check_schema(table, schema, target) if schema else schema_of(reading, target)
         rows = len(table)
         if self.epsilon is not None:  # from here on, no patient is looked at
-            budget = self.epsilon, self.delta
+            budget = self.epsilon, self._delta_of(schema)
             table = table[schema.names]
             table, tables = private_rows(table, schema, *budget, self._fit_seed(), noise_seed)
             self.epsilon_, self.delta_, rows = tables.epsilon_, tables.delta_, tables.rows_
         rules = self._read_rules(schema, table)  # before the training; with epsilon, of noisy rows
+        protect = 0 if self.epsilon is not None else self.protect
+        table, schema, self.protected_ = protect_rare(table, schema, protect, self._fit_seed())
         dtypes = {name: given[name].dtype for name in schema.names}
         self.shape_ = Shape.fit(table, schema, dtypes)
         inside = table if self.shape_.is_trivial else self.shape_.inside(table)
@@ -149,7 +156,22 @@ class Synthesizer(BaseEstimator):
                 f"epsilon: only model {able} can be trained with differential privacy, "
                 f"got {self.model!r}"
             )
-        check_budget(self.epsilon, self.delta)
+        check_budget(self.epsilon, 1e-9 if self.delta is None else self.delta)
+
+    def _delta_of(self, schema: Schema) -> float:
+        """The delta that was given, else a tenth of one in the public bound on rows.
+
+        Raises ValueError where there is no such bound, or where delta is above one in it.
+        """
+        bound = public_rows(schema)
+        if self.delta is None and bound is None:
+            raise ValueError(
+                "delta: no public bound on the number of rows is known; give delta, or write "
+                '"rows" into the schema'
+            )
+        if self.delta is not None and bound is not None and self.delta > 1 / bound:
+            raise ValueError(f"delta must be at most 1 / {bound:,} rows, got {self.delta!r}")
+        return 0.1 / bound if self.delta is None and bound else float(self.delta or 0)
 
     def _read_rules(self, schema: Schema, train: pd.DataFrame) -> tuple[RowRule, ...]:
         "The rules, read; a warning for one that training rows break."
