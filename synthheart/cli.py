@@ -812,6 +812,7 @@ def fit(
             raise
         with about_file(data):
             raise
+    tell_doubts(fitted.protected_)
     fitted.save(output)
     # The exact count of rows is not covered by epsilon.
     rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"

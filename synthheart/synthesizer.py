@@ -578,8 +578,7 @@ def synthetic_rows(
     seed: of the training; the sample takes `seed + 1`.
     """
     if not run.has("synthetic"):
-        synthesizer = Synthesizer(model, seed=seed).fit(
-            run.whole("train"), schema=run.whole_schema, progress=False
-        )
+        synthesizer = Synthesizer(model, seed=seed, protect=0 if run.dataset.public else 5)
+        synthesizer.fit(run.whole("train"), schema=run.whole_schema, progress=False)
         run.write("synthetic", synthesizer.sample(rows, seed=seed + 1))
     return run.synthetic
