@@ -71,22 +71,22 @@ class Synthesizer(BaseEstimator):
         seed: int = 0,
         epsilon: float | None = None,
         delta: float | None = None,
+        protect: int = 5,
         missing: str = "model",
         rules: Sequence[str] = (),
         options: Mapping[str, Any] | None = None,
         random_state: int | None = None,
-        protect: int = 5,
     ):
         self.model = model
         self.epochs = epochs
         self.seed = seed
         self.epsilon = epsilon
         self.delta = delta
+        self.protect = protect
         self.missing = missing
         self.rules = rules
         self.options = options
         self.random_state = random_state
-        self.protect = protect
 
     def fit(
         self,
