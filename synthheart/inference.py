@@ -35,7 +35,7 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['TREATED', 'A_NUMBER', 'shipped_dictionaries', 'shipped_dictionary', 'schema_of', 'with_relations', 'infer_schema',
            'resolve_schema', 'typed_by', 'measured_schema', 'measured_rows', 'companion', 'limit_of', 'split_words',
-           'word_column']
+           'word_column', 'number_column']
 
 # %% ../nbs/00b_inference.ipynb #93e3e57d
 def _level_limit(n: int) -> int:
@@ -422,7 +422,7 @@ def measured_schema(schema: Schema) -> Schema:
     columns: list[Column] = []
     for column in schema.measured:
         if _holds_words(column):
-            columns.append(replace(column, levels=(), labels=(), dtype="float64"))
+            columns.append(number_column(column))
             columns.append(word_column(column))
         else:
             columns.append(column)
@@ -481,3 +481,23 @@ def word_column(column: Column) -> Column:
     levels = (A_NUMBER, *map(str, column.levels))
     kind: Kind = "binary" if len(levels) == 2 else "categorical"
     return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)
+
+# %% ../nbs/00b_inference.ipynb #number-column
+def number_column(column: Column) -> Column:
+    "The numbers of a column that holds words too, the limits that its words name among them."
+    middle = column.minimum if column.minimum is not None else 0.0
+    limits = [limit_of(str(word), middle) for word in column.levels]
+    ends = [end for end in (column.minimum, column.maximum) if end is not None]
+    low, high = min([*limits, *ends]), max([*limits, *ends])
+    digits = column.decimals
+    if digits is not None:
+        digits = max([digits, *(_decimals(np.array([limit])) or 0 for limit in limits)])
+    return replace(
+        column,
+        levels=(),
+        labels=(),
+        dtype="float64",
+        decimals=digits,
+        minimum=low if column.minimum is not None else None,
+        maximum=high if column.maximum is not None else None,
+    )

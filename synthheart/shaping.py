@@ -18,6 +18,7 @@ from .formulas import compute, from_floats, parse_formula
 from synthheart.inference import (
     A_NUMBER,
     companion,
+    number_column,
     shipped_dictionary,
     split_words,
     word_column,
@@ -222,7 +223,7 @@ class Shape:
                 column = _gap_column(column, rows[column.name].to_numpy())
             elif column.kind == "continuous" and column.levels:
                 columns.append(word_column(column))
-                column = replace(column, levels=(), labels=(), dtype="float64")
+                column = number_column(column)
             if column.name in blanked:
                 column = replace(column, missing=False)
             columns.append(column)

@@ -3,6 +3,7 @@ the mechanism.
 """
 
 import builtins
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,7 @@ from scipy.stats import beta, norm
 
 from synthheart import dp
 from synthheart.cohorts import heart_schema, load_heart
+from synthheart.inference import infer_schema
 from synthheart.preprocessing import RankGaussEncoder
 from synthheart.splitting import train_holdout_split
 from synthheart.synthesizer import Synthesizer
@@ -354,19 +356,39 @@ def test_a_foreign_table_needs_public_ranges(train):
     foreign = train[["age", "sex", "target"]].rename(columns={"age": "years"})
     with pytest.raises(ValueError, match="years: with epsilon, ranges and levels must be public"):
         Synthesizer(epsilon=1.0).fit(foreign)
+    years = Schema((Column("years", "continuous", "int64"),))
+    with pytest.raises(ValueError, match="the schema must be public"):
+        Synthesizer(epsilon=1.0).fit(foreign[["years"]], schema=years)
+    with pytest.raises(ValueError, match="the schema must be public"):
+        Synthesizer(epsilon=1.0).fit(foreign, schema=infer_schema(foreign))
     with pytest.raises(ValueError, match="years: with epsilon, the schema must give a minimum"):
-        Synthesizer(epsilon=1.0).fit(
-            foreign[["years"]], schema=Schema((Column("years", "continuous", "int64"),))
-        )
+        Synthesizer(epsilon=1.0).fit(foreign[["years"]], schema=replace(years, public=True))
     with pytest.raises(ValueError, match="sex: not in public_ranges"):
         Synthesizer(epsilon=1.0).fit(foreign, public_ranges={"years": (18, 100)})
     ranges = {"years": (18, 100), "sex": [0, 1], "target": [0, 1]}
+    with pytest.raises(ValueError, match="delta: no public bound on the number of rows"):
+        Synthesizer(epsilon=1.0).fit(foreign, public_ranges=ranges)
     made = (
-        Synthesizer(epochs=1, epsilon=1.0)
+        Synthesizer(epochs=1, epsilon=1.0, delta=1e-4)
         .fit(foreign, public_ranges=ranges, progress=False)
         .sample(30)
     )
     assert made.dtypes.equals(foreign.dtypes) and made.years.between(18, 100).all()
+
+
+def test_delta_comes_from_the_public_bound_on_rows(train):
+    few = train[["age", "sex"]]
+    assert quick_fit(few).delta_ == pytest.approx(1e-4)
+    bound = replace(dp.public_schema(few), rows=50_000)
+    made = Synthesizer("gan", epochs=1, epsilon=1.0).fit(few, schema=bound, progress=False)
+    assert made.delta_ == pytest.approx(2e-6)
+    with pytest.raises(ValueError, match="delta must be at most 1 / 1,000 rows"):
+        Synthesizer("gan", epsilon=1.0, delta=2e-3).fit(few)
+
+
+def quick_fit(table: pd.DataFrame) -> Synthesizer:
+    "A private model after one pass."
+    return Synthesizer("gan", epochs=1, epsilon=1.0).fit(table, progress=False)
 
 
 def test_one_patients_empty_cell_does_not_change_the_public_dictionary():

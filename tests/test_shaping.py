@@ -5,10 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pytest
 from test_finding import ward
 
+from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
-from synthheart.shaping import Shape, make_keys, plan_key
+from synthheart.shaping import Shape, make_keys, plan_key, protect_rare
+from synthheart.synthesizer import Synthesizer
 from synthheart.tables import Column, Schema, validate
 
 
@@ -80,3 +83,43 @@ def test_a_plain_table_is_left_as_it_is():
     table = pd.DataFrame({"a": [1, 2, 3, 4] * 10, "b": list("uvvuu") * 8})
     shape = Shape.fit(table, infer_schema(table))
     assert shape.is_trivial
+
+
+def clinic() -> pd.DataFrame:
+    "A hundred patients, one with a diagnosis of his own and one far beyond the others."
+    rng = np.random.default_rng(5)
+    diagnosis = ["angina"] * 60 + ["infarct"] * 36 + ["a rare one"] * 3 + ["his own"]
+    return pd.DataFrame({"diagnosis": diagnosis, "chol": [*rng.integers(150, 300, 99), 1450]})
+
+
+@pytest.mark.parametrize("model", ["copula", "independent"])
+def test_what_few_patients_show_does_not_come_back(model):
+    table = clinic()
+    fitted = Synthesizer(model).fit(table, progress=False)
+    fake = fitted.sample(3000, seed=1)
+    assert set(fake.diagnosis) == {"angina", "infarct"} and not fake.isna().any().any()
+    assert fake.chol.max() <= round(np.sort(table.chol)[-5:].mean())
+    assert {note.column for note in fitted.protected_} == {"diagnosis", "chol"}
+    plain = Synthesizer(model, protect=0).fit(table, progress=False)
+    assert plain.protected_ == () and set(plain.sample(3000, seed=1).diagnosis) > set(
+        fake.diagnosis
+    )
+
+
+def test_rare_levels_are_missing_where_cells_may_be():
+    table = clinic()
+    table.loc[:9, "diagnosis"] = None
+    kept = protect_rare(table, infer_schema(table), 5)
+    assert kept.table.diagnosis.isna().sum() == 14
+    assert kept.schema["diagnosis"].levels == ("angina", "infarct")
+
+
+def test_what_a_public_schema_or_a_shipped_dictionary_declares_stays():
+    table = clinic()
+    public = replace(infer_schema(table), public=True)
+    assert protect_rare(table, public, 5).table is table
+    heart = load_heart()
+    assert protect_rare(heart, infer_schema(heart), 5).table is heart
+    heart.loc[0, "chol"] = 1450
+    kept = protect_rare(heart, infer_schema(heart), 5)
+    assert [note.column for note in kept.notes] == ["chol"] and kept.table.chol.max() == 700
