@@ -15,11 +15,10 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .inference import measured_rows, measured_schema, resolve_schema
-from .reading import frame_of
 from .registry import Registry
 from .space import Rows, Space, Three, copied_rows, group_masks
 from .statistics import Z, bootstrap_error, bootstrap_note
-from .tables import Schema
+from .tables import Schema, frame_of
 
 # %% auto #0
 __all__ = ['WORDS', 'NAN', 'KINDS', 'BETTER', 'METRICS', 'ATTACKS', 'COLUMNS', 'Floors', 'FLOOR_NAME', 'COPY_NAME',

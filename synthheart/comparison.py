@@ -58,7 +58,7 @@ from .runs import Run
 from .statistics import corrected_t_test, holm, over_splits
 from .synthesizer import Synthesizer
 from .splitting import train_holdout_split
-from .tables import Schema
+from .tables import Schema, as_pandas
 
 # %% auto #0
 __all__ = ['Generator', 'QUIET', 'RUNS', 'TOLD', 'USED', 'COIN', 'PAIRS', 'MARKS', 'LOOKS', 'LOW', 'HIGH', 'Estimator',
@@ -495,6 +495,7 @@ def compare(
         data = DATASETS.find("cleveland").load()
     if isinstance(data, Dataset):
         data, schema = data.load(), schema or data.schema
+    data = as_pandas(data)
     schema = resolve_schema(data, schema, target)
     apart = n_jobs != 1, use_plugins(), tuple(sys.path)
     plan = Plan(data, schema, holdout, rows, draws, seed, *apart)

@@ -70,7 +70,7 @@ from synthheart.space import (
     sample_index,
 )
 from .statistics import auc_wins, placement_error, placements, wilson
-from .tables import Column, Schema, dates_from_days, to_floats, validate
+from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
 
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
@@ -652,9 +652,10 @@ def trtr_auc(
     return tstr_auc(train, holdout, train, target, schema, seed=seed)
 
 # %% ../nbs/08_evaluation.ipynb #828600db
-def invalid_rows(fake: pd.DataFrame, schema: Schema) -> np.ndarray:
+def invalid_rows(fake: Any, schema: Schema) -> np.ndarray:
     """Boolean [n]: rows that break the schema (domain, type, range, level), all of them if a column
     is absent."""
+    fake = as_pandas(fake)
     bad = np.zeros(len(fake), dtype=bool)
     names = [column.name for column in schema.measured]
     if any(name not in fake for name in names):
@@ -665,13 +666,14 @@ def invalid_rows(fake: pd.DataFrame, schema: Schema) -> np.ndarray:
     return bad
 
 # %% ../nbs/08_evaluation.ipynb #invalid-share
-def invalid_share(fake: pd.DataFrame, schema: Schema) -> float:
+def invalid_share(fake: Any, schema: Schema) -> float:
     "Share of rows that break the schema; 0 is best."
     return float(invalid_rows(fake, schema).mean())
 
 # %% ../nbs/08_evaluation.ipynb #copies
-def copies(fake: pd.DataFrame, real: pd.DataFrame) -> float:
+def copies(fake: Any, real: Any) -> float:
     "Share of rows of `fake` that equal a row of `real`."
+    fake, real = as_pandas(fake), as_pandas(real)
     return float(copied_rows(fake, real).mean())
 
 # %% ../nbs/08_evaluation.ipynb #cd02a30e

@@ -9,12 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Derived, Schema, cell_value, to_floats
+from .tables import Column, Derived, Schema, as_pandas, cell_value, to_floats
 
 # %% auto #0
 __all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'find_relations']
@@ -417,13 +417,14 @@ def _together(df: pd.DataFrame, schema: Schema) -> list[Found]:
     ]
 
 # %% ../nbs/00b_finding.ipynb #find-relations
-def find_relations(train: pd.DataFrame, schema: Schema) -> list[Found]:
+def find_relations(train: Any, schema: Schema) -> list[Found]:
     """What the rows of a table keep and chance would not: exact relations, then proposals.
 
     train: typed rows (`read_table`); schema: what the columns are; keys and columns that are
     computed already are left out. Formulas are looked for among at most 150 numeric columns. Rows
     beyond 20,000 are not looked at.
     """
+    train = as_pandas(train)
     if len(train) < LEAST:
         return []
     df = train if len(train) <= 20_000 else train.iloc[:20_000]

@@ -15,9 +15,9 @@ import pandas as pd
 from scipy.stats import kstest, spearmanr
 
 # %% auto #0
-__all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'TITLE', 'NAME_WORD', 'PERSON_NAME', 'TITLED', 'EMAIL',
-           'PHONE', 'STREET', 'HEX', 'Identity', 'header_words', 'is_named_key', 'is_persons_key', 'is_free_text',
-           'identity_of']
+__all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'AMOUNTS', 'TITLE', 'NAME_WORD', 'PERSON_NAME', 'TITLED',
+           'EMAIL', 'PHONE', 'STREET', 'HEX', 'Identity', 'header_words', 'is_named_key', 'is_persons_key',
+           'is_free_text', 'identity_of']
 
 # %% ../nbs/00b_identity.ipynb #identity
 class Identity(NamedTuple):
@@ -71,6 +71,15 @@ NOTES = frozenset(
     "report findings anamnesis anamnese bemerkung bemerkungen kommentar befund "
     "observation observations complaint complaints memo summary description details "
     "reason".split()
+)
+
+# %% ../nbs/00b_identity.ipynb #amounts
+AMOUNTS = frozenset(  # what is counted or measured, and how: no key, however evenly it lies
+    "income salary wage earnings cost costs charge charges price amount paid payment fee bill "
+    "weight mass height length width volume dose dosage count counts total sum duration time "
+    "steps distance area score value level titre titer concentration pressure energy calories "
+    "gewicht einkommen kosten preis betrag menge dauer g kg mg ug gram grams ml l mm cm m kcal "
+    "eur usd gbp euro dollar dollars".split()
 )
 
 # %% ../nbs/00b_identity.ipynb #is-named-key
@@ -239,7 +248,8 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
         return Identity("id" if distinct > 0.9 * n else "patient", seen)
     if is_named_key(name) and distinct > n / 2 and not set(header_words(name)) & {"number"}:
         return Identity("id" if distinct > 0.9 * n else "patient", seen)
-    meaningless = (
+    amount = set(header_words(name)) & AMOUNTS
+    meaningless = not amount and (
         distinct > 0.98 * n and n >= 30 and _lies_evenly(number) and not _goes_with(number, others)
     )
     if meaningless and values[-1] - values[0] >= 2 * n:

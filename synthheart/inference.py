@@ -24,6 +24,7 @@ from synthheart.tables import (
     MAX_CODES,
     SHIPPED,
     Schema,
+    as_pandas,
     cell_value,
     days_since_1970,
     first_where,
@@ -243,6 +244,17 @@ def _described(column: Column, read: ReadColumn) -> Column:
         description=column.description or read.description,
     )
 
+# %% ../nbs/00b_inference.ipynb #without-categories
+def _without_categories(series: pd.Series) -> pd.Series:
+    "A pandas categorical of words as words; other columns, codes among them, as they are."
+    if not isinstance(series.dtype, pd.CategoricalDtype):
+        return series
+    dtype = series.cat.categories.dtype
+    few = len(series.cat.categories) <= MAX_CODES
+    if few and not pd.api.types.is_string_dtype(dtype):
+        return series
+    return series.astype(dtype) if dtype.kind not in "iu" else series.astype("Int64")
+
 # %% ../nbs/00b_inference.ipynb #one-column
 def _column_of(
     name: str, df: pd.DataFrame, read: ReadColumn, outcome: bool
@@ -255,10 +267,11 @@ def _column_of(
         return _described(_infer_limits(name, series, read.spelling.limits), read), []
     plain_cells = read.spelling.kind in ("text", "number") and not read.unit
     types = pd.api.types
-    sort = types.is_string_dtype(series.dtype) or types.is_numeric_dtype(series.dtype)
+    cells = _without_categories(series)
+    sort = types.is_string_dtype(cells.dtype) or types.is_numeric_dtype(cells.dtype)
     guessable = plain_cells and sort and not read.spelling.thousands and not outcome
     others = df.drop(columns=name)
-    found = identity_of(series, name, others) if guessable and len(df) > 2 else Identity()
+    found = identity_of(cells, name, others) if guessable and len(df) > 2 else Identity()
     if found.role == "text":
         raise ValueError(
             f"{name}: looks like free text ({found.reason}); releasing it gives patients away: "
@@ -392,12 +405,13 @@ def _typed_column(cells: pd.Series, column: Column) -> pd.Series:
     return cells
 
 # %% ../nbs/00b_inference.ipynb #typed-by
-def typed_by(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def typed_by(df: Any, schema: Schema) -> pd.DataFrame:
     """A table typed by a schema, without keys, names and dropped columns.
 
     A column that cannot be read as its schema says stays as it is, for `validate` to find; so do
     columns that are not in the schema.
     """
+    df = as_pandas(df)
     hidden = {column.name for column in schema if not column.is_learned}
     known = {column.name: column for column in schema}
     return pd.DataFrame(

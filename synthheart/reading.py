@@ -30,15 +30,24 @@ from typing import IO, Any, Literal, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Note, Schema, Spelling, check_names, first_where, to_floats
+from synthheart.tables import (
+    Column,
+    Note,
+    Schema,
+    Spelling,
+    check_names,
+    first_where,
+    frame_of,
+    to_floats,
+)
 
 # %% auto #0
 __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS', 'MONTH_NUMBERS',
            'DATE_SHAPES', 'CLOCK_SHAPE', 'TOKEN', 'CENTURY', 'ISO_FORMS', 'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES',
-           'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'WHOLE', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn',
-           'Hint', 'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling',
-           'far_codes', 'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
-           'Options', 'find_separator', 'Reading', 'frame_of', 'read_source', 'read_table']
+           'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint',
+           'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling', 'far_codes',
+           'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text', 'Options',
+           'find_separator', 'Reading', 'read_source', 'read_table']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -3281,44 +3290,6 @@ def _read_spss(
         for column, read in reading.columns.items()
     }
     return replace(reading, columns=columns)
-
-# %% ../nbs/00a_reading.ipynb #whole
-WHOLE = ("int8", "int16", "int32", "int64")  # whole numbers, as Arrow calls them
-
-# %% ../nbs/00a_reading.ipynb #from-arrow
-def _from_arrow(table: Any) -> pd.DataFrame:
-    "An Arrow table in pandas: whole numbers and truth with gaps keep their kind, days are dates."
-    arrow = import_module("pyarrow")
-    kinds = {getattr(arrow, name)(): pd.array([], dtype=name.capitalize()).dtype for name in WHOLE}
-    kinds |= {
-        getattr(arrow, f"u{name}")(): pd.array([], dtype=f"UI{name[1:]}").dtype for name in WHOLE
-    }
-    kinds[arrow.bool_()] = pd.BooleanDtype()
-    df = table.to_pandas(types_mapper=kinds.get, date_as_object=False)
-    full = {
-        name: df[name].dtype.numpy_dtype
-        for name in df
-        if isinstance(df[name].dtype, tuple(type(kind) for kind in kinds.values()))
-        and not df[name].isna().any()
-    }
-    return df.astype(full)
-
-# %% ../nbs/00a_reading.ipynb #frame-of
-def frame_of(table: Any) -> pd.DataFrame | None:
-    """A pandas DataFrame as it is, or one made of any object with `__arrow_c_stream__`, `to_pandas`
-    or `__dataframe__` (polars, Arrow, dask, ...); None for anything else.
-    """
-    if isinstance(table, pd.DataFrame):
-        return table
-    if hasattr(table, "__arrow_c_stream__") and find_spec("pyarrow") is not None:
-        return _from_arrow(import_module("pyarrow").table(table))
-    if hasattr(table, "to_pandas"):
-        return table.to_pandas()
-    if hasattr(table, "compute"):
-        return frame_of(table.compute())
-    if hasattr(table, "__dataframe__"):
-        return pd.api.interchange.from_dataframe(table)
-    return None
 
 # %% ../nbs/00a_reading.ipynb #readers
 READERS: dict[str, Callable[[Any, Schema | None, Options], Reading]] = {

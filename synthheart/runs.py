@@ -29,7 +29,7 @@ from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
 from .inference import measured_rows, measured_schema
 from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
-from .tables import Column, Schema, Spelling, json_plain
+from .tables import Column, Schema, Spelling, as_pandas, json_plain
 
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'replacing', 'write_whole',
@@ -208,16 +208,17 @@ WRITERS: dict[str, Callable[[pd.DataFrame, Path, Schema | None], None]] = {
 }  # how a table is written, by the suffix
 
 # %% ../nbs/00e_runs.ipynb #write-table
-def write_table(df: pd.DataFrame, path: str | Path, schema: Schema | None = None) -> Path:
+def write_table(df: Any, path: str | Path, schema: Schema | None = None) -> Path:
     """Write a table of patients, whole or not at all; returns the path.
 
-    df: one row a patient. path: its suffix says how, .csv, .tsv, .parquet or, where openpyxl is
-    installed, .xlsx. schema: how the columns are spelled in text files; whole numbers with holes
-    have no decimals. A table that lacks one of its columns, or has others, is refused.
+    df: one row a patient, of pandas, polars or pyarrow. path: its suffix says how, .csv, .tsv,
+    .parquet or, where openpyxl is installed, .xlsx. schema: how the columns are spelled in text
+    files; whole numbers with holes have no decimals. A table that lacks one of its columns, or has
+    others, is refused.
 
     Raises ValueError, for an unknown suffix too.
     """
-    suffix = check_suffix(path)
+    suffix, df = check_suffix(path), as_pandas(df)
     if schema is not None and list(df.columns) != schema.names:
         raise ValueError(f"{path}: the table's columns are not the schema's")
     with replacing(path) as part:

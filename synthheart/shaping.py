@@ -5,10 +5,12 @@
 # %% ../nbs/06b_shaping.ipynb #imports
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -35,14 +37,15 @@ from synthheart.tables import (
     Note,
     Schema,
     cell_value,
+    Spelling,
     dates_from_days,
     to_floats,
 )
 
 # %% auto #0
-__all__ = ['ORDER', 'PREFIXES', 'MADE_UP', 'Gap', 'find_gaps', 'KeyPlan', 'plan_key', 'make_keys', 'computing_order',
-           'sources_of', 'Shape', 'fill_at_random', 'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected',
-           'protect_rare']
+__all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'find_gaps', 'KeyPlan', 'number_above', 'plan_key',
+           'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random', 'object_kind', 'as_objects',
+           'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'protect_rare']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -113,41 +116,48 @@ class KeyPlan(NamedTuple):
 
 PREFIXES = ("S", "SYN", "SYNTH", "SYNTHETIC", "SYNTHETIC_KEY_")
 
+# %% ../nbs/06b_shaping.ipynb #number-above
+ROOM = 10**12  # made-up whole numbers that may follow
+
+
+def number_above(known: pd.Series) -> int:
+    """A round number after which no key of these (numbers, none missing) comes: beyond all of them,
+    or where 64 bits end before that, one that none of them follows within `ROOM`.
+    """
+    digits = len(str(int(np.abs(known.astype("float64")).max())))
+    whole = pd.api.types.is_integer_dtype(known.dtype)
+    most = np.iinfo("int64").max if whole else 2**53  # beyond, decimals have no room for 1 more
+    step = 10 ** (digits - 1)
+    for above in (10**digits, (int(known.max()) // step + 1) * step):
+        if above + ROOM <= most:
+            return above
+    taken = {int(key) // ROOM for key in known}
+    return next(k for k in range(1, len(taken) + 2) if k not in taken) * ROOM
+
 # %% ../nbs/06b_shaping.ipynb #plan-key
 def plan_key(cells: pd.Series, column: Column) -> KeyPlan:
     "A plan by which no made-up key can be one of these; none of them stands in it."
     known = cells.dropna()
     different = int(known.nunique()) if column.role == "person" else 0
     if pd.api.types.is_numeric_dtype(known.dtype) and len(known):
-        return KeyPlan(
-            above=10 ** len(str(int(np.abs(known.astype("float64")).max()))), different=different
-        )
+        return KeyPlan(above=number_above(known), different=different)
     texts = known.astype(str)
     first = ("P", *PREFIXES[1:]) if column.role == "person" else PREFIXES
     free = [p for p in first if not texts.str.match(rf"{p}\d+$").any()]
     return KeyPlan(prefix=free[0] if free else "NOBODY_", different=different)
-
-# %% ../nbs/06b_shaping.ipynb #scattered
-def _scattered(number: np.ndarray, seed: int) -> np.ndarray:
-    """A large whole number for each row's number, the same whatever part of a release it is in
-    (SplitMix64; Steele, Lea and Flood 2014).
-    """
-    x = number.astype(np.uint64) + np.uint64(seed)
-    with np.errstate(over="ignore"):  # modulo 2 to the 64th is meant
-        x = x * np.uint64(0x9E3779B97F4A7C15)
-        x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return ((x ^ (x >> np.uint64(31))) >> np.uint64(1)).astype(np.int64)
 
 # %% ../nbs/06b_shaping.ipynb #make-keys
 def make_keys(plan: KeyPlan, n: int, start: int, dtype: Any, seed: int = 0) -> pd.Series:
     "Made-up keys for the rows `start` to `start + n` of a release."
     number = np.arange(start + 1, start + n + 1)
     if plan.different:
-        number = _scattered(number, seed) % plan.different + 1
+        bits = np.random.PCG64(seed).advance(start)  # the same in however many pieces
+        number = 1 + (np.random.Generator(bits).random(n) * plan.different).astype(np.int64)
     if plan.prefix:
         return pd.Series([f"{plan.prefix}{k:06d}" for k in number], dtype=dtype)
-    return pd.Series(plan.above + number).astype(dtype)
+    keys = pd.Series(plan.above + number)
+    narrow = isinstance(dtype, np.dtype) and dtype.kind in "iu"
+    return keys if narrow and keys.max() > np.iinfo(dtype).max else keys.astype(dtype)
 
 # %% ../nbs/06b_shaping.ipynb #computing-order
 def computing_order(schema: Schema) -> list[Derived]:
@@ -180,7 +190,8 @@ class Shape:
 
     schema: of the whole table; inner: of what the model sees; dtypes: of the table as it was given;
     plans: how keys are made up; gaps: dates learned as days since another one; changed: columns
-    that were given in another dtype than they were read in (dates as text), and are given back so.
+    that were given in another dtype than they were read in (dates as text), and are given back so;
+    objects: what the cells of such columns were, where they were objects other than text.
     """
 
     def __init__(
@@ -191,6 +202,7 @@ class Shape:
         plans: Mapping[str, KeyPlan],
         gaps: Sequence[Gap],
         changed: Sequence[str] = (),
+        objects: Mapping[str, str] | None = None,
     ):
         self.schema = schema
         self.inner = inner
@@ -198,17 +210,23 @@ class Shape:
         self.plans = dict(plans)
         self.gaps = list(gaps)
         self.changed = tuple(changed)
+        self.objects = dict(objects or {})
 
     @classmethod
-    def fit(cls, df: pd.DataFrame, schema: Schema, given: Mapping[str, Any] | None = None) -> Shape:
-        """Learn the shape of a typed table: which columns are learned, and as what; `given`: dtypes
-        before it was typed.
+    def fit(cls, df: pd.DataFrame, schema: Schema, source: pd.DataFrame | None = None) -> Shape:
+        """Learn the shape of a typed table: which columns are learned, and as what; `source`: the
+        table before it was typed.
         """
-        given = dict(df.dtypes if given is None else given)
+        source = df if source is None else source
+        given = {c.name: source[c.name].dtype for c in schema}
+        hidden = [c.name for c in schema if isinstance(given[c.name], pd.CategoricalDtype)]
+        given |= {n: "category" for n in hidden if not schema[n].is_learned}
         changed = [c.name for c in schema if given[c.name] != df[c.name].dtype]
         plans = {c.name: plan_key(df[c.name], c) for c in schema if c.role in MADE_UP}
         gaps = [gap for gap in find_gaps(schema) if _worth(df, gap)]
-        shape = cls(schema, schema, given, plans, gaps, changed)
+        found = {name: object_kind(source[name]) for name in changed}
+        objects = {name: kind for name, kind in found.items() if kind}
+        shape = cls(schema, schema, given, plans, gaps, changed, objects)
         shape.inner = shape._inner_schema(df)
         return shape
 
@@ -274,6 +292,8 @@ class Shape:
         if name not in self.changed or name in self.plans:
             return cells
         spelling = self.schema[name].spelling
+        if name in self.objects:
+            return as_objects(cells, self.objects[name], spelling)
         if spelling is not None and _is_text(self.dtypes[name]) and not _is_text(cells.dtype):
             cells = spell(cells, spelling)
         return _as_given(cells, self.dtypes[name])
@@ -302,6 +322,7 @@ class Shape:
             "plans": {name: list(plan) for name, plan in self.plans.items()},
             "gaps": [list(gap) for gap in self.gaps],
             "changed": list(self.changed),
+            **({"objects": self.objects} if self.objects else {}),
         }
 
     @classmethod
@@ -310,9 +331,9 @@ class Shape:
         schema, inner = (Schema.from_json(json.dumps(state[word])) for word in ("schema", "inner"))
         dtypes = dtypes_from_state(schema.names, state["dtypes"])
         plans = {name: KeyPlan(*plan) for name, plan in state["plans"].items()}
-        return cls(
-            schema, inner, dtypes, plans, [Gap(*gap) for gap in state["gaps"]], state["changed"]
-        )
+        gaps = [Gap(*gap) for gap in state["gaps"]]
+        objects = state.get("objects")
+        return cls(schema, inner, dtypes, plans, gaps, state["changed"], objects)
 
     def _back(self, rows: pd.DataFrame) -> dict[str, pd.Series]:
         "Learned columns in the user's terms: dates, words, cells that are missing together."
@@ -323,7 +344,10 @@ class Shape:
         for column in self.schema.learned:
             if column.kind == "continuous" and column.levels:
                 word = rows[companion(column.name)]
-                number = data[column.name].astype(object)
+                number = data[column.name]
+                if column.decimals == 0:
+                    number = number.round().astype("Int64")
+                number = number.astype(object)
                 data[column.name] = number.where(word.isna() | (word == A_NUMBER), word)
                 data[column.name] = data[column.name].where(word.notna(), None)
         for gap in self.gaps:
@@ -394,6 +418,34 @@ def _as_given(cells: pd.Series, dtype: Any) -> pd.Series:
     if isinstance(dtype, np.dtype) and dtype.kind in "iu" and cells.isna().any():
         return cells.astype("Int64")
     return cells.astype(dtype)
+
+# %% ../nbs/06b_shaping.ipynb #object-kind
+OBJECTS: dict[str, tuple[type, ...]] = {  # in this order: a moment is a date too
+    "number": (bool, int, float, Decimal, np.number, np.bool_),
+    "moment": (dt.datetime, np.datetime64),
+    "day": (dt.date,),
+    "clock": (dt.time,),
+}
+
+
+def object_kind(cells: pd.Series) -> str:
+    "What the cells of an object column are (`OBJECTS`); an empty text for words, or for a mixture."
+    if cells.dtype != object:
+        return ""
+    known = list(cells.dropna())
+    fits = (k for k, types in OBJECTS.items() if all(isinstance(cell, types) for cell in known))
+    return next(fits, "") if known else ""
+
+# %% ../nbs/06b_shaping.ipynb #as-objects
+def as_objects(cells: pd.Series, kind: str, spelling: Spelling | None) -> pd.Series:
+    "A typed column as the objects it was given as (`OBJECTS`); missing cells are None."
+    if kind == "day":
+        cells = cells.dt.date
+    elif kind == "clock" and spelling is not None:
+        texts = spell(cells, spelling)
+        cells = texts.map(dt.time.fromisoformat, na_action="ignore")
+    plain = [None if pd.isna(cell) else cell for cell in cells.astype(object).tolist()]
+    return pd.Series(plain, index=cells.index, name=cells.name, dtype=object)
 
 # %% ../nbs/06b_shaping.ipynb #is-text
 def _is_text(dtype: Any) -> bool:

@@ -8,12 +8,21 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from .identity import identity_of
-from .tables import MAX_CODES, Schema, cell_value, check_names, outcome_of, same_row
+from synthheart.tables import (
+    MAX_CODES,
+    Schema,
+    as_pandas,
+    cell_value,
+    check_names,
+    outcome_of,
+    same_row,
+)
 
 # %% auto #0
 __all__ = ['patient_column', 'same_patient', 'train_holdout_split', 'splits']
@@ -80,7 +89,7 @@ def _check_share(distinct: int, rows: int, holdout: float) -> None:
 
 # %% ../nbs/00b_splitting.ipynb #train-holdout-split
 def train_holdout_split(
-    df: pd.DataFrame,
+    df: Any,
     holdout: float = 0.3,
     seed: int = 0,
     target: str | None = None,
@@ -88,6 +97,7 @@ def train_holdout_split(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(train, holdout): rows to learn from, and rows of patients that no model has seen.
 
+    df: a table of pandas, polars or pyarrow; the parts are pandas DataFrames.
     holdout: the share of the distinct patients that is kept back, between 0 and 1. seed: of the
     draw.
     target: the outcome, by which the split is stratified; None takes the schema's, else the column
@@ -104,6 +114,7 @@ def train_holdout_split(
 
     if not 0 < holdout < 1:
         raise ValueError(f"holdout must be between 0 and 1, got {holdout}")
+    df = as_pandas(df)
     check_names(list(df.columns))
     if schema is None or target is not None:
         target = outcome_of(df, target)
@@ -123,7 +134,7 @@ def train_holdout_split(
 
 # %% ../nbs/00b_splitting.ipynb #splits
 def splits(
-    df: pd.DataFrame,
+    df: Any,
     n: int = 10,
     holdout: float = 0.3,
     target: str | None = None,

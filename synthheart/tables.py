@@ -10,7 +10,8 @@ import math
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
-from importlib import resources
+from importlib import import_module, resources
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeAlias
 
@@ -19,9 +20,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 # %% auto #0
-__all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'Note', 'Spelling',
-           'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of',
-           'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
+__all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'frame_of', 'as_pandas',
+           'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where', 'to_floats',
+           'Schema', 'outcome_of', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row',
+           'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -45,6 +47,52 @@ def check_names(names: Sequence[object], where: str = "the table") -> None:
         if name in seen:
             raise ValueError(f"{where}: column name {name!r} occurs more than once")
         seen.add(name)
+
+# %% ../nbs/00_tables.ipynb #from-arrow
+def _from_arrow(table: Any) -> pd.DataFrame:
+    "An Arrow table in pandas: whole numbers and truth with gaps keep their kind, days are dates."
+    arrow = import_module("pyarrow")
+    whole = ("int8", "int16", "int32", "int64")  # as Arrow calls them
+    kinds = {getattr(arrow, name)(): pd.array([], dtype=name.capitalize()).dtype for name in whole}
+    kinds |= {
+        getattr(arrow, f"u{name}")(): pd.array([], dtype=f"UI{name[1:]}").dtype for name in whole
+    }
+    kinds[arrow.bool_()] = pd.BooleanDtype()
+    df = table.to_pandas(types_mapper=kinds.get, date_as_object=False)
+    full = {
+        name: df[name].dtype.numpy_dtype
+        for name in df
+        if isinstance(df[name].dtype, tuple(type(kind) for kind in kinds.values()))
+        and not df[name].isna().any()
+    }
+    return df.astype(full)
+
+# %% ../nbs/00_tables.ipynb #frame-of
+def frame_of(table: Any) -> pd.DataFrame | None:
+    """A pandas DataFrame as it is, or one made of any object with `__arrow_c_stream__`, `to_pandas`
+    or `__dataframe__` (polars, Arrow, dask, ...); None for anything else.
+    """
+    if isinstance(table, pd.DataFrame):
+        return table
+    if hasattr(table, "__arrow_c_stream__") and find_spec("pyarrow") is not None:
+        return _from_arrow(import_module("pyarrow").table(table))
+    if hasattr(table, "to_pandas"):
+        return table.to_pandas()
+    if hasattr(table, "compute"):
+        return frame_of(table.compute())
+    if hasattr(table, "__dataframe__"):
+        return pd.api.interchange.from_dataframe(table)
+    return None
+
+# %% ../nbs/00_tables.ipynb #as-pandas
+def as_pandas(table: Any, what: str = "the table") -> pd.DataFrame:
+    "A table of pandas, polars, pyarrow, ... as a DataFrame; ValueError that names `what` else."
+    df = frame_of(table)
+    if df is None:
+        raise ValueError(
+            f"{what} must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
+        )
+    return df
 
 # %% ../nbs/00_tables.ipynb #dates-of
 def _dates_of(series: pd.Series) -> pd.Series:
@@ -861,13 +909,14 @@ def _cell_problems(series: pd.Series, column: Column) -> list[_Problem]:
     return found if column.missing else [*found, _Problem(series.isna().to_numpy(), "is missing")]
 
 # %% ../nbs/00_tables.ipynb #33d099f0
-def validate(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def validate(df: Any, schema: Schema) -> pd.DataFrame:
     """Every cell that breaks the schema, as a table: row (its label), column, value, problem.
 
     Empty where all is well, else in the order of the rows. A column that is absent or not in the
     schema is one line, first, without row and value. Raises ValueError for a table whose columns
     have no names of their own.
     """
+    df = as_pandas(df)
     check_names(list(df.columns))
     absent = [name for name in schema.names if name not in df]
     extra = [name for name in df if name not in schema.names]
@@ -898,12 +947,13 @@ def same_row(df: pd.DataFrame) -> np.ndarray:
         ) from None
 
 # %% ../nbs/00_tables.ipynb #807c9fa9
-def find_duplicates(df: pd.DataFrame) -> pd.DataFrame:
+def find_duplicates(df: Any) -> pd.DataFrame:
     """Rows that occur more than once, the most frequent first; warns with the count.
 
     Columns: `first` (index label of the first of them) and `rows` (how many are equal). Raises
     ValueError.
     """
+    df = as_pandas(df)
     check_names(list(df.columns))
     group, first, rows = np.unique(same_row(df), return_index=True, return_counts=True)
     if len(group) < len(df):
