@@ -1543,6 +1543,11 @@ def _finish(
     unit = clock_unit(spelling) if spelling.kind == "clock" else spelling.unit
     return ReadColumn(series, spelling, tuple(said), tuple(found), unit)
 
+# %% ../nbs/00a_reading.ipynb #is-float
+def _is_float(dtype: Any) -> bool:
+    "Are numbers of this dtype floating-point ones?"
+    return bool(pd.api.types.is_float_dtype(dtype))
+
 # %% ../nbs/00a_reading.ipynb #in-dtype
 def _in_dtype(series: pd.Series, dtype: str) -> pd.Series:
     """A column in a schema's dtype, nullable where whole numbers or truth have gaps; as it is where
@@ -1556,9 +1561,14 @@ def _in_dtype(series: pd.Series, dtype: str) -> pd.Series:
     )
     wide = wide.replace("Uint", "UInt")
     try:
-        return series.astype(wide if gaps else dtype)
+        cast = series.astype(wide if gaps else dtype)
     except (TypeError, ValueError):
         return series
+    numbers = pd.api.types.is_numeric_dtype
+    if numbers(series.dtype) and numbers(cast.dtype) and not _is_float(cast.dtype):
+        same = (cast == series)[series.notna()]
+        return cast if bool(same.all()) else series  # 200.5 is no whole number
+    return cast
 
 # %% ../nbs/00a_reading.ipynb #marks-of
 def _missing_values(cells: Distinct, known: Column | None) -> tuple[np.ndarray, np.ndarray]:

@@ -686,6 +686,13 @@ def test_objects_mean_what_their_text_means():
             read(strange, strange)
 
 
+def test_a_schema_cuts_no_decimals_off():
+    known = settled(dtype="int64", kind="continuous")
+    halves = pd.Series([200.0, 200.5], name="x")
+    assert read_column(halves, "x", known).values.tolist() == [200, 200.5]
+    assert str(read_column(pd.Series([200.0, 201.0]), "x", known).values.dtype) == "int64"
+
+
 def test_typed_columns_are_asked_for_codes_too():
     def typed(values, dtype, known=None):
         return read_column(pd.Series(values, dtype=dtype), "x", known)
