@@ -5,9 +5,10 @@
 # %% ../nbs/06a_conditions.ipynb #imports
 from __future__ import annotations
 
+import datetime as dt
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
@@ -18,7 +19,15 @@ from tqdm import tqdm
 from .engine import BLOCK
 from .models import FromUniforms, Model, Window, WritesWithin
 from .preprocessing import ContinuousCode, TableCoder
-from .tables import Column, Schema, days_since_1970, to_floats
+from .reading import read_column
+from synthheart.tables import (
+    Column,
+    Schema,
+    allowed_text,
+    dates_from_days,
+    days_since_1970,
+    to_floats,
+)
 
 # %% auto #0
 __all__ = ['Condition', 'Range', 'Choice', 'check_where', 'satisfying', 'RowRule', 'RuleTally', 'Decoder', 'Sampler', 'Stream',
@@ -88,12 +97,30 @@ def check_where(where: Mapping[str, Any], schema: Schema) -> tuple[Condition, ..
     return tuple(_check_wish(schema[name], wish) for name, wish in where.items())
 
 # %% ../nbs/06a_conditions.ipynb #as-days
-def _as_days(date: Any, name: str) -> float:
-    "A date as days since 1970-01-01; ValueError for anything else."
+def _as_days(date: Any, column: Column) -> float:
+    """A date as days since 1970-01-01: text as the table spells it, or as ISO 8601 does; ValueError
+    for anything else.
+    """
+    cell = pd.Series([date if isinstance(date, (dt.date, np.datetime64)) else str(date)])
+    for known in (column, replace(column, spelling=None, format="")):
+        try:
+            read = read_column(cell, column.name, known)
+            typed = pd.api.types.is_datetime64_any_dtype(read.values.dtype)
+            if typed and read.values.notna().all() and not read.undecided:
+                return float(days_since_1970(read.values).iloc[0])
+        except (ValueError, TypeError):
+            continue
+    raise ValueError(f"where: {column.name} needs a date such as '2020-01-31', got {date!r}")
+
+# %% ../nbs/06a_conditions.ipynb #as-number
+def _as_number(value: Any, column: Column) -> Any:
+    "A time of day, spelled as in the table, as the column's number; anything else as it is."
+    if not isinstance(value, str) or column.spelling is None or column.spelling.kind != "clock":
+        return value
     try:
-        return float(days_since_1970(pd.Series([pd.Timestamp(date)])).iloc[0])
+        return float(read_column(pd.Series([value]), column.name, column).values.iloc[0])
     except (ValueError, TypeError):
-        raise ValueError(f"where: {name} needs a date such as '2020-01-31', got {date!r}") from None
+        return value
 
 # %% ../nbs/06a_conditions.ipynb #check-range
 def _check_range(column: Column, wish: Any) -> Range:
@@ -103,14 +130,18 @@ def _check_range(column: Column, wish: Any) -> Range:
     name = column.name
     low, high = wish if isinstance(wish, tuple) and len(wish) == 2 else (wish, wish)
     if column.is_date:
-        low, high = _as_days(low, name), _as_days(high, name)
+        low, high = _as_days(low, column), _as_days(high, column)
+    low, high = _as_number(low, column), _as_number(high, column)
     for end in (low, high):
         if isinstance(end, (str, bool)) or not np.isscalar(end):
             raise ValueError(f"where: {name} needs a number or a range (low, high), got {wish!r}")
     if not low <= high:
-        raise ValueError(f"where: {name} from {low!r} to {high!r} is empty")
+        ends = f"{low!r} to {high!r}" if not column.is_date else f"{wish[0]} to {wish[1]}"
+        raise ValueError(f"where: {name} from {ends} is empty")
     least, most = column.minimum, column.maximum
     if least is not None and most is not None and (high < least or low > most):
+        if column.is_date:
+            raise ValueError(f"where: {name} lies in {allowed_text(column)}, got {wish!r}")
         raise ValueError(
             f"where: {name} lies between {least:g} and {most:g}, got {low!r} to {high!r}"
         )
@@ -119,7 +150,9 @@ def _check_range(column: Column, wish: Any) -> Range:
 # %% ../nbs/06a_conditions.ipynb #check-wish
 def _check_wish(column: Column, wish: Any) -> Condition:
     "One wish as a condition."
-    if isinstance(wish, (list, set)) or column.kind != "continuous":
+    if not isinstance(wish, (str, tuple, list)) and np.iterable(wish):
+        wish = list(wish)  # a set, an array, a Series
+    if isinstance(wish, list) or column.kind != "continuous":
         return _check_choice(column, wish)
     if isinstance(wish, str) and wish in column.levels:
         return _check_choice(column, wish)
@@ -152,7 +185,9 @@ def _numbers_of(column: Column, wish: tuple) -> tuple:
             _check_range(column, value)
     if not wish:
         raise ValueError(f"where: {column.name}: an empty choice")
-    return tuple(pd.Timestamp(value) if column.is_date else value for value in wish)
+    if not column.is_date:
+        return tuple(_as_number(value, column) for value in wish)
+    return tuple(dates_from_days([_as_days(value, column) for value in wish], column.dtype))
 
 # %% ../nbs/06a_conditions.ipynb #check-choice
 def _check_choice(column: Column, wish: Any) -> Choice:
@@ -162,7 +197,7 @@ def _check_choice(column: Column, wish: Any) -> Choice:
     if isinstance(wish, tuple):
         levels = _levels_between(column, wish)
     else:
-        levels = tuple(wish) if isinstance(wish, (list, set)) else (wish,)
+        levels = tuple(wish) if isinstance(wish, list) else (wish,)
     if column.kind == "continuous":
         return Choice(column, _numbers_of(column, levels))
     unknown = [level for level in levels if level not in column.levels]

@@ -215,8 +215,9 @@ class Shape:
     @classmethod
     def fit(cls, df: pd.DataFrame, schema: Schema, source: pd.DataFrame | None = None) -> Shape:
         """Learn the shape of a typed table: which columns are learned, and as what; `source`: the
-        table before it was typed.
+        table before it was typed. Raises ValueError for a formula that cannot be computed.
         """
+        computing_order(schema)  # refuses a formula that cannot be computed
         source = df if source is None else source
         given = {c.name: source[c.name].dtype for c in schema}
         hidden = [c.name for c in schema if isinstance(given[c.name], pd.CategoricalDtype)]
