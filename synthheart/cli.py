@@ -84,6 +84,7 @@ def shell_words(text: str) -> str:
     for said, typed in NOT_HERE.items():
         line = line.replace(said, typed)
     line = re.sub(r"(?<![\w'-])coding='(\w+)'", r"--coding \1", line)
+    line = re.sub(r"(?<![\w'-])protect=(\d+)", r"--protect \1", line)
     name = rf"(?<![\w'-])(?:{'|'.join(READER)})="
     line = re.sub(rf"({name})(True|False)\b", lambda m: m[1] + m[2].lower(), line)
     return re.sub(rf"(?<!--read )({name})", r"--read \1", line)

@@ -403,7 +403,8 @@ def test_schema_writes_json_that_fit_takes(ward, tmp_path):
     )
     assert answer.exit_code == 0, answer.output
     notes = [line for line in answer.stderr.splitlines() if line.startswith("Note: ")]
-    assert all("extreme rows" in note for note in notes), notes  # of reading, no doubt is left
+    # of reading, no doubt is left; what was taken away is said with the shell's own way on
+    assert notes and all("extreme rows" in note and "--protect 0" in note for note in notes), notes
     rows = shell("sample", tmp_path / "m.synth", "-n", 30, "-o", "-").stdout.splitlines()[1:]
     shape = re.compile(r"[^,]+,00[012],\d\d\.0[1-6]\.2024,\d mg,(<5|\d+),[01]")
     assert len(rows) == 30 and all(shape.fullmatch(row) for row in rows), rows[:3]
