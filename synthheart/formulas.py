@@ -401,8 +401,8 @@ def from_floats(number: np.ndarray, column: Column, index: pd.Index) -> pd.Serie
     "Numbers (days for a date) as cells of a column, in its dtype; NaN is a missing cell."
     if column.is_date:
         return dates_from_days(number, column.dtype).set_axis(index)
-    cells = pd.Series(number, index)
     whole = column.dtype.lower().startswith(("int", "uint"))
+    cells = pd.Series(np.rint(number) if whole else number, index)
     if whole and cells.isna().any():
         return cells.astype("Int64")
     return cells.astype(column.dtype) if whole else cells

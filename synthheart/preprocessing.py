@@ -55,6 +55,8 @@ def _numbers_as(x: np.ndarray, empty: np.ndarray | None, dtype: Any) -> Any:
     """The numbers `x` [n] as an array of this pandas dtype, cells empty where `empty` says so."""
     if isinstance(dtype, np.dtype) and dtype.kind in "iu":
         return np.rint(x).astype(dtype)
+    if pd.api.types.is_integer_dtype(dtype):  # of whole numbers with holes
+        x = np.rint(x)
     if empty is not None and empty.any():
         x = np.where(empty, np.nan, x)
     if pd.api.types.is_datetime64_any_dtype(dtype):

@@ -345,7 +345,7 @@ class Shape:
         for column in self.schema.learned:
             if column.kind == "continuous" and column.levels:
                 word = rows[companion(column.name)]
-                number = data[column.name]
+                number = data[column.name].clip(column.minimum, column.maximum)
                 if column.decimals == 0:
                     number = number.round().astype("Int64")
                 number = number.astype(object)
@@ -539,7 +539,8 @@ def _protected_ends(
     """Both ends of what may be learned of sorted numbers [n]: means of the k most extreme, wider as
     far as a public dictionary declares numbers.
     """
-    digits = 9 if column.decimals is None else column.decimals
+    whole = column.dtype.lower().startswith(("int", "uint"))
+    digits = (0 if whole else 9) if column.decimals is None else column.decimals
     low, high = (float(np.round(part.mean(), digits)) for part in (filled[:k], filled[-k:]))
     if known is not None and known.minimum is not None:
         low = min(low, max(float(filled[0]), known.minimum))

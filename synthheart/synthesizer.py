@@ -473,7 +473,7 @@ def _as_series(y: Any) -> pd.Series:
         return y
     if hasattr(y, "to_frame"):
         y = y.to_frame()  # of polars
-    elif hasattr(y, "to_pandas") and not hasattr(y, "column_names"):
+    elif hasattr(y, "to_pylist") and not hasattr(y, "column_names"):
         return _as_series(pd.Series(y.to_pandas()))  # an Arrow array
     found = frame_of(y)
     if found is None and np.ndim(y) == 2:
