@@ -28,7 +28,7 @@ __all__ = ['CANDIDATES', 'AutoConfig', 'Part', 'parts', 'on_grid', 'features', '
            'Choice', 'decide', 'Auto', 'every_option']
 
 # %% ../nbs/06c_choosing.ipynb #config
-CANDIDATES = {"copula": 2, "trees": 20, "autoregressive": 100, "gan": 100}
+CANDIDATES = {"copula": 2, "trees": 60, "autoregressive": 150, "gan": 150}
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,15 @@ class Part(NamedTuple):
     ask: np.ndarray
 
 # %% ../nbs/06c_choosing.ipynb #parts
-def parts(coded: Coded, config: AutoConfig, seed: int) -> Iterator[Part]:
+def parts(rows: int, config: AutoConfig, seed: int) -> Iterator[Part]:
     """Below `halved` rows two halves, each learned once and asked once; else one part of a third
     to ask and the rest to learn, both capped.
     """
-    rows = np.hstack([coded.low, coded.high, coded.levels])
-    _, group = np.unique(rows, axis=0, return_inverse=True)
-    rank = np.random.default_rng([seed, 6]).permutation(int(group.max()) + 1)[group.ravel()]
-    order = np.argsort(rank, kind="stable")
-    n = len(order)
-    cut = n // 2 if n < config.halved else n - n // 3
-    while 0 < cut < n - 1 and rank[order[cut]] == rank[order[cut - 1]]:
-        cut += 1
+    order = np.random.default_rng([seed, 6]).permutation(rows)
+    cut = rows // 2 if rows < config.halved else rows - rows // 3
     first, second = order[:cut], order[cut:]
     yield Part(first[: config.learned], second[: config.asked])
-    if n < config.halved:
+    if rows < config.halved:
         yield Part(second, first)
 
 # %% ../nbs/06c_choosing.ipynb #on-grid
@@ -158,7 +152,7 @@ def try_candidate(
     fake = seen(ndtr(np.asarray(scores, float)), np.asarray(levels))
     middle = (coded.low.astype(float) + coded.high) / 2
     learned, asked = (seen(middle[rows], coded.levels[rows]) for rows in part)
-    test = _two_sample(asked, fake, draws=1, seed=seed, cap=config.asked)
+    test = _two_sample(asked, fake, draws=1, folds=3, seed=seed, cap=config.asked)
     worst = test.auc().iloc[0]
     return Tried(
         float(worst.auc), float(worst.se), *membership(learned, asked, fake), round(seconds, 2)
@@ -203,8 +197,8 @@ class Auto:
     """Choose among models by a two-sample test inside the training rows, then learn with the best.
 
     Each candidate learns at most one table's worth of rows in all (two halves, or one part of two
-    thirds, `learned` rows at most), so the choice costs no more than one fit of each. Rows that
-    are equal stay together; rows of one patient may stand on both sides. After `fit`: `choice_`
+    thirds, `learned` rows at most), so the choice costs no more than one fit of each. Rows of one
+    patient may stand on both sides. After `fit`: `choice_`
     and `model_`, the chosen model, fitted on all rows.
     """
 
@@ -250,7 +244,7 @@ class Auto:
         if len(names) < 2 or n < CANDIDATES["trees"]:
             name = (names or list(self.config.candidates))[0]
             return Choice(name, f"{name}: {n} rows leave no choice", pd.DataFrame())
-        cut = list(parts(coded, self.config, seed))
+        cut = list(parts(n, self.config, seed))
         bar = tqdm(names, desc="AUTO", unit="model", disable=not progress)
         tries = {}
         for name in bar:
