@@ -24,23 +24,22 @@ from .statistics import Z, auc_wins, delong_error
 from .tables import Schema
 
 # %% auto #0
-__all__ = ['CANDIDATES', 'AutoConfig', 'Part', 'parts', 'on_grid', 'features', 'Tried', 'membership', 'try_candidate', 'mean_of',
-           'Choice', 'decide', 'Auto', 'every_option']
+__all__ = ['AutoConfig', 'candidates', 'Part', 'parts', 'on_grid', 'features', 'Tried', 'membership', 'try_candidate', 'mean_of',
+           'Chosen', 'decide', 'Auto', 'every_option']
 
 # %% ../nbs/06c_choosing.ipynb #config
-CANDIDATES = {"copula": 2, "trees": 60, "autoregressive": 150, "gan": 150}
-
-
 @dataclass(frozen=True)
 class AutoConfig:
     """How `auto` chooses.
 
-    candidates: names of models. options: {name: settings that follow from the table}. flags: for
+    candidates: names of models, () for all that are to be tried on so many rows
+    (`ModelRecord.tried_from`). options: {name: settings that follow from the table}. flags: for
     each continuous column the flag that says that its cell is empty, -1 for none.
     """
 
-    candidates: tuple[str, ...] = tuple(CANDIDATES)
+    candidates: tuple[str, ...] = ()
     limit: float = 0.525  # a membership AUC whose 95 % interval lies above it puts a model out
+    least: int = 60  # rows below which nothing can be judged
     halved: int = 2000  # below so many rows each half is learned and asked in turn
     learned: int = 10_000  # rows that a candidate learns at most
     asked: int = 2000  # rows of each kind that the classifiers see at most
@@ -48,13 +47,22 @@ class AutoConfig:
     flags: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        check_least(self, 2, "halved", "learned", "asked")
-        if not self.candidates:
-            raise ValueError("candidates: name at least one model")
+        check_least(self, 2, "least", "halved", "learned", "asked")
         if "auto" in self.candidates:
             raise ValueError("candidates: 'auto' cannot choose itself")
         if not 0.5 <= self.limit <= 1:
             raise ValueError(f"limit must be between 0.5 and 1, got {self.limit}")
+
+# %% ../nbs/06c_choosing.ipynb #candidates
+def candidates(config: AutoConfig, rows: int) -> list[str]:
+    """The models to try on a table of so many rows, those first that need the fewest.
+
+    Raises ValueError for a name that is on no list.
+    """
+    if config.candidates:
+        return [MODELS.find(name).name for name in config.candidates]
+    tried = {r.name: r.tried_from for r in MODELS.values() if r.tried_from is not None}
+    return sorted((name for name, least in tried.items() if rows >= least), key=tried.__getitem__)
 
 # %% ../nbs/06c_choosing.ipynb #part
 class Part(NamedTuple):
@@ -167,7 +175,7 @@ def mean_of(tries: Sequence[Tried]) -> Tried:
     return Tried(mean[0], error[1], mean[2], error[3], float(table[:, 4].sum()))
 
 # %% ../nbs/06c_choosing.ipynb #choice
-class Choice(NamedTuple):
+class Chosen(NamedTuple):
     "The chosen model's name, why, and what came of each candidate."
 
     name: str
@@ -175,7 +183,7 @@ class Choice(NamedTuple):
     table: pd.DataFrame  # model, c2st, c2st_error, membership, membership_error, seconds, kept
 
 # %% ../nbs/06c_choosing.ipynb #decide
-def decide(tries: Mapping[str, Tried], limit: float) -> Choice:
+def decide(tries: Mapping[str, Tried], limit: float) -> Chosen:
     "Choose by what came of each candidate; the first one tried wins a tie."
     table = pd.DataFrame([{"model": name} | tried._asdict() for name, tried in tries.items()])
     kept = table.membership - Z * table.membership_error <= limit
@@ -190,7 +198,7 @@ def decide(tries: Mapping[str, Tried], limit: float) -> Choice:
     )
     why += f"; {', '.join(said)}" * bool(said)
     why += f"; above the limit of {limit} on membership: {', '.join(out)}" * bool(out)
-    return Choice(str(best.model), why, table)
+    return Chosen(str(best.model), why, table)
 
 # %% ../nbs/06c_choosing.ipynb #auto
 class Auto:
@@ -202,7 +210,7 @@ class Auto:
     and `model_`, the chosen model, fitted on all rows.
     """
 
-    choice_: Choice
+    choice_: Chosen
     model_: Model
     history_: pd.DataFrame
 
@@ -237,13 +245,12 @@ class Auto:
         epochs: int | None,
         seed: int,
         progress: bool,
-    ) -> Choice:
+    ) -> Chosen:
         "Try each candidate on each part, where there is a choice and there are rows to judge it."
         n = len(coded)
-        names = [name for name in self.config.candidates if n >= CANDIDATES.get(name, 2)]
-        if len(names) < 2 or n < CANDIDATES["trees"]:
-            name = (names or list(self.config.candidates))[0]
-            return Choice(name, f"{name}: {n} rows leave no choice", pd.DataFrame())
+        names = candidates(self.config, n)
+        if len(names) < 2 or n < self.config.least:
+            return Chosen(names[0], f"{names[0]}: {n} rows leave no choice", pd.DataFrame())
         cut = list(parts(n, self.config, seed))
         bar = tqdm(names, desc="AUTO", unit="model", disable=not progress)
         tries = {}
@@ -276,8 +283,8 @@ def every_option(codec: RankGaussEncoder, schema: Schema) -> Settings:
     "What each candidate's configuration takes from the table, and which flag is whose."
     from synthheart.trees import table_order
 
-    names = [name for name in CANDIDATES if name in MODELS]
-    found = {name: dict(MODELS[name].options(codec, schema)) for name in names}
+    tried = (record for record in MODELS.values() if record.tried_from is not None)
+    found = {record.name: dict(record.options(codec, schema)) for record in tried}
     return {"options": found, "flags": table_order(codec, schema)["flags"]}
 
 # %% ../nbs/06c_choosing.ipynb #record

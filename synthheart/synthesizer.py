@@ -28,7 +28,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from . import __version__
-from .choosing import Auto, Choice
+from .choosing import Auto, Chosen
 from synthheart.conditions import (
     Condition,
     RowRule,
@@ -363,7 +363,8 @@ class Synthesizer(BaseEstimator):
         self = cls(**about["parameters"] | {"rules": tuple(about["parameters"]["rules"])})
         self.chosen_, self.choice_ = self.model, None
         if "chosen" in about:
-            self.choice_ = Choice(*about["chosen"], pd.DataFrame())
+            name, why = about["chosen"]
+            self.choice_ = Chosen(name, why, pd.DataFrame())
             self.chosen_ = self.choice_.name
         record = MODELS.find(self.chosen_)
         self.codec_ = record.codec.from_state(archive.part("codec"), about["codec"])
