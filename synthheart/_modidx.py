@@ -2146,4 +2146,7 @@ d = { 'settings': { 'branch': 'main',
                                 'synthheart.vae.vae_parts': ('vae.html#vae_parts', 'synthheart/vae.py'),
                                 'synthheart.vae.vae_program': ('vae.html#vae_program', 'synthheart/vae.py'),
                                 'synthheart.vae.vae_row_program': ('vae.html#vae_row_program', 'synthheart/vae.py'),
-                                'synthheart.vae.vae_step': ('vae.html#vae_step', 'synthheart/vae.py')}}}
+                                'synthheart.vae.vae_step': ('vae.html#vae_step', 'synthheart/vae.py')},
+            'synthheart.ward': { 'synthheart.ward._bodies': ('ward.html#_bodies', 'synthheart/ward.py'),
+                                 'synthheart.ward._stays': ('ward.html#_stays', 'synthheart/ward.py'),
+                                 'synthheart.ward.made_up_ward': ('ward.html#made_up_ward', 'synthheart/ward.py')}}}
