@@ -934,5 +934,6 @@ MODELS.add(
         Autoregressive,
         AutoregressiveConfig,
         options=table_order,
+        tried_from=150,
     )
 )

@@ -188,7 +188,10 @@ class GaussianCopula(IndependentColumns):
 # %% ../nbs/03a_baselines.ipynb #record
 MODELS.add(
     ModelRecord(
-        "copula", "each column's distribution and one matrix of correlations", GaussianCopula
+        "copula",
+        "each column's distribution and one matrix of correlations",
+        GaussianCopula,
+        tried_from=2,
     )
 )
 MODELS.add(ModelRecord("independent", "each column drawn by itself", IndependentColumns))

@@ -723,8 +723,9 @@ def _to_learn(
 @click.option(
     "--model",
     type=ModelName(),
-    default="gan",
-    help="What learns; naive-gan is a lesson and may leave the domain.",
+    default=None,
+    help="What learns; naive-gan is a lesson and may leave the domain.  [default: auto, which "
+    "tries some; gan with --epsilon]",
 )
 @target_option
 @click.option(
@@ -777,7 +778,7 @@ def _to_learn(
 def fit(
     data: str,
     output: str,
-    model: str,
+    model: str | None,
     target: str | None,
     schema_file: str | None,
     coding: str,
@@ -804,6 +805,7 @@ def fit(
     table, described = _to_learn(data, schema_file, target, how, choices["epsilon"] is not None)
     from synthheart.synthesizer import Synthesizer
 
+    model = model or ("auto" if choices["epsilon"] is None else "gan")
     synthesizer = Synthesizer(model, **choices)
     try:
         fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
@@ -814,10 +816,14 @@ def fit(
         with about_file(data):
             raise
     tell_doubts(fitted.protected_)
+    if fitted.choice_ is not None:
+        click.echo(fitted.choice_.why, err=True)
     fitted.save(output)
     # The exact count of rows is not covered by epsilon.
     rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"
-    click.echo(f"{output}: {model} fitted to {rows} rows and {len(fitted.schema_)} columns")
+    click.echo(
+        f"{output}: {fitted.chosen_} fitted to {rows} rows and {len(fitted.schema_)} columns"
+    )
     if fitted.epsilon is not None:
         click.echo(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
 

@@ -142,7 +142,10 @@ def model_facts(run: Run) -> ModelFacts:
     spent = about.get("spent") or (epsilon, settings.get("delta"))
     inner = (part for part in (about.get("model") or {}).values() if isinstance(part, dict))
     plain = {k: v for k, v in next(inner, {}).items() if isinstance(v, (int, float, str, list))}
-    return ModelFacts(settings.pop("model"), settings, plain, *spent)
+    name = settings.pop("model")
+    if "chosen" in about:  # by `auto`: say what, and why
+        name, settings["chosen_because"] = about["chosen"]
+    return ModelFacts(name, settings, plain, *spent)
 
 # %% ../nbs/09d_disclosure.ipynb #release-class
 @dataclass(frozen=True)

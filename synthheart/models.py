@@ -133,7 +133,8 @@ class ModelRecord:
     name: what people type. sentence: what it is, in a sentence. make: the class; its argument is a
     `config`, where there is one. codec: the class that codes a table for it. options: what the
     configuration takes from codec and schema, beneath what the user sets. private_options: the same
-    where it learns with an epsilon; None: it cannot. valid: does it keep to the domain?
+    where it learns with an epsilon; None: it cannot. valid: does it keep to the domain? tried_from:
+    rows from which it is tried where a model is chosen for the user (`choosing`); None: never.
     """
 
     name: str
@@ -144,6 +145,7 @@ class ModelRecord:
     options: Callable[[Any, Schema], Mapping[str, Any]] = no_options
     private_options: Mapping[str, Any] | None = None
     valid: bool = True
+    tried_from: int | None = None
 
     @property
     def private(self) -> bool:

@@ -67,11 +67,14 @@ class Registry(Mapping[str, Record]):
         self.kind = kind
         self._records: dict[str, Record] = {}
         self._loaded = False
+        self._keeps = False  # while the rooms are imported: what a notebook has added stays
 
     def add(self, record: Record) -> None:
         "Add a record; raises ValueError where the name is taken by another one."
         known = self._records.get(record.name)
         if known is not None and known != record:
+            if self._keeps:
+                return
             raise ValueError(f"{self.kind} {record.name!r} is there already; choose another name")
         self._records[record.name] = record
 
@@ -84,10 +87,12 @@ class Registry(Mapping[str, Record]):
         "All records, once everybody who adds some has been imported."
         if not self._loaded:
             self._loaded = True  # first: who is imported now may look at the list
-            own = dict(self._records)  # a notebook's, which outlive those of the module it becomes
-            for room in import_module("synthheart").ROOMS.get(self.kind, ()):
-                import_module(f"synthheart.{room}")
-            self._records.update(own)
+            self._keeps = True  # a notebook's own record outlives that of the module it becomes
+            try:
+                for room in import_module("synthheart").ROOMS.get(self.kind, ()):
+                    import_module(f"synthheart.{room}")
+            finally:
+                self._keeps = False
             use_plugins()
         return self._records
 

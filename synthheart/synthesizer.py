@@ -28,6 +28,7 @@ from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from . import __version__
+from .choosing import Auto, Chosen
 from synthheart.conditions import (
     Condition,
     RowRule,
@@ -57,7 +58,8 @@ __all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'FORMAT', 'ODD_BYTES', 'Synthesiz
 class Synthesizer(BaseEstimator):
     """Learn a table, make rows like it. A scikit-learn estimator.
 
-    model: the name of a model (`MODELS`). epochs: passes over the rows, None for the model's
+    model: the name of a model (`MODELS`); "auto" chooses one inside the training rows, which
+    `chosen_` names and `choice_` explains. epochs: passes over the rows, None for the model's
     default. seed: of training; None draws one, which `seed_` tells. epsilon, delta: differential
     privacy for adding or removing one patient, where the model takes it: it learns from noisy sums
     (`06_dp`), an epoch is one pass over rows drawn from them, and `epsilon_`, `delta_` tell what
@@ -222,6 +224,10 @@ class Synthesizer(BaseEstimator):
             model = run_apart(model, "fit", *coded, **words)
         else:
             model = model.fit(*coded, **words)
+        self.chosen_, self.choice_ = self.model, None
+        if isinstance(model, Auto):
+            self.choice_, model = model.choice_, model.model_
+            self.chosen_ = self.choice_.name
         self.codec_, self.model_ = codec, model
         self.history_ = model.history_
 
@@ -332,6 +338,8 @@ class Synthesizer(BaseEstimator):
             about["spent"] = [self.epsilon_, self.delta_]
         if self._given_seed is None:
             about["seed"] = self.seed_
+        if self.choice_ is not None:
+            about["chosen"] = [self.choice_.name, self.choice_.why]
         if self.n_features_in_ != len(self.schema_.names):
             about["features"] = list(self.feature_names_in_)
         return write_archive(path, Archive(about, arrays, self.history_))
@@ -353,7 +361,12 @@ class Synthesizer(BaseEstimator):
         about = archive.about
         # JSON has no tuples
         self = cls(**about["parameters"] | {"rules": tuple(about["parameters"]["rules"])})
-        record = MODELS.find(self.model)
+        self.chosen_, self.choice_ = self.model, None
+        if "chosen" in about:
+            name, why = about["chosen"]
+            self.choice_ = Chosen(name, why, pd.DataFrame())
+            self.chosen_ = self.choice_.name
+        record = MODELS.find(self.chosen_)
         self.codec_ = record.codec.from_state(archive.part("codec"), about["codec"])
         self.model_ = record.make.from_state(archive.part("model"), about["model"])
         self.shape_ = Shape.from_state(about["shape"])
@@ -533,6 +546,8 @@ def needs_fresh_process(model: Any) -> bool:
     """Would the model wait for ever? TensorFlow does, in a process that was forked from one which
     had loaded it: its threads stay behind.
     """
+    if isinstance(model, Auto):  # some of its candidates do
+        return bool(FORKED)
     rooms = (sys.modules[kind.__module__] for kind in type(model).__mro__)
     return bool(FORKED) and any(hasattr(room, "tf") for room in rooms)
 
@@ -685,8 +700,9 @@ def _settings_facts(model: Synthesizer) -> list[Fact]:
         for name, value in model.get_params().items()
         if name != "model" and value != usual[name]
     ]
+    chosen = getattr(model, "chosen_", model.model)
     return [
-        Fact("model", str(model.model)),
+        Fact("model", str(model.model) + f": {chosen}" * (chosen != model.model)),
         Fact("settings", ", ".join(changed) or "the defaults"),
     ]
 

@@ -388,6 +388,7 @@ MODELS.add(
         GAN,
         GANConfig,
         options=believed_outcome,
+        tried_from=150,
         private_options={"shrink": 0.0},  # from so many noisy rows every covariance is believed
     )
 )

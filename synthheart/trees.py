@@ -504,5 +504,6 @@ MODELS.add(
         ChainOfTrees,
         TreesConfig,
         options=table_order,
+        tried_from=60,
     )
 )
