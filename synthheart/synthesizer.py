@@ -5,16 +5,12 @@
 # %% ../nbs/07_synthesizer.ipynb #imports
 from __future__ import annotations
 
-import io
-import json
 import os
 import pickle
 import secrets
 import subprocess
 import sys
 import warnings
-import zipfile
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +23,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from . import __version__
+from .archive import Archive, in_a_line, read_archive, write_archive
 from synthheart.conditions import (
     Condition,
     RowRule,
@@ -40,18 +36,18 @@ from synthheart.conditions import (
 from .dp import check_budget, private_rows, public_rows, public_schema
 from .engine import Callback
 from .inference import measured_schema, resolve_schema, schema_of
-from .models import MODELS
+from .models import MODELS, Codec
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
-from .runs import Run, replacing
+from .runs import Run
 from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
 from .reading import Reading, read_source
 from .tables import Schema, frame_of, validate
 
 # %% auto #0
-__all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'FORMAT', 'ODD_BYTES', 'Synthesizer', 'check_seed', 'drawn_seed', 'given_table',
-           'outcome_name', 'with_outcome', 'check_schema', 'without_gaps', 'needs_fresh_process', 'run_apart',
-           'answer_task', 'Archive', 'write_archive', 'read_archive', 'Fact', 'synthesizer_html', 'synthetic_rows']
+__all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'check_seed', 'drawn_seed', 'given_table', 'outcome_name',
+           'with_outcome', 'check_schema', 'without_gaps', 'check_parts', 'check_known', 'needs_fresh_process',
+           'run_apart', 'answer_task', 'Fact', 'synthesizer_html', 'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -139,6 +135,7 @@ class Synthesizer(BaseEstimator):
         rules = self._read_rules(schema, table)  # before the training; with epsilon, of noisy rows
         protect = 0 if self.epsilon is not None else self.protect
         table, schema, self.protected_ = protect_rare(table, schema, protect, self.seed_)
+        self.loaded_ = False
         self.shape_ = Shape.fit(table, schema, given)
         inside = table if self.shape_.is_trivial else self.shape_.inside(table)
         self._learn(inside, self.shape_.inner, progress, callbacks)
@@ -345,19 +342,23 @@ class Synthesizer(BaseEstimator):
         archive = read_archive(path)
         try:
             return cls._restored(archive)
-        except (LookupError, TypeError, ValueError, AttributeError) as e:
-            raise ValueError(f"{path}: damaged model file ({type(e).__name__}: {e})") from None
+        except Exception as error:  # whatever a forged setting makes a class raise
+            words = f"{path}: damaged model file ({in_a_line(error)})"
+        raise ValueError(words)
 
     @classmethod
     def _restored(cls, archive: Archive) -> Synthesizer:
         about = archive.about
         # JSON has no tuples
         self = cls(**about["parameters"] | {"rules": tuple(about["parameters"]["rules"])})
+        self._check_params()
         record = MODELS.find(self.model)
+        check_known(archive.arrays, getattr(record.make, "may_be_nan", ()))
         self.codec_ = record.codec.from_state(archive.part("codec"), about["codec"])
         self.model_ = record.make.from_state(archive.part("model"), about["model"])
         self.shape_ = Shape.from_state(about["shape"])
         self.schema_, self.rows_ = self.shape_.schema, about["rows"]
+        check_parts(self.shape_, self.codec_, self.model_)
         self.history_ = archive.history
         self.rules_ = self._all_rules(self.schema_)
         self.corrections_ = {}
@@ -366,7 +367,28 @@ class Synthesizer(BaseEstimator):
         self.n_features_in_, self.feature_names_in_ = len(features), np.array(features, object)
         if self.epsilon is not None:
             self.epsilon_, self.delta_ = about["spent"]
+            check_budget(self.epsilon_, self.delta_)
+        if not _is_count(self.rows_):
+            raise ValueError(f"rows: {self.rows_!r}")
+        self.loaded_ = True
         return self
+
+    def privacy_statement(self) -> str:
+        """What is promised about the patients, and who vouches for it, in a sentence or two.
+
+        A fit vouches for what it did itself. A model file is signed by nothing: what it says of its
+        epsilon is the word of whoever made it.
+        """
+        check_is_fitted(self, "model_")
+        if self.epsilon is None:
+            return "No differential privacy: the model learned from the rows as they are."
+        spent = f"epsilon {self.epsilon_:.3g}, delta {self.delta_:.2g}"
+        if getattr(self, "loaded_", False):
+            return (
+                f"The file says: differential privacy with {spent}. Nothing in the file proves "
+                "it; whoever made the file vouches for it."
+            )
+        return f"Differential privacy with {spent}, spent by this fit; this program vouches for it."
 
     def __sklearn_tags__(self) -> Tags:
         "What scikit-learn may give it: numbers and words, with missing cells."
@@ -515,6 +537,29 @@ def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Sch
     columns = tuple(replace(c, missing=False) for c in schema)
     return filled, replace(schema, columns=columns, together=())
 
+# %% ../nbs/07_synthesizer.ipynb #check-parts
+def check_parts(shape: Shape, codec: Codec, model: Any) -> None:
+    """Raise ValueError where the parts of a model file do not fit each other.
+
+    A model of this package says in `form_` for how many continuous columns, and for how many levels
+    of each other one, it writes rows.
+    """
+    if codec.schema_.names != shape.inner.names:
+        raise ValueError("the codec and the table have other columns")
+    form = getattr(model, "form_", None)
+    if form is None:
+        return
+    coded = len(getattr(codec, "codes_", codec.schema_.names)), tuple(codec.cardinalities_)
+    if form != coded:
+        raise ValueError(f"the codec writes {coded}, the model {form}")
+
+# %% ../nbs/07_synthesizer.ipynb #check-known
+def check_known(arrays: Mapping[str, np.ndarray], spared: Sequence[str] = ()) -> None:
+    "Raise ValueError for a NaN in an array of a model file; `spared`: last names that may hold it."
+    for name, array in arrays.items():
+        if name.rpartition("/")[2] not in spared and np.isnan(array).any():
+            raise ValueError(f"{name}: a number is missing")
+
 # %% ../nbs/07_synthesizer.ipynb #forked
 FORKED: list[int] = []  # this process, where it was forked from one that had loaded TensorFlow
 
@@ -570,102 +615,6 @@ def answer_task() -> None:
     answer = None if answer is owner else answer
     sys.stdout.buffer.write(pickle.dumps((vars(owner), answer, told, error)))
 
-# %% ../nbs/07_synthesizer.ipynb #archive
-FORMAT = 2  # of the model file; a reader takes its own format and no other
-
-
-class Archive(NamedTuple):
-    """What a model file holds: settings plain enough for JSON, arrays by part and name
-    (`model/weights`), the history.
-    """
-
-    about: dict[str, Any]
-    arrays: dict[str, np.ndarray]
-    history: pd.DataFrame
-
-    def part(self, name: str) -> dict[str, np.ndarray]:
-        "The arrays of one part, by name."
-        start = f"{name}/"
-        return {k.removeprefix(start): v for k, v in self.arrays.items() if k.startswith(start)}
-
-# %% ../nbs/07_synthesizer.ipynb #archive-entries
-def _entries(archive: Archive) -> Iterator[tuple[str, bytes]]:
-    "The archive's files as (name, content). A seed may be one of NumPy's numbers."
-
-    def plain(value: Any) -> Any:
-        return value.tolist() if hasattr(value, "tolist") else list(value)
-
-    version = {"format": FORMAT, "synthheart": __version__}
-    about = version | archive.about | {"arrays": list(archive.arrays)}
-    yield "about.json", json.dumps(about, indent=1, default=plain).encode()
-    yield "history.csv", archive.history.to_csv(index=False, lineterminator="\n").encode()
-    for name, array in archive.arrays.items():
-        raw = io.BytesIO()
-        np.lib.format.write_array(raw, np.asarray(array), allow_pickle=False)
-        yield f"{name}.npy", raw.getvalue()
-
-# %% ../nbs/07_synthesizer.ipynb #write-archive
-def write_archive(path: str | Path, archive: Archive) -> Path:
-    """Write the archive, whole or not at all, without dates and without compression, whose bytes
-    differ between machines.
-    """
-    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
-        for name, content in _entries(archive):
-            file.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), content)
-    return Path(path)
-
-# %% ../nbs/07_synthesizer.ipynb #format-problem
-def _format_problem(about: Mapping[str, Any]) -> str:
-    "What keeps this version from reading a file, or an empty text."
-    if about["format"] == FORMAT:
-        return ""
-    age, remedy = ("a newer", "update") if about["format"] > FORMAT else ("an earlier", "fit again")
-    written = f"{about['synthheart']}, format {about['format']}"
-    return f"written by {age} synthheart ({written}; this one reads format {FORMAT}): {remedy}"
-
-# %% ../nbs/07_synthesizer.ipynb #read-entries
-def _read_entries(file: zipfile.ZipFile, about: dict[str, Any]) -> Archive:
-    "The arrays and the history of an open archive; ValueError where one that it lists is missing."
-    arrays = {}
-    for name in about["arrays"]:
-        if f"{name}.npy" not in file.namelist():  # a zip does not notice when its list loses one
-            raise ValueError(f"{name} is missing")
-        raw = io.BytesIO(file.read(f"{name}.npy"))
-        arrays[name] = np.lib.format.read_array(raw, allow_pickle=False)
-    return Archive(about, arrays, pd.read_csv(file.open("history.csv")))
-
-# %% ../nbs/07_synthesizer.ipynb #read-archive
-ODD_BYTES = (  # what zipfile, json, NumPy and pandas say of odd bytes
-    zipfile.BadZipFile,
-    zlib.error,
-    LookupError,
-    TypeError,
-    EOFError,
-    OSError,
-    ValueError,
-    AttributeError,
-    RuntimeError,
-    MemoryError,
-)
-
-
-def read_archive(path: str | Path) -> Archive:
-    """Read what `write_archive` wrote.
-
-    Raises FileNotFoundError, or ValueError for another format, damaged or foreign files.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
-    try:
-        with zipfile.ZipFile(path) as file:
-            about = json.loads(file.read("about.json"))
-            problem = _format_problem(about)
-            if not problem:
-                return _read_entries(file, about)
-    except ODD_BYTES as e:
-        problem = f"not a synthheart model, or damaged ({type(e).__name__}: {e})"
-    raise ValueError(f"{path}: {problem}")
-
 # %% ../nbs/07_synthesizer.ipynb #fact
 class Fact(NamedTuple):
     """A line about a synthesizer: what it is about, what is the case, and a series of numbers to
@@ -697,8 +646,7 @@ def _learned_facts(model: Synthesizer) -> list[Fact]:
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
     facts = [Fact("learned from", f"{count}, {len(names)} columns: {', '.join(names)}")]
     if model.epsilon is not None:
-        spent = f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}"
-        facts.append(Fact("privacy spent", spent))
+        facts.append(Fact("privacy spent", model.privacy_statement()))
     return facts
 
 # %% ../nbs/07_synthesizer.ipynb #course-facts
