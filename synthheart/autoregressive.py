@@ -26,6 +26,7 @@ from synthheart.engine import (
     adam,
     cached,
     check_least,
+    check_settings,
     check_share,
     compile_program,
     cutter,
@@ -46,7 +47,7 @@ __all__ = ['AR_LOSSES', 'AutoregressiveConfig', 'Values', 'value_cells', 'joined
            'as_numbers', 'telling', 'sources_of', 'Design', 'Parts', 'token_shares', 'fresh_weights', 'known_columns',
            'answers', 'row_losses', 'ARData', 'ARState', 'look_at_held', 'ar_step', 'ar_program', 'prior_rows', 'Rows',
            'spelled', 'data_of', 'looked_at', 'waited', 'Trainer', 'pruned', 'pick', 'cell_shares', 'Writer',
-           'Autoregressive']
+           'check_spelling', 'Autoregressive']
 
 # %% ../nbs/05a_autoregressive.ipynb #config
 @dataclass(frozen=True)
@@ -795,6 +796,24 @@ class Writer:
         number = as_numbers(grid.seen(choice, rank), np.ones(len(u), bool))
         return rank, vector + self.parts.numbers[j].T @ number.T, weight
 
+# %% ../nbs/05a_autoregressive.ipynb #check-spelling
+def check_spelling(alphabet: Alphabet, design: Design) -> None:
+    "Raise ValueError where a file's alphabet, or what its columns see, is not that of a table."
+    columns = len(alphabet.grids) + len(alphabet.levels)
+    if sorted(alphabet.order) != list(range(columns)) or len(design.sources) != columns:
+        raise ValueError("an order of other columns")
+    if any(type(k) is not int or not 1 <= k <= 10**6 for k in alphabet.levels):
+        raise ValueError(f"levels {alphabet.levels!r}")
+    for at, seen in enumerate(design.sources):
+        if any(type(k) is not int or not -1 <= k < at for k in seen):
+            raise ValueError(f"column {at} sees {seen!r}")
+    for grid in alphabet.grids:
+        fits = grid.low.ndim == 2 and grid.low.shape == grid.high.shape and grid.low.size
+        if not fits or type(grid.alone) is not int or not 0 <= grid.alone <= len(grid.low):
+            raise ValueError("a grid of another shape")
+        if grid.low.min() < 0 or grid.high.max() > 1 or (grid.high < grid.low).any():
+            raise ValueError("a grid with ranks that are none")
+
 # %% ../nbs/05a_autoregressive.ipynb #model
 class Autoregressive:
     """A masked network that writes a row token by token (MADE: Germain et al. 2015), with a group
@@ -911,7 +930,7 @@ class Autoregressive:
         "The inverse of `to_state`."
         settings: dict[str, Any] = config["autoregressive"]
         settings = {name: tuple(v) if isinstance(v, list) else v for name, v in settings.items()}
-        model = cls(AutoregressiveConfig(**settings))
+        model = cls(check_settings(AutoregressiveConfig(**settings)))
         grids = tuple(
             Grid(arrays[f"low/{j}"], arrays[f"high/{j}"], alone)
             for j, alone in enumerate(config["alone"])
@@ -924,7 +943,16 @@ class Autoregressive:
             a.cards, a.home, at, sources, model.config.hidden, model.config.embed
         )
         model.weights_ = np.asarray(arrays["weights"], np.float32)
+        check_spelling(a, model.design_)
+        count = weight_count(list(model.design_.shapes.values()))
+        if model.weights_.shape != (count,):
+            raise ValueError(f"{model.weights_.size:,} weights where {count:,} are asked for")
         return model
+
+    @property
+    def form_(self) -> tuple[int, tuple[int, ...]]:
+        "For how many continuous columns, and for how many levels of each other one, it makes rows."
+        return len(self.alphabet_.grids), self.alphabet_.levels
 
 # %% ../nbs/05a_autoregressive.ipynb #record
 MODELS.add(

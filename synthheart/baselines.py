@@ -18,7 +18,16 @@ from .models import MODELS, ModelRecord
 from .preprocessing import Coded, one_hot
 
 # %% auto #0
-__all__ = ['IndependentColumns', 'interval_means', 'level_orders', 'nearest_correlation', 'GaussianCopula']
+__all__ = ['checked_shares', 'IndependentColumns', 'interval_means', 'level_orders', 'nearest_correlation', 'GaussianCopula']
+
+# %% ../nbs/03a_baselines.ipynb #checked-shares
+def checked_shares(shares: Sequence[np.ndarray]) -> list[np.ndarray]:
+    "Shares of levels, float64 [levels] a column, as a file holds them; ValueError for others."
+    for share in shares:
+        whole = share.ndim == 1 and share.dtype.kind == "f" and len(share) > 0
+        if not whole or share.min() < 0 or abs(share.sum() - 1) > 1e-6:
+            raise ValueError("shares of levels that are none")
+    return list(shares)
 
 # %% ../nbs/03a_baselines.ipynb #indep
 class IndependentColumns:
@@ -80,8 +89,18 @@ class IndependentColumns:
         "The inverse of `to_state`."
         model = cls()
         model.continuous_, model.history_ = config["continuous"], pd.DataFrame({"step": []})
-        model.shares_ = [arrays[f"share/{j}"] for j in range(len(arrays))]
+        model.shares_ = checked_shares([arrays[f"share/{j}"] for j in range(len(arrays))])
+        model._check_continuous()
         return model
+
+    def _check_continuous(self) -> None:
+        if type(self.continuous_) is not int or self.continuous_ < 0:
+            raise ValueError(f"{self.continuous_!r} continuous columns")
+
+    @property
+    def form_(self) -> tuple[int, tuple[int, ...]]:
+        "For how many continuous columns, and for how many levels of each other one, it makes rows."
+        return self.continuous_, tuple(map(len, self.shares_))
 
 # %% ../nbs/03a_baselines.ipynb #interval-mean
 def interval_means(low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -183,6 +202,15 @@ class GaussianCopula(IndependentColumns):
             for part in ("share", "order")
         )
         model.root_ = arrays["root"]
+        model._check_continuous()
+        checked_shares(model.shares_)
+        wide = model.continuous_ + len(model.shares_)
+        ordered = all(
+            sorted(order.tolist()) == list(range(len(share)))
+            for share, order in zip(model.shares_, model.orders_, strict=True)
+        )
+        if model.root_.shape != (wide, wide) or model.root_.dtype.kind != "f" or not ordered:
+            raise ValueError("correlations or orders of other columns")
         return model
 
 # %% ../nbs/03a_baselines.ipynb #record

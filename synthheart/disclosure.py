@@ -23,7 +23,7 @@ from .cohorts import DATASETS, Dataset
 from .judging import Verdict, group_names, in_words, number, run_verdict, verdict
 from .runs import Run, replacing, sha256
 from .space import fit_space, group_masks, group_plan
-from .synthesizer import read_archive
+from .archive import read_archive
 from .tables import Column, Schema
 
 if TYPE_CHECKING:

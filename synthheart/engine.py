@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import functools
+import math
 import warnings
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import asdict, dataclass
@@ -18,11 +19,11 @@ from tqdm import tqdm
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'C', 'Layout', 'weight_count', 'initial_weights', 'unflatten',
-           'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate', 'moving_average',
-           'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program', 'EarlyStopping',
-           'Cells', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows', 'Settings',
-           'check_least', 'check_share', 'Training', 'Network']
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'Layout', 'weight_count', 'initial_weights',
+           'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate',
+           'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program',
+           'EarlyStopping', 'Cells', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows',
+           'Settings', 'check_least', 'check_share', 'check_settings', 'Training', 'Network']
 
 # %% ../nbs/01b_engine.ipynb #tensorflow
 class _LateTensorFlow:
@@ -88,7 +89,10 @@ class Layout:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Layout:
         "The inverse of `to_state`; other entries of `state` are left alone."
-        return cls(state["continuous"], tuple(state["cardinalities"]))
+        numbers, levels = state["continuous"], tuple(state["cardinalities"])
+        if any(type(k) is not int or k < 0 for k in (numbers, *levels)):
+            raise ValueError(f"a layout of {numbers!r} numbers and levels {levels!r}")
+        return cls(numbers, levels)
 
 # %% ../nbs/01b_engine.ipynb #size
 Shapes = Sequence[tuple[int, ...]]  # of a network's arrays, in their order in the flat vector
@@ -96,7 +100,7 @@ Shapes = Sequence[tuple[int, ...]]  # of a network's arrays, in their order in t
 
 def weight_count(shapes: Shapes) -> int:
     "How many numbers arrays of these shapes hold together."
-    return sum(int(np.prod(shape)) for shape in shapes)
+    return sum(math.prod(shape) for shape in shapes)  # of any size: np.prod wraps around
 
 # %% ../nbs/01b_engine.ipynb #init
 def initial_weights(shapes: Shapes, rng: np.random.Generator) -> np.ndarray:
@@ -498,6 +502,28 @@ def check_share(settings: Any, *names: str) -> None:
             value = getattr(settings, name)
             raise ValueError(f"{name} must be at least 0 and below 1, got {value}")
 
+# %% ../nbs/01b_engine.ipynb #check-settings
+S = TypeVar("S")
+
+
+def check_settings(settings: S) -> S:
+    """The settings of a model file, where each is of its default's type and finite.
+
+    Raises ValueError that names the first that is not. (Settings are dataclasses with defaults.)
+    """
+    usual = asdict(type(settings)())  # type: ignore[call-overload]  # any dataclass
+    for name, value in asdict(settings).items():  # type: ignore[call-overload]
+        known = usual[name]
+        kinds: tuple[type, ...] = (int, float) if type(known) is float else (type(known),)
+        nested = isinstance(known, tuple)
+        good = isinstance(value, (tuple, list)) if nested else type(value) in kinds
+        parts = value if nested and good else [value]
+        plain = all(type(part) in (int, float, bool, str) for part in parts)
+        wide = nested and any(type(part) is not int or abs(part) > 10**6 for part in parts)
+        if not good or not plain or wide or type(value) is float and not math.isfinite(value):
+            raise ValueError(f"setting {name}: {str(value)[:40]!r}")
+    return settings
+
 # %% ../nbs/01b_engine.ipynb #training
 class Training(NamedTuple):
     """What a training starts from: the program, its state and data, its own reasons to stop, and
@@ -524,6 +550,7 @@ class Network(Generic[C]):
 
     name: ClassVar[str]  # of its settings in a model file, and of the progress bar
     settings: ClassVar[Callable[..., Any]]
+    several: ClassVar[bool] = False  # networks, whose weights stand in rows
     layout_: Layout
     weights_: np.ndarray
     history_: pd.DataFrame
@@ -546,6 +573,15 @@ class Network(Generic[C]):
     def row_program(self) -> RowProgram:
         "The compiled way to make rows; `cached`."
         raise NotImplementedError
+
+    def sample_shapes(self) -> Shapes:
+        "Shapes of the arrays that one network's flat weights hold after `fit`."
+        raise NotImplementedError
+
+    @property
+    def form_(self) -> tuple[int, tuple[int, ...]]:
+        "For how many continuous columns, and for how many levels of each other one, it makes rows."
+        return self.layout_.continuous, self.layout_.cardinalities
 
     def keep(self, state: Any) -> None:
         "Keep more of a finished training than its weights."
@@ -626,7 +662,11 @@ class Network(Generic[C]):
     @classmethod
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> Self:
         "The inverse of `to_state`."
-        model = cls(cls.settings(**config[cls.name]))
+        model = cls(check_settings(cls.settings(**config[cls.name])))
         model.layout_ = Layout.from_state(config)
         model.weights_ = np.asarray(arrays["weights"], np.float32)
+        count = weight_count(model.sample_shapes())
+        if model.weights_.shape[-1:] != (count,) or model.weights_.ndim != 1 + cls.several:
+            shape = model.weights_.shape
+            raise ValueError(f"weights of shape {shape} where the settings ask for {count:,}")
         return model

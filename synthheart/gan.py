@@ -378,6 +378,9 @@ class NaiveGAN:
     def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> NaiveGAN:
         "The inverse of `to_state`."
         model = cls(output=config["output"])
+        width = max(arrays) if arrays else ""  # of the last layer's biases
+        if type(config["width"]) is not int or arrays[width].shape != (config["width"],):
+            raise ValueError(f"{config['width']!r} columns where the weights have another number")
         model.generator, _ = naive_networks(config["width"], output=config["output"])
         model.generator.set_weights([arrays[key] for key in sorted(arrays)])
         return model

@@ -25,7 +25,7 @@ from .tables import Column, Schema, dates_from_days, to_floats
 # %% auto #0
 __all__ = ['MissingImputer', 'dtypes_to_state', 'dtypes_from_state', 'NaiveScaler', 'NaiveTable', 'one_hot', 'Knots',
            'quantile_knots', 'smooth_curve', 'find_digit_preference', 'smooth_shares', 'smooth_knots', 'Interpolator',
-           'ContinuousCode', 'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
+           'ContinuousCode', 'check_code', 'continuous_code', 'Coded', 'TableCoder', 'RankGaussEncoder']
 
 # %% ../nbs/01_preprocessing.ipynb #dba6b187
 def _noise(dtype: Any) -> float:
@@ -262,6 +262,8 @@ class NaiveScaler(TransformerMixin, BaseEstimator):
         scaler.schema_ = schema
         scaler.dtypes_ = dtypes_from_state(scaler.schema_.names, config["dtypes"])
         scaler.fill_, scaler.mean_, scaler.scale_ = (arrays[k] for k in ("fill", "mean", "scale"))
+        if {a.shape for a in (scaler.fill_, scaler.mean_, scaler.scale_)} != {(len(schema.names),)}:
+            raise ValueError("means of other columns")
         return scaler
 
 # %% ../nbs/01_preprocessing.ipynb #naive-table
@@ -528,6 +530,22 @@ class ContinuousCode:
             x = np.round(x, self.decimals)
         return np.clip(x, *self.limits) + 0.0  # no negative zeros
 
+# %% ../nbs/01_preprocessing.ipynb #check-code
+def check_code(
+    column: Column, values: np.ndarray, counts: np.ndarray, limits: Sequence[float]
+) -> None:
+    "Raise ValueError where what a file holds of a continuous column is no distribution in limits."
+    numbers = all(type(end) in (int, float) and np.isfinite(end) for end in limits)
+    if not numbers or len(limits) != 2 or limits[0] > limits[1]:
+        raise ValueError(f"{column.name}: limits {limits!r}")
+    if values.ndim != 1 or values.shape != counts.shape or counts.dtype.kind != "i":
+        raise ValueError(f"{column.name}: {values.shape} values, {counts.shape} counts")
+    if (np.diff(values) <= 0).any() or (counts < 1).any():
+        raise ValueError(f"{column.name}: values that do not rise, or that occur never")
+    decimals = column.decimals
+    if decimals is not None and (type(decimals) is not int or not -30 <= decimals <= 30):
+        raise ValueError(f"{column.name}: {decimals!r} decimals")
+
 # %% ../nbs/01_preprocessing.ipynb #45b4723a
 def _check_range(x: np.ndarray, s: pd.Series, minimum: float, maximum: float) -> None:
     """Raise ValueError where one of the column's numbers [n] is outside the range."""
@@ -781,8 +799,11 @@ class RankGaussEncoder(TransformerMixin, TableCoder):
         schema, codes = Schema.from_json(json.dumps(config["schema"])), {}
         for i, (c, (low, high)) in enumerate(zip(schema.continuous, config["limits"], strict=True)):
             values, counts = (np.asarray(arrays[f"{part}/{i}"]) for part in ("values", "counts"))
+            check_code(c, values, counts, (low, high))
             codes[c.name] = ContinuousCode(values, counts, low, high, c.decimals, config["smooth"])
         dtypes = dtypes_from_state(schema.names, config["dtypes"])
+        if not set(config["missing"]) <= set(schema.names):
+            raise ValueError("cells of other columns are missing")
         encoder = cls(schema if config["given"] else None)
         encoder._set(schema, dtypes, list(config["missing"]), codes)
         return encoder

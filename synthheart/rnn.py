@@ -22,6 +22,7 @@ from synthheart.engine import (
     Network,
     Program,
     Progress,
+    Shapes,
     Step,
     Take,
     Training,
@@ -564,7 +565,7 @@ class RNN(Network[RNNConfig]):
     `fold_steps_`, its step.
     """
 
-    name, settings = "rnn", RNNConfig
+    name, settings, several = "rnn", RNNConfig, True
     fold_losses_: np.ndarray
     fold_steps_: np.ndarray
 
@@ -593,6 +594,10 @@ class RNN(Network[RNNConfig]):
     def finish(self, state: RNNState, data: RNNData, seed: int) -> np.ndarray:
         "Each network as it was when its left-out rows were most likely."
         return np.asarray(state.best)
+
+    def sample_shapes(self) -> Shapes:
+        "Those of one of the networks."
+        return list(rnn_shapes(self.layout_, self.config).values())
 
     def keep(self, state: RNNState) -> None:
         "How good each network was at its best, and when."

@@ -19,6 +19,7 @@ from synthheart.engine import (
     Program,
     RowMaker,
     RowProgram,
+    Shapes,
     Step,
     Take,
     Training,
@@ -370,6 +371,10 @@ class GAN(Network[GANConfig]):
         if not self.config.calibrate:
             return np.asarray(state.average)
         return calibrate(state.average, self.layout_, self.config, data.moments, seed)
+
+    def sample_shapes(self) -> Shapes:
+        "Those of the generator."
+        return generator_shapes(self.layout_, self.config)
 
     def row_program(self) -> RowProgram:
         "The compiled generator."

@@ -15,7 +15,7 @@ from scipy.special import ndtri
 from sklearn.tree import DecisionTreeRegressor
 from tqdm import tqdm
 
-from .engine import BLOCK, Callback, Progress, check_least, draw_rows
+from .engine import BLOCK, Callback, Progress, check_least, check_settings, draw_rows
 from .models import MODELS, ModelRecord, Window
 from .preprocessing import Coded, RankGaussEncoder
 from .tables import Schema
@@ -23,7 +23,8 @@ from .tables import Schema
 # %% auto #0
 __all__ = ['TreesConfig', 'table_order', 'plain_rows', 'indicators', 'level_scores', 'Features', 'Tree', 'as_tree', 'lone_leaf',
            'grow', 'at_borders', 'leaf_shares', 'spread_ties', 'quantile_function', 'LevelLeaves', 'NumberLeaves',
-           'held_back', 'binned', 'cell_losses', 'leaf_size', 'Link', 'link_of', 'windowed', 'ChainOfTrees']
+           'held_back', 'binned', 'cell_losses', 'leaf_size', 'Link', 'link_of', 'windowed', 'check_tree',
+           'check_chain', 'ChainOfTrees']
 
 # %% ../nbs/03b_trees.ipynb #config
 @dataclass(frozen=True)
@@ -370,6 +371,46 @@ def windowed(link: Link, window: Window) -> Callable[..., tuple[np.ndarray, np.n
 
     return draw
 
+# %% ../nbs/03b_trees.ipynb #check-tree
+def check_tree(tree: Tree, earlier: Sequence[int]) -> None:
+    "Raise ValueError where a file's tree has a way that ends in no leaf, or asks later columns."
+    nodes, asked = len(tree.leaf), len(tree.column)
+    shapes = [a.shape for a in (tree.leaf, tree.feature, tree.threshold, tree.child)]
+    if shapes != [(nodes,), (nodes,), (nodes,), (nodes, 2)] or not nodes:
+        raise ValueError("a tree whose arrays have other lengths")
+    if any(a.dtype.kind != "i" for a in (tree.leaf, tree.feature, tree.child, tree.column)):
+        raise ValueError("a tree whose nodes have no whole numbers")
+    inner, own = tree.leaf < 0, np.arange(nodes)[:, None]
+    if not (tree.child[inner] > own[inner]).all() or tree.child[inner].max(initial=0) >= nodes:
+        raise ValueError("a tree with a way that does not end")  # children come after their parent
+    ask = tree.feature[inner]
+    if ask.min(initial=0) < 0 or ask.max(initial=-1) >= asked or tree.score.ndim != 2:
+        raise ValueError("a tree that asks what it has not")
+    if len(tree.score) != asked or not set(tree.column.tolist()) <= set(earlier):
+        raise ValueError("a tree that asks later columns")
+
+# %% ../nbs/03b_trees.ipynb #check-chain
+def check_chain(links: Sequence[Link], columns: int, numbers: int) -> None:
+    "Raise ValueError where the links that a file holds are no chain over so many columns."
+    order = [link.column for link in links]
+    if sorted(order) != list(range(columns)) or not 0 <= numbers <= columns:
+        raise ValueError(f"a chain over columns {order!r}")
+    for at, link in enumerate(links):
+        check_tree(link.tree, order[:at])
+        leaves, held = int(link.tree.leaf.max()) + 1, link.leaves
+        if isinstance(held, LevelLeaves):
+            ends = held.ends
+            fits = ends.ndim == 2 and len(ends) == leaves and ends.shape[1] > 0
+            rising = fits and bool((np.diff(ends, axis=1) >= -1e-9).all())
+            if not fits or ends.min() < 0 or np.abs(ends[:, -1] - 1).max() > 1e-6:
+                raise ValueError(f"column {link.column}: shares of its levels that are none")
+        else:
+            start = held.start
+            fits = start.shape == (leaves + 1,) and start.dtype.kind == "i" and start[0] == 0
+            rising = fits and bool((np.diff(start) >= 2).all()) and start[-1] == held.knots.size
+        if not fits or not rising:
+            raise ValueError(f"column {link.column}: what its leaves hold does not fit its tree")
+
 # %% ../nbs/03b_trees.ipynb #model
 class ChainOfTrees:
     """Sequential CART: columns drawn one after the other, each from the leaf of a tree on the
@@ -380,6 +421,7 @@ class ChainOfTrees:
     leaf size and the loss of held-back cells, in nats.
     """
 
+    may_be_nan = ("score",)  # arrays of its file in which NaN means something
     links_: list[Link]
     history_: pd.DataFrame
 
@@ -485,7 +527,7 @@ class ChainOfTrees:
         "The inverse of `to_state`."
         own: dict[str, Any] = config["trees"]
         own = {name: tuple(v) if isinstance(v, list) else v for name, v in own.items()}
-        model = cls(TreesConfig(**own))
+        model = cls(check_settings(TreesConfig(**own)))
         model.numbers_, model.width_ = config["numbers"], len(config["columns"])
         model.links_ = []
         for k, j in enumerate(config["columns"]):
@@ -494,7 +536,15 @@ class ChainOfTrees:
             model.links_.append(
                 Link(j, tree, kind(*(arrays[f"{k}/{name}"] for name in kind._fields)))
             )
+        check_chain(model.links_, model.width_, model.numbers_)
         return model
+
+    @property
+    def form_(self) -> tuple[int, tuple[int, ...]]:
+        "For how many continuous columns, and for how many levels of each other one, it makes rows."
+        held = {link.column: link.leaves for link in self.links_}
+        wide = {j: h.ends.shape[1] for j, h in held.items() if isinstance(h, LevelLeaves)}
+        return self.numbers_, tuple(wide[j] for j in range(self.numbers_, self.width_))
 
 # %% ../nbs/03b_trees.ipynb #record
 MODELS.add(

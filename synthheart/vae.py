@@ -255,6 +255,10 @@ class VAE(Network[VAEConfig]):
         "The averaged encoder."
         self.encoder_ = vae_parts(state.average, self.layout_, self.config)[0]
 
+    def sample_shapes(self) -> Shapes:
+        "Those of the decoder."
+        return decoder_shapes(self.layout_, self.config)
+
     def row_program(self) -> RowProgram:
         "The compiled decoder."
         shape = VAEConfig(latent=self.config.latent, hidden=self.config.hidden)
