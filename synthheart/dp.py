@@ -15,24 +15,26 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import BSpline
 from scipy.optimize import brentq, minimize
-from scipy.special import ndtr, ndtri, softmax
+from scipy.special import gammaln, log_ndtr, logsumexp, ndtr, ndtri, softmax
 from scipy.stats import beta
 
 from .cohorts import DATASETS
+from .declared import UNREAD, DeclaredRows, declared_rows, raw_rows
 from .engine import unflatten
 from .inference import shipped_dictionaries
 from .preprocessing import RankGaussEncoder
-from .tables import Column, Kind, Schema, outcome_of
+from .tables import Column, Kind, Schema, days_since_1970
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
 
 # %% auto #0
 __all__ = ['DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'clipped_gradient',
-           'sgd_noise_multiplier', 'public_schema', 'public_rows', 'NoiseConfig', 'PublicColumn', 'centred',
-           'level_column', 'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers', 'Design',
-           'build_design', 'public_cells', 'secret_normals', 'noisy_sum', 'ColumnFit', 'fit_column', 'pair_products',
-           'shrunk_correlations', 'Release', 'NoisyTables', 'private_rows', 'Attack', 'audit_epsilon']
+           'sampled_epsilon', 'sgd_noise_multiplier', 'public_schema', 'public_rows', 'NoiseConfig', 'PublicColumn',
+           'centred', 'level_column', 'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers',
+           'Design', 'build_design', 'number_places', 'level_places', 'public_cells', 'secret_normals', 'noisy_sum',
+           'ColumnFit', 'fit_column', 'pair_products', 'shrunk_correlations', 'Release', 'NoisyTables', 'private_rows',
+           'Attack', 'audit_epsilon']
 
 # %% ../nbs/06_dp.ipynb #delta
 def gaussian_delta(epsilon: float, mu: float) -> float:
@@ -41,7 +43,8 @@ def gaussian_delta(epsilon: float, mu: float) -> float:
 
     mu: sensitivity over noise, both in the same unit.
     """
-    return float(ndtr(mu / 2 - epsilon / mu) - np.exp(epsilon) * ndtr(-mu / 2 - epsilon / mu))
+    away = np.exp(epsilon + log_ndtr(-mu / 2 - epsilon / mu))  # e^epsilon alone may overflow
+    return float(ndtr(mu / 2 - epsilon / mu) - away)
 
 # %% ../nbs/06_dp.ipynb #check
 def check_budget(epsilon: float, delta: float) -> None:
@@ -57,54 +60,28 @@ def _is_number(value: Any) -> bool:
     number = (int, float, np.integer, np.floating)
     return isinstance(value, number) and not isinstance(value, bool)
 
-# %% ../nbs/06_dp.ipynb #accounting
-def _accounting() -> Any:
-    "The package dp_accounting; ImportError with the remedy where it is not installed."
-    try:
-        import dp_accounting
-        import dp_accounting.pld
-        import dp_accounting.rdp
-    except ImportError as e:
-        remedy = "pip install 'synthheart[dp]'"
-        raise ImportError(
-            f"differential privacy needs the package dp-accounting: {remedy} ({e})"
-        ) from None
-    return dp_accounting
-
 # %% ../nbs/06_dp.ipynb #noise
 def noise_multiplier(epsilon: float, delta: float) -> float:
     """The noise per unit of sensitivity that makes one Gaussian mechanism (epsilon, delta)-private.
 
-    For adding or removing a patient, by the privacy-loss accountant of dp-accounting. Raises
-    ValueError for a budget that is none, ImportError without that package.
+    For adding or removing a patient; the root of `gaussian_delta`, rounded up. Raises ValueError
+    for a budget that is none.
     """
     check_budget(epsilon, delta)
-    dp, e, d = _accounting(), float(epsilon), float(delta)
-    # Where to look; the accountant decides.
-    near = 1 / brentq(lambda mu: gaussian_delta(e, mu) - d, 1e-9, 1e3)
-    bracket = dp.ExplicitBracketInterval(near * 0.999, near * 1.01)
-    accountant, tol = (lambda: _accountant(1 / near)), 1e-5 * near
-    event = dp.GaussianDpEvent
-    return float(dp.calibrate_dp_mechanism(accountant, event, e, d, bracket, tol=tol))
-
-# %% ../nbs/06_dp.ipynb #accountant
-def _accountant(mu: float) -> Any:
-    """A privacy-loss accountant whose steps suit losses of this size; it rounds them to the safe
-    side.
-    """
-    interval = max(1e-4, (mu**2 / 2 + 6 * mu) / 20000)
-    return _accounting().pld.PLDAccountant(value_discretization_interval=interval)
+    most = 2 * (np.sqrt(2 * epsilon) + 10)
+    mu = brentq(lambda mu: gaussian_delta(epsilon, mu) - delta, 1e-15, most, xtol=1e-15)
+    return float((1 + 1e-9) / mu)
 
 # %% ../nbs/06_dp.ipynb #epsilon-spent
 def epsilon_spent(multipliers: Sequence[float], delta: float) -> float:
     """The epsilon of several Gaussian mechanisms together, each given by its noise per unit of
-    sensitivity.
+    sensitivity; one may be planned after a look at those before it.
     """
-    dp = _accounting()
-    accountant = _accountant(float(np.sqrt(sum(sigma**-2.0 for sigma in multipliers))))
-    for sigma in multipliers:
-        accountant.compose(dp.GaussianDpEvent(float(sigma)))
-    return float(accountant.get_epsilon(float(delta)))
+    mu = float(np.sqrt(sum(sigma**-2.0 for sigma in multipliers)))
+    if gaussian_delta(0, mu) <= delta:
+        return 0.0
+    most = mu**2 / 2 + mu * (10 - ndtri(delta))
+    return float(brentq(lambda e: gaussian_delta(e, mu) - delta, 0, most, xtol=1e-12))
 
 # %% ../nbs/06_dp.ipynb #backward
 def _backward(parts: list[tf.Tensor], rows: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
@@ -151,25 +128,33 @@ def clipped_gradient(
         sums.append(tf.reduce_sum(s * weight, 0))
     return tf.concat(sums, 0), length
 
+# %% ../nbs/06_dp.ipynb #sampled-rdp
+def sampled_epsilon(sigma: float, delta: float, rate: float, steps: int) -> float:
+    """The epsilon of `steps` Gaussian steps, each on a Poisson sample at `rate`.
+
+    Renyi divergences of whole orders (Mironov, Talwar and Zhang 2019, equation 3), turned into
+    epsilon as in Canonne, Kamath and Steinke 2020, proposition 12; the best order counts.
+    """
+    found = []
+    for a in [*range(2, 65), 128, 256]:
+        k = np.arange(a + 1)
+        chosen = gammaln(a + 1) - gammaln(k + 1) - gammaln(a - k + 1)
+        drawn = k * np.log(rate) + (a - k) * np.log1p(-rate)
+        renyi = logsumexp(chosen + drawn + (k * k - k) / (2 * sigma**2)) / (a - 1)
+        found.append(steps * renyi + np.log1p(-1 / a) - (np.log(delta) + np.log(a)) / (a - 1))
+    return float(max(0, min(found)))
+
 # %% ../nbs/06_dp.ipynb #sgd-noise
 def sgd_noise_multiplier(epsilon: float, delta: float, rate: float, steps: int) -> float:
     """The noise per clipping length that DP-SGD needs: `steps` Gaussian steps on a Poisson sample
-    at `rate`.
-
-    By the Renyi accountant of dp-accounting (Mironov, Talwar and Zhang 2019).
+    at `rate`. By Renyi divergences, see `sampled_epsilon`.
     """
     check_budget(epsilon, delta)
-    dp, orders = _accounting(), [*range(2, 65), 128, 256]
 
-    def event(sigma: float) -> Any:
-        step = dp.PoissonSampledDpEvent(rate, dp.GaussianDpEvent(sigma))
-        return dp.SelfComposedDpEvent(step, steps)
+    def excess(size: float) -> float:
+        return sampled_epsilon(float(np.exp(size)), delta, rate, steps) - epsilon
 
-    return float(
-        dp.calibrate_dp_mechanism(
-            lambda: dp.rdp.RdpAccountant(orders), event, float(epsilon), float(delta)
-        )
-    )
+    return float(np.exp(brentq(excess, -2, 12)) * (1 + 1e-9))
 
 # %% ../nbs/06_dp.ipynb #is-shipped
 def _is_shipped(schema: Schema) -> bool:
@@ -187,36 +172,56 @@ def _is_shipped(schema: Schema) -> bool:
 
 # %% ../nbs/06_dp.ipynb #schema
 def public_schema(
-    df: pd.DataFrame,
+    table: Any,
     schema: Schema | None = None,
     target: str | None = None,
     public_ranges: Mapping[str, Sequence] | None = None,
 ) -> Schema:
     """The public dictionary of a table: the one given, one made of `public_ranges`, or one that
-    ships with the data.
+    ships with the data; keys, names and dropped columns are left out.
 
-    public_ranges: {column: (lowest, highest)} for numbers, whole ones where both ends are written
-    so (0, not 0.0), {column: [levels]} for the rest; None among them says that cells may be
-    missing. Of `df` only column names are read, and whether a column is text or dates. Raises
-    ValueError that names what is lacking.
+    table: a frame, `RawRows`, or names; only the columns' names are read. public_ranges: {column:
+    (lowest, highest)} for numbers, whole ones where both ends are written so (0, not 0.0), and for
+    dates; {column: [levels]} for the rest; None among them says that cells may be missing. Words
+    among numbers (`<5`) are read as missing. Raises ValueError that names what is lacking.
     """
-    rows = schema.rows if schema is not None else None
+    names = list(getattr(table, "columns", table))
     if schema is not None:
         if not (schema.public or _is_shipped(schema)):
             raise ValueError(
                 'with epsilon, the schema must be public ("public": true in it, written by whoever '
                 "knows that nothing in it was read off the patients)"
             )
-        columns = schema.columns
+        _tell_patients(schema)
+        columns = tuple(_without_words(column) for column in schema.measured)
     elif public_ranges is not None:
-        columns = tuple(_range_column(name, public_ranges, df[name].dtype) for name in df.columns)
+        columns = tuple(_range_column(name, public_ranges) for name in names)
     else:
-        columns = _shipped_columns(list(df.columns))
+        columns = _shipped_columns(names)
     for column in columns:
         _check_range(column)
-    outcome = target or (schema and schema.target) or outcome_of(df)
-    rules = schema.rules if schema is not None else ()
+    outcome = target or (schema and schema.target) or ("target" if "target" in names else None)
+    kept = [column.name for column in columns]
+    rows, rules = (schema.rows, schema.rules) if schema is not None else (None, ())
+    outcome = outcome if outcome in kept or outcome == target else None
     return Schema(columns, outcome, public=True, rows=rows, rules=rules)
+
+# %% ../nbs/06_dp.ipynb #without-words
+def _without_words(column: Column) -> Column:
+    "A column of numbers without the words that stand among them."
+    is_mixed = column.kind == "continuous" and column.levels
+    return replace(column, levels=(), labels=()) if is_mixed else column
+
+# %% ../nbs/06_dp.ipynb #tell-patients
+def _tell_patients(schema: Schema) -> None:
+    "Warn where one patient may have several rows."
+    if schema.patient is not None:
+        warnings.warn(
+            f"{schema.patient}: names a patient on several rows, but epsilon is promised to one "
+            "row; who has k rows is promised k times epsilon",
+            UserWarning,
+            stacklevel=4,
+        )
 
 # %% ../nbs/06_dp.ipynb #public-rows
 def public_rows(schema: Schema) -> int | None:
@@ -252,11 +257,11 @@ def _check_range(column: Column) -> None:
         )
 
 # %% ../nbs/06_dp.ipynb #range-column
-def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) -> Column:
+def _range_column(name: str, public_ranges: Mapping[str, Sequence]) -> Column:
     """One column of a public dictionary, from a (lowest, highest) tuple or a list of levels.
 
     Numbers take the dtype of what is given, never the table's: one patient's empty cell turns whole
-    numbers into floats.
+    numbers into floats. Two dates, or two texts, are the ends of dates.
     """
     if name not in public_ranges:
         raise ValueError(
@@ -265,16 +270,19 @@ def _range_column(name: str, public_ranges: Mapping[str, Sequence], dtype: Any) 
         )
     given = public_ranges[name]
     values, missing = [v for v in given if v is not None], None in given
-    own = pd.api.types.is_datetime64_any_dtype(dtype) or any(isinstance(v, str) for v in values)
-    dtype = str(dtype) if own else str(pd.Series(values).dtype)
     if not isinstance(given, tuple):
         kind: Kind = "binary" if len(values) == 2 else "categorical"
+        dtype = str(pd.Series(values).dtype)
         return Column(name, kind, dtype, levels=tuple(values), missing=missing)
     if len(values) != 2:
         raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
-    limits = {"minimum": values[0], "maximum": values[1]}
+    is_number = all(isinstance(value, int | float | np.number) for value in values)
+    ends = pd.Series(values if is_number else pd.to_datetime(values))
+    dtype = str(ends.dtype) if is_number else "datetime64[s]"
+    low, high = (ends if is_number else days_since_1970(ends)).tolist()
     decimals = None if dtype.startswith("float") else 0
-    return Column(name, "continuous", dtype, **limits, decimals=decimals, missing=missing)
+    limits = {"minimum": low, "maximum": high, "decimals": decimals}
+    return Column(name, "continuous", dtype, **limits, missing=missing)
 
 # %% ../nbs/06_dp.ipynb #config
 @dataclass(frozen=True)
@@ -484,14 +492,30 @@ class Design:
 
     def vectors(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         """What each patient adds to the sums, [n, questions], from cells [n, columns] and outcome
-        classes [n].
+        classes [n]; a -1 in them adds nothing.
         """
-        side = centred(outcome, self.outcomes)
+        side = centred(outcome, self.outcomes) * (outcome >= 0)[:, None]
         parts = [np.full((len(cells), 1), self.config.count), self.config.outcome * side]
         for column, at in zip(self.columns, cells.T):
-            crossed = side[:, :, None] * column.crossed[at][:, None, :]
-            parts += [column.asked[at], crossed.reshape(len(at), -1)]
+            known = (at >= 0)[:, None]
+            crossed = side[:, :, None] * (known * column.crossed[at])[:, None, :]
+            parts += [known * column.asked[at], crossed.reshape(len(at), -1)]
         return np.concatenate(parts, axis=1)
+
+    def sums(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
+        """The sum of `vectors` over all patients, [questions], by way of whole counts: the same to
+        the last bit in whatever order the patients come.
+        """
+        classes = self.outcomes
+        side = np.eye(classes) - 1 / classes
+        of_each = np.bincount(outcome[outcome >= 0], minlength=classes)
+        parts = [np.array([self.config.count * len(cells)]), self.config.outcome * side @ of_each]
+        for column, at in zip(self.columns, cells.T):
+            count = np.zeros((classes + 1, len(column.bin)))  # the last row: outcome not known
+            np.add.at(count, (outcome[at >= 0], at[at >= 0]), 1)
+            crossed = side @ count[:-1] @ column.crossed
+            parts += [count.sum(0) @ column.asked, crossed.ravel()]
+        return np.concatenate(parts)
 
     def split(self, sums: np.ndarray) -> Answers:
         "The sums apart, in patients."
@@ -520,20 +544,40 @@ def build_design(codec: RankGaussEncoder, config: NoiseConfig = NoiseConfig()) -
     outcomes = 1 if position is None else codec.cardinalities_[position]
     return Design(tuple(columns), outcomes, position, config)
 
+# %% ../nbs/06_dp.ipynb #number-places
+def number_places(values: np.ndarray, column: Column) -> np.ndarray:
+    "The cell of each number [n]; -1 for one that is missing or could not be read."
+    cells = number_cells(column)
+    at = np.searchsorted((cells[1:] + cells[:-1]) / 2, values, side="right")
+    return np.where(np.isnan(values) | (values == UNREAD), -1, at)
+
+# %% ../nbs/06_dp.ipynb #level-places
+def level_places(values: np.ndarray, column: Column) -> np.ndarray:
+    'The level of each cell [n]; for one that is missing or could not be read "missing", or -1.'
+    gone = np.isnan(values) | (values == UNREAD)
+    other = len(column.levels) if column.missing else -1
+    return np.where(gone, other, np.where(gone, 0, values)).astype(int)
+
 # %% ../nbs/06_dp.ipynb #cells
 def public_cells(
-    codec: RankGaussEncoder, df: pd.DataFrame, design: Design
+    codec: RankGaussEncoder, table: Any, design: Design
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A table as cell numbers [n, columns] and outcome classes [n]; numbers outside the public
-    range move to its ends.
+    """A table as cell numbers [n, columns] and outcome classes [n], each cell read by itself.
+
+    table: whatever `raw_rows` takes, or rows already read (`DeclaredRows`). A number outside the
+    public range moves to its end. A cell that is missing, or that the column cannot hold, is
+    "missing" where the schema allows that; else it is -1, which adds nothing.
     """
-    coded, position = codec.code(df), design.position
-    middle = (coded.low.astype(float) + coded.high) / 2
-    sizes = np.array([len(c.bin) for c in design.columns[: codec.n_continuous_]], int)
-    numbers = np.minimum((middle * sizes).astype(int), sizes - 1)
-    others = [coded.levels[:, j] for j in range(coded.levels.shape[1]) if j != position]
-    outcome = np.zeros(len(df), int) if position is None else coded.levels[:, position]
-    return np.column_stack([numbers, *others]).astype(int), outcome
+    schema, position = codec.schema_, design.position
+    is_read = isinstance(table, DeclaredRows)
+    read = table if is_read else declared_rows(raw_rows(table), schema)
+    numbers = [number_places(read.values[c.name], c) for c in schema.continuous]
+    levels = [level_places(read.values[c.name], c) for c in schema.discrete]
+    flags = [read.values[name] for name in codec.flagged_]
+    levels += [(np.isnan(values) | (values == UNREAD)).astype(int) for values in flags]
+    outcome = np.zeros(read.rows, int) if position is None else levels.pop(position)
+    cells = np.array([*numbers, *levels]).reshape(-1, read.rows).T
+    return cells.astype(int), outcome
 
 # %% ../nbs/06_dp.ipynb #secret
 def secret_normals(size: int, noise_seed: int | None = None) -> np.ndarray:
@@ -658,33 +702,32 @@ class NoisyTables:
         self,
         schema: Schema,
         epsilon: float,
-        delta: float = 1e-3,
+        delta: float = 1e-4,
         config: NoiseConfig = NoiseConfig(),
     ):
         check_budget(epsilon, delta)
         self.schema, self.epsilon, self.delta, self.config = schema, epsilon, delta, config
 
-    def fit(self, df: pd.DataFrame, noise_seed: int | None = None) -> NoisyTables:
-        """Measure `df` once (twice where pairs are asked) and fit.
+    def fit(self, table: Any, noise_seed: int | None = None) -> NoisyTables:
+        """Measure a table once (twice where pairs are asked) and fit.
 
-        The noise is secret unless `noise_seed` is given.
+        table: see `public_cells`. The noise is secret unless `noise_seed` is given.
         """
         self.codec_ = RankGaussEncoder.from_schema(self.schema)
         self.design_ = build_design(self.codec_, self.config)
-        cells, outcome = public_cells(self.codec_, df, self.design_)
+        cells, outcome = public_cells(self.codec_, table, self.design_)
         base, share = noise_multiplier(self.epsilon, self.delta), self._pair_share()
-        vectors, d = self.design_.vectors(cells, outcome), len(self.design_.columns)
-        questions = vectors.shape[1]
+        sums, d = self.design_.sums(cells, outcome), len(self.design_.columns)
+        questions = len(sums)
         normals = secret_normals(questions + d * (d - 1) // 2, noise_seed)
         sigmas = [base / np.sqrt(1 - share)]
-        self._measure(vectors, sigmas[0], normals[:questions])
+        self._measure(sums, sigmas[0], normals[:questions])
         self._check_delta()
         if share:
             sigmas.append(base / np.sqrt(share))
             self._measure_pairs(cells, outcome, sigmas[1], normals[questions:])
-        # The accountant rounds up, by less than 1e-6; the two releases together are exactly the one
-        # of `base`.
-        self.epsilon_ = min(self.epsilon, epsilon_spent(sigmas, self.delta))
+        # The two releases together are exactly the one of `base`.
+        self.epsilon_ = min(float(self.epsilon), epsilon_spent(sigmas, self.delta))
         self.delta_ = float(self.delta)
         return self
 
@@ -694,10 +737,10 @@ class NoisyTables:
             return 0.0
         return float(self.config.pairs * np.clip((self.epsilon - 1) / 2, 0, 1))
 
-    def _measure(self, vectors: np.ndarray, sigma: float, normals: np.ndarray) -> None:
+    def _measure(self, sums: np.ndarray, sigma: float, normals: np.ndarray) -> None:
         "Release the tables, and explain them."
         sd = sigma * self.design_.sensitivity
-        self.measured_ = {"tables": Release(noisy_sum(vectors, sd, normals), sd)}
+        self.measured_ = {"tables": Release(noisy_sum(sums[None], sd, normals), sd)}
         self._explain(*self.measured_["tables"])
 
     def _measure_pairs(
@@ -705,9 +748,18 @@ class NoisyTables:
     ) -> None:
         "Release the pairs of columns, and take correlations from them."
         limit = max(1.0, len(self.design_.columns) / np.sqrt(18))
-        products, sd = pair_products(self._places(cells, outcome), limit), sigma * limit
-        self.measured_["pairs"] = Release(noisy_sum(products, sd, normals), sd)
+        sums, sd = self.pair_sums(cells, outcome, limit), sigma * limit
+        self.measured_["pairs"] = Release(noisy_sum(sums[None], sd, normals), sd)
         self.mix_ = shrunk_correlations(*self.measured_["pairs"], self.rows_, self._spread())
+
+    def pair_sums(self, cells: np.ndarray, outcome: np.ndarray, limit: float) -> np.ndarray:
+        "Sums of the products of each pair of places, each patient's cut to length `limit`."
+        d = len(self.design_.columns)
+        total = np.zeros(d * (d - 1) // 2)
+        for start in range(0, len(cells), 1 << 16):
+            part = slice(start, start + (1 << 16))
+            total += pair_products(self._places(cells[part], outcome[part]), limit).sum(0)
+        return total
 
     def _check_delta(self) -> None:
         "Warn of a delta that is not below one in the (noisy) number of rows."
@@ -725,19 +777,30 @@ class NoisyTables:
         self.rows_, classes = max(20, int(round(count))), self.design_.outcomes
         shares = np.clip(outcome / self.rows_ + 1 / classes, 0.05 / classes, None)
         self.outcome_ = shares / shares.sum()
-        self.cells_ = [
-            fit_column(ColumnFit(column, self.rows_, self.outcome_, answer, sd))
-            for column, answer in zip(self.design_.columns, answers)
-        ]
+        self.cells_ = []
+        for column, answer, flag in zip(self.design_.columns, answers, self._flags(answers, sd)):
+            known = self.outcome_ * (1 - flag)  # of patients whose cell is there
+            fit = ColumnFit(column, self.rows_ * known.sum(), known / known.sum(), answer, sd)
+            self.cells_.append(fit_column(fit))
         self.mix_ = np.eye(len(self.cells_))
+
+    def _flags(self, answers: Sequence[ColumnAnswers], sd: float) -> list[np.ndarray]:
+        "For each column, the share [L] of patients, by outcome, whose number is missing."
+        columns, codec = self.design_.columns, self.codec_
+        shares = [np.zeros(self.design_.outcomes) for _ in columns]
+        first = len(columns) - len(codec.flagged_)
+        for j, name in enumerate(codec.flagged_, start=first):
+            fit = ColumnFit(columns[j], self.rows_, self.outcome_, answers[j], sd)
+            shares[codec.continuous_names_.index(name)] = fit_column(fit)[:, 1].clip(0, 0.99)
+        return shares
 
     def _places(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:
         """Each patient's place in each column, -1 to 1, by the model's curves for their outcome [n,
-        d].
+        d]; 0, the middle, where the cell or the outcome is not known.
         """
         tops = [np.cumsum(p, axis=1) for p in self.cells_]
         places = [(2 * top - p)[outcome, at] - 1 for top, p, at in zip(tops, self.cells_, cells.T)]
-        return np.column_stack(places)
+        return np.column_stack(places) * (cells >= 0) * (outcome >= 0)[:, None]
 
     def _spread(self) -> np.ndarray:
         "The model's variance of the places, for each column [d]."
@@ -778,19 +841,19 @@ DP_ROWS = 5000  # rows drawn from the noisy tables for a model to learn from
 
 
 def private_rows(
-    df: pd.DataFrame,
+    table: Any,
     schema: Schema,
     epsilon: float,
     delta: float,
     seed: int = 0,
     noise_seed: int | None = None,
 ) -> tuple[pd.DataFrame, NoisyTables]:
-    """Rows for a model to learn from in place of `df`, and the noisy tables they come from.
+    """Rows for a model to learn from in place of `table`, and the noisy tables they come from.
 
-    seed: of the rows, which may be public. noise_seed: of the privacy noise, which may not; None
-    takes secret noise.
+    table: see `public_cells`. seed: of the rows, which may be public. noise_seed: of the privacy
+    noise, which may not; None takes secret noise.
     """
-    tables = NoisyTables(schema, epsilon, delta).fit(df, noise_seed)
+    tables = NoisyTables(schema, epsilon, delta).fit(table, noise_seed)
     return tables.sample(DP_ROWS, seed), tables
 
 # %% ../nbs/06_dp.ipynb #audit

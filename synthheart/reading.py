@@ -44,10 +44,10 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS', 'MONTH_NUMBERS',
            'DATE_SHAPES', 'CLOCK_SHAPE', 'TOKEN', 'CENTURY', 'ISO_FORMS', 'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES',
-           'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint',
-           'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling', 'far_codes',
-           'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text', 'Options',
-           'find_separator', 'Reading', 'read_source', 'read_table']
+           'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn',
+           'Hint', 'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling',
+           'far_codes', 'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
+           'Options', 'find_separator', 'Reading', 'read_source', 'read_table', 'format_marks', 'moment_reader']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -3375,3 +3375,27 @@ def read_table(source: Any, schema: Schema | None = None, **options: Any) -> pd.
     integers. The doubts are in `infer_schema(source).notes`.
     """
     return read_source(source, schema, **options).df
+
+# %% ../nbs/00a_reading.ipynb #format-marks
+def format_marks(pattern: str) -> tuple[str, str]:
+    """(decimal, thousands) of a number's format such as `1.234,5`; a point and none without one."""
+    return _marks_of_format(pattern) or (".", "")
+
+# %% ../nbs/00a_reading.ipynb #reader-type
+Reader = Callable[[str], datetime | None]  # one cell as a moment, or None
+
+# %% ../nbs/00a_reading.ipynb #moment-reader
+def moment_reader(pattern: str, name: str, latest: float | None = None) -> Reader:
+    """A function that reads one cell as a date or time of this format, None where it is none.
+
+    pattern: in the words of strptime. name: of the column, for the ValueError about a pattern that
+    is none. latest: days since 1970 of the latest date, for years of two digits.
+    """
+    fits = _format_pattern(pattern, name).fullmatch
+    first = CENTURY if latest is None else 1970 + int(latest // 365.2425) - 99
+
+    def read(cell: str) -> datetime | None:
+        shape = fits(cell)
+        return _moment(shape.groupdict(), first) if shape else None
+
+    return read
