@@ -13,10 +13,10 @@ The usual way through it::
     risks = sh.attack(train, holdout, fake)                 # membership and the three GDPR risks
     print(sh.verdict(pd.concat([table, risks])))            # faithful? useful? safe?
 
-Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`, `Schema`,
-`Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`, `MODELS`. Judging: `evaluate`,
-`attack`, `verdict`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists
-`MODELS`, `METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
+Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`,
+`find_relations`, `Schema`, `Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`,
+`MODELS`. Judging: `evaluate`, `attack`, `verdict`, `compare`, `METRICS`, `ATTACKS`. Adding to it:
+`use_plugins`, and the lists `MODELS`, `METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
 
 Names are looked up when they are first used, so that the import is quick; TensorFlow is imported
 when a network is built. The one module that is written by hand; every other one is exported from a
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from synthheart.figures import FIGURES
     from synthheart.inference import infer_schema
     from synthheart.judging import verdict
+    from synthheart.keeping import find_relations
     from synthheart.models import MODELS
     from synthheart.pipeline import build_report
     from synthheart.privacy import attack
@@ -53,6 +54,7 @@ _ROOM_OF = {
     "read_table": "reading",
     "write_table": "runs",
     "infer_schema": "inference",
+    "find_relations": "keeping",
     "read_schema": "dictionaries",
     "Schema": "tables",
     "Column": "tables",
@@ -96,6 +98,7 @@ __all__ = [
     "build_report",
     "compare",
     "evaluate",
+    "find_relations",
     "infer_schema",
     "load_heart",
     "read_schema",

@@ -38,6 +38,7 @@ import synthheart
 if TYPE_CHECKING:
     import pandas as pd
 
+    from synthheart.finding import Found
     from synthheart.pipeline import Parameter
     from synthheart.reading import Reading
     from synthheart.tables import Column, Note, Schema
@@ -47,8 +48,8 @@ __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option',
            'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'BadInput', 'Failed', 'shell_words',
            'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file', 'read_patients',
            'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where', 'model_names', 'ModelName',
-           'main', 'in_columns', 'schema_table', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page',
-           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share']
+           'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines',
+           'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -583,6 +584,18 @@ def schema_table(described: Described) -> str:
         rows.append([*row, f"{gaps} ({gaps / len(table):.1%})" if gaps else ""])
     return in_columns(["column", "kind", "read as", "may hold", "role", "missing"], rows)
 
+# %% ../nbs/11a_cli.ipynb #proposal-lines
+def proposal_lines(found: Sequence[Found]) -> str:
+    "Relations that nearly all rows keep, a line each: what, the share that keeps it, the rows."
+    from synthheart.keeping import proposal_table
+
+    table = proposal_table(found)
+    rows = [
+        [row.relation, f"{row.kept:.2%}", str(row.rows), str(row.broken)]
+        for row in table.itertuples()
+    ]
+    return in_columns(["nearly always, but not enforced", "kept", "rows", "broken"], rows, right=3)
+
 # %% ../nbs/11a_cli.ipynb #schema-command
 @main.command()
 @click.argument("data", type=FILE)
@@ -602,7 +615,7 @@ def schema(
     coding: str,
     settings: tuple[str, ...],
 ) -> None:
-    """Show what each column of DATA was read as, and every doubt about it.
+    """Show what each column of DATA was read as, every doubt, and what nearly all rows keep.
 
     DATA is a file with a table (- for CSV on standard input). With -o the schema is written as JSON
     to be read and edited by hand.
@@ -617,12 +630,14 @@ def schema(
     Ranges and levels are those that the table shows. Widen a range, add a level, set `decimals`,
     correct a kind, name what is missing in `missing_codes`, and give the file to `fit`: the table
     is read by it, and the synthetic rows keep to it. A column that should not be released has the
-    role `drop`.
+    role `drop`. What all rows keep is written into the schema and kept by every model; what nearly
+    all keep is proposed only: take it up in `rules` or `derived`, or mend the rows that break it.
     """
     if output and output != "-":
         check_writable(output, [".json"])
     how = How(coding, parse_read(settings))
     described = read_described(data, schema_file, target, how, draft=True, loose=True)
+    from synthheart.keeping import proposals
     from synthheart.runs import write_whole
 
     found = described.schema
@@ -633,6 +648,8 @@ def schema(
     click.echo(schema_table(described))
     for note in found.notes:
         click.echo(f"Note: {shell_words(str(note))}")
+    if loose := proposals(described.table, found):
+        click.echo(f"\n{proposal_lines(loose)}")
     if output:
         write_whole(output, found.to_json().rstrip() + "\n")
         click.echo(f"{output}: {len(found)} columns, {len(found.continuous)} of them continuous")

@@ -17,7 +17,7 @@ import pandas as pd
 from .tables import Column, Derived, Schema, as_pandas, cell_value, to_floats
 
 # %% auto #0
-__all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'find_relations']
+__all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'formulas_of', 'relations_of']
 
 # %% ../nbs/00b_finding.ipynb #found
 @dataclass(frozen=True)
@@ -104,7 +104,7 @@ def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
     return Numbers(names, values, steps)
 
 # %% ../nbs/00b_finding.ipynb #formulas
-def _formulas(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found]:
+def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found]:
     """Each column that others give, the last of the table first; what is computed already computes
     nothing before it.
     """
@@ -417,8 +417,8 @@ def _together(df: pd.DataFrame, schema: Schema) -> list[Found]:
     ]
 
 # %% ../nbs/00b_finding.ipynb #find-relations
-def find_relations(train: Any, schema: Schema) -> list[Found]:
-    """What the rows of a table keep and chance would not: exact relations, then proposals.
+def relations_of(train: Any, schema: Schema) -> list[Found]:
+    """What all rows of a table keep and chance would not, then orders that nearly all keep.
 
     train: typed rows (`read_table`); schema: what the columns are; keys and columns that are
     computed already are left out. Formulas are looked for among at most 150 numeric columns. Rows
@@ -428,7 +428,7 @@ def find_relations(train: Any, schema: Schema) -> list[Found]:
     if len(train) < LEAST:
         return []
     df = train if len(train) <= 20_000 else train.iloc[:20_000]
-    formulas = _formulas(df, schema)
+    formulas = formulas_of(df, schema)
     taken = {found.columns[0] for found in formulas}
     lookups = _lookups(df, schema, taken)
     taken |= {found.columns[0] for found in lookups}

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .finding import find_relations
+from .finding import Found, relations_of
 from .identity import Identity, identity_of
 from .reading import ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
@@ -345,12 +345,18 @@ def _as_group(column: Column) -> Column:
     named = column.name.casefold() in ("sex", "gender", "age", "geschlecht", "alter")
     return replace(column, role="group") if named and column.role == "" else column
 
+# %% ../nbs/00b_inference.ipynb #taken-up
+def _taken_up(one: Found) -> str:
+    "Where a schema holds a relation, to be taken out there."
+    part = "rules" if one.rule else "together" if one.kind == "together" else "derived"
+    return f"a schema without it in {part}"
+
 # %% ../nbs/00b_inference.ipynb #with-relations
 def with_relations(schema: Schema, df: pd.DataFrame) -> Schema:
     "The schema with the exact relations that the rows keep, each with a note."
-    found = [one for one in find_relations(df, schema) if one.exact]
+    found = [one for one in relations_of(df, schema) if one.exact]
     notes = [
-        Note(one.columns[0], one.text, one.rows, "kept by construction", "the schema's rules")
+        Note(one.columns[0], one.text, one.rows, "kept by construction", _taken_up(one))
         for one in found
     ]
     return replace(

@@ -80,6 +80,7 @@ RESULTS = {  # key in metrics.json: {name there: the run's table}
     },
     "clinical": {name: name for name in ("utility", "odds", "relations", "external")},
     "privacy": {"tradeoff": "dp_tradeoff"},
+    "relations": {"proposals": "proposals"},
 }
 
 # %% ../nbs/10_report.ipynb #3f6febec
@@ -580,6 +581,13 @@ def _known(*measures: Measure) -> bool:
     "Were they all computed?"
     return not any(math.isnan(m.value) for m in measures)
 
+# %% ../nbs/10_report.ipynb #proposals
+def _proposals(found: Findings) -> Table | None:
+    "Relations that nearly all real rows keep, and that nothing enforced."
+    columns = {"relation": "relation", "kept": "share that keeps it", "rows": "of real rows"}
+    caption = "What nearly all real patients keep; the synthetic rows were not made to keep it"
+    return shown(found.metrics["relations"].get("proposals", []), columns, caption)
+
 # %% ../nbs/10_report.ipynb #bc7f510c
 def fidelity_section(found: Findings) -> Section | None:
     "Do they look like patients?"
@@ -607,6 +615,7 @@ def fidelity_section(found: Findings) -> Section | None:
         text,
         *pictures(found.run, "fidelity"),
         shown(found.metrics["features"], columns, caption),
+        _proposals(found),
     )
 
 # %% ../nbs/10_report.ipynb #designs

@@ -27,6 +27,7 @@ import pandas as pd
 import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
 from .inference import measured_rows, measured_schema
+from .keeping import proposal_table, proposals
 from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, as_pandas, json_plain
@@ -249,6 +250,7 @@ PRIVATE = (
     "model",
     "schema",
     "doubts",
+    "proposals",
     "parameters",
 )  # parts that may lie in it
 
@@ -395,6 +397,8 @@ def start_run(
 ) -> Run:
     """Open a run: split the dataset's rows, and write train, holdout, schema and dataset.
 
+    The doubts about the table, and what nearly all rows keep, lie beside them.
+
     folder: where the run is to live; None takes a temporary one. dataset: whose patients they are.
     seed: of the split. holdout: the share of the patients kept back, 0 to 1. Raises ValueError
     where rows cannot be split.
@@ -408,6 +412,8 @@ def start_run(
     if dataset.schema.notes:
         doubts = [asdict(note) | {"text": note.text} for note in dataset.schema.notes]
         run.write("doubts", pd.DataFrame(doubts))
+    if loose := proposals(pd.concat(parts), dataset.schema):
+        run.write("proposals", proposal_table(loose))
     return run
 
 # %% ../nbs/00e_runs.ipynb #open

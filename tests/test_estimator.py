@@ -19,7 +19,7 @@ from test_synthesizer import HOLDOUT, TRAIN, quick
 from synthheart.cohorts import Dataset
 from synthheart.comparison import compare
 from synthheart.evaluation import copies, evaluate, invalid_share
-from synthheart.finding import find_relations
+from synthheart.finding import relations_of
 from synthheart.inference import infer_schema, typed_by
 from synthheart.models import MODELS
 from synthheart.privacy import attack
@@ -308,7 +308,7 @@ def test_every_function_takes_any_librarys_frames(library, tmp_path):
     same(find_duplicates(turned(real)), find_duplicates(real))
     assert invalid_share(other[2], schema) == 0 and copies(other[0], other[0]) == 1
     same(typed_by(turned(real), schema), typed_by(real, schema), check_dtype=False)
-    assert find_relations(turned(real), schema) == find_relations(real, schema)
+    assert relations_of(turned(real), schema) == relations_of(real, schema)
     write_table(turned(real), tmp_path / "a.csv"), write_table(real, tmp_path / "b.csv")
     same(read_table(tmp_path / "a.csv"), read_table(tmp_path / "b.csv"))
     assert Dataset.from_table(turned(real)).schema.names == schema.names

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthheart.finding import find_relations
+from synthheart.finding import relations_of
 from synthheart.inference import infer_schema
 from synthheart.tables import Schema
 
@@ -50,7 +50,7 @@ def columns_of(table: pd.DataFrame) -> Schema:
 @pytest.fixture(scope="module")
 def found() -> dict[str, object]:
     table = ward()
-    return {one.columns[0]: one for one in find_relations(table, columns_of(table))}
+    return {one.columns[0]: one for one in relations_of(table, columns_of(table))}
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_nothing_is_found_where_nothing_is_related(seed):
     rng = np.random.default_rng(seed)
     table = pd.DataFrame({f"x{k}": rng.normal(size=300).round(2) for k in range(8)})
     table["a"], table["b"] = rng.choice(list("pqr"), 300), rng.choice(list("uv"), 300)
-    assert find_relations(table, columns_of(table)) == []
+    assert relations_of(table, columns_of(table)) == []
 
 
 def test_one_row_that_breaks_it_is_enough(found):
     table = ward()
     table.loc[7, "bmi"] += 1.0
     table.loc[8, "region"] = "e" if table.region[8] != "e" else "n"
-    names = {one.columns[0] for one in find_relations(table, columns_of(table)) if one.exact}
+    names = {one.columns[0] for one in relations_of(table, columns_of(table)) if one.exact}
     assert not {"bmi", "region"} & names
