@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from .gan import GANConfig
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['missing_cells', 'find_flags', 'frequent_intervals', 'other_ranks', 'Frequent']
+__all__ = ['SMALL', 'SIZES', 'WIDE', 'missing_cells', 'find_flags', 'frequent_intervals', 'other_ranks', 'Frequent', 'Size',
+           'size_recipe']
 
 # %% ../nbs/02a_sizes.ipynb #whole
 def missing_cells(coded: Coded) -> np.ndarray:
@@ -43,11 +45,15 @@ def find_flags(coded: Coded, cardinalities: Sequence[int]) -> tuple[int, ...]:
 
 # %% ../nbs/02a_sizes.ipynb #intervals
 def frequent_intervals(low: np.ndarray, high: np.ndarray, share: float) -> np.ndarray:
-    "The intervals (low, high) of ranks that at least this share of the cells has: [k, 2], sorted."
+    """The intervals (low, high) of ranks that at least this share of the cells has, and twice as
+    many as have the value before or after it: [k, 2], sorted.
+    """
     if not len(low):
         return np.zeros((0, 2))
     pairs, counts = np.unique(np.stack([low, high], 1).astype(float), axis=0, return_counts=True)
-    return pairs[counts >= share * len(low)]
+    around = np.concatenate([[0], counts, [0]])
+    beside = np.maximum(around[:-2], around[2:])
+    return pairs[(counts >= share * len(low)) & (counts >= 2 * beside)]
 
 # %% ../nbs/02a_sizes.ipynb #rest
 def other_ranks(intervals: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -158,3 +164,60 @@ def _which(intervals: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarr
         return np.zeros(len(low), int)
     at = np.clip(np.searchsorted(intervals[:, 0], low, "right") - 1, 0, None)
     return np.where((low >= intervals[at, 0]) & (high <= intervals[at, 1]), at + 1, 0)
+
+# %% ../nbs/02a_sizes.ipynb #size
+class Size(NamedTuple):
+    "Settings of the game at a number of rows; see `GANConfig`."
+
+    rows: int
+    penalty: float
+    moments: float
+    learning_rate: float
+    steps: int
+    width: int  # of both layers of both players
+    batch: int
+
+# %% ../nbs/02a_sizes.ipynb #sizes
+SMALL = GANConfig()
+SIZES = (
+    Size(
+        300,
+        SMALL.penalty,
+        SMALL.moments,
+        SMALL.learning_rate,
+        SMALL.steps,
+        SMALL.generator[0],
+        SMALL.batch,
+    ),
+    Size(1300, 0.01, 1.0, 2e-3, 6_000, 128, 200),
+    Size(6000, 0.01, 1.0, 2e-3, 15_000, 128, 250),
+)
+WIDE = 16  # columns above which steps fall, by the root
+
+# %% ../nbs/02a_sizes.ipynb #recipe
+def size_recipe(rows: int, columns: int) -> dict[str, Any]:
+    """Settings of `GANConfig` for a table of so many rows and columns.
+
+    Up to 300 rows they are its defaults, chosen on Cleveland's 212 (`12a_recipes`). The others are
+    fitted on tables of 1,300 to 14,000 rows and 7 to 45 columns (`03_training` shows what they
+    bring), and stay the same beyond. Wide tables get fewer steps, since each takes longer.
+    """
+    places = np.log([size.rows for size in SIZES])
+    here = np.log(np.clip(rows, SIZES[0].rows, SIZES[-1].rows))
+    logs = np.log([size[1:] for size in SIZES]).T
+    found = (float(f"{np.exp(np.interp(here, places, own)):.4g}") for own in logs)
+    penalty, moments, rate, steps, width, batch = found
+    large = rows > SIZES[0].rows
+    fewer = max(1.0, columns / WIDE) ** 0.5 if large else 1.0
+    layers = (8 * round(width / 8),) * 2
+    return {
+        "penalty": penalty,
+        "moments": moments,
+        "learning_rate": rate,
+        "steps": round(steps / fewer),
+        "generator": layers,
+        "critic": layers,
+        "batch": round(batch),
+        "shared": large,
+        "frequent": 0.05 if large else 0.0,
+    }

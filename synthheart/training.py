@@ -57,13 +57,13 @@ from synthheart.gan import (
 )
 from .models import MODELS, ModelRecord
 from .preprocessing import Coded, RankGaussEncoder, one_hot
-from .sizes import Frequent
+from .sizes import Frequent, size_recipe
 from .tables import Schema
 
 # %% auto #0
 __all__ = ['GAN_LOSSES', 'CALIBRATION', 'outcome_covariance', 'factor_covariance', 'guessed_covariance', 'believed_covariance',
            'train_moments', 'GANState', 'GANData', 'gan_step', 'game_alone', 'gan_program', 'generator_alone',
-           'gan_row_program', 'calibrate', 'GAN', 'believed_outcome']
+           'gan_row_program', 'calibrate', 'GAN', 'believed_outcome', 'table_options']
 
 # %% ../nbs/03_training.ipynb #outcome-guess
 def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int) -> np.ndarray:
@@ -447,6 +447,11 @@ def believed_outcome(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
     "The outcome's position: its relations are believed as they are."
     return {"outcome": codec.names_.index(schema.target)} if schema.target in codec.names_ else {}
 
+# %% ../nbs/03_training.ipynb #sized
+def table_options(codec: RankGaussEncoder, schema: Schema) -> dict[str, Any]:
+    "What the settings take from a table: its outcome, and what fits its rows and columns."
+    return size_recipe(codec.rows_, len(codec.names_)) | believed_outcome(codec, schema)
+
 # %% ../nbs/03_training.ipynb #record
 MODELS.add(
     ModelRecord(
@@ -454,7 +459,8 @@ MODELS.add(
         "a generator and a critic that learn from each other",
         GAN,
         GANConfig,
-        options=believed_outcome,
-        private_options={"shrink": 0.0},  # from so many noisy rows every covariance is believed
+        options=table_options,
+        # from so many noisy rows every covariance is believed, and sharp relations are noise
+        private_options={**size_recipe(0, 0), "shrink": 0.0},
     )
 )
