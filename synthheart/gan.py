@@ -75,7 +75,7 @@ class GANConfig:
     average: float = 0.999  # memory of the averaged generator weights
     calibrate: bool = True  # set means and shares right after training
     frequent: float = 0.0  # share of the rows that makes a number a level of its own; 0: none
-    shared: bool = False  # both players take their turn on the same synthetic rows
+    reuse: bool = False  # the critic is shown the rows of the generator's last turn, not new ones
 
     def __post_init__(self) -> None:
         _check_gan(self)

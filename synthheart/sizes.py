@@ -190,7 +190,7 @@ SIZES = (
         SMALL.batch,
     ),
     Size(1300, 0.01, 1.0, 2e-3, 6_000, 128, 200),
-    Size(6000, 0.01, 1.0, 2e-3, 15_000, 128, 250),
+    Size(6000, 0.01, 1.0, 2e-3, 12_000, 128, 250),
 )
 WIDE = 16  # columns above which steps fall, by the root
 
@@ -218,6 +218,6 @@ def size_recipe(rows: int, columns: int) -> dict[str, Any]:
         "generator": layers,
         "critic": layers,
         "batch": round(batch),
-        "shared": large,
+        "reuse": large,
         "frequent": 0.05 if large else 0.0,
     }

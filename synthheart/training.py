@@ -185,6 +185,7 @@ class GANState(NamedTuple):
     generator: AdamState
     critic: AdamState
     average: Any  # [weights of the generator]
+    made: Any = ()  # soft rows of the generator's last turn [batch, width], where they are reused
 
 # %% ../nbs/03_training.ipynb #gan-data
 class GANData(NamedTuple):
@@ -229,8 +230,8 @@ def _generator_turn(
     rate: Any,
     layout: Layout,
     config: GANConfig,
-) -> tuple[AdamState, GeneratorLoss]:
-    "The generator, moved by one Adam step against this critic."
+) -> tuple[AdamState, GeneratorLoss, tf.Tensor]:
+    "The generator, moved by one Adam step against this critic, and the soft rows of this turn."
     normal, gumbel = noise
     with tf.GradientTape() as tape:
         tape.watch(state.generator.weights)
@@ -238,7 +239,7 @@ def _generator_turn(
         fake, expected = soft_rows(raw, gumbel, layout, config), expected_rows(raw, layout)
         loss = generator_loss(critic, real, fake, layout, config, target, expected)
     gradient = tape.gradient(loss.total, state.generator.weights)
-    return adam(state.generator, gradient, turn, rate, config.beta1, config.beta2), loss
+    return adam(state.generator, gradient, turn, rate, config.beta1, config.beta2), loss, fake
 
 # %% ../nbs/03_training.ipynb #gan-step-def
 def gan_step(layout: Layout, config: GANConfig) -> Step:
@@ -248,12 +249,15 @@ def gan_step(layout: Layout, config: GANConfig) -> Step:
         rate = falling_rate(config.learning_rate, number, data.steps)
         take = cutter(buffer)
         real = real_rows(take, data.cells, layout, config.batch)
-        normal, gumbel = _noise(take, layout, config)
-        later = (normal, gumbel) if config.shared else _noise(take, layout, config)
-        made = generate(state.generator.weights, normal, layout, config)
-        fake = soft_rows(made, gumbel, layout, config)
+        if config.reuse:
+            fake = state.made
+        else:
+            normal, gumbel = _noise(take, layout, config)
+            made = generate(state.generator.weights, normal, layout, config)
+            fake = soft_rows(made, gumbel, layout, config)
+        later = _noise(take, layout, config)
         critic, of_critic = _critic_turn(state, real, fake, number, rate, layout, config)
-        generator, of_generator = _generator_turn(
+        generator, of_generator, fresh = _generator_turn(
             state, critic.weights, real, later, data.moments, number, rate, layout, config
         )
         average = moving_average(state.average, generator.weights, number, config.average)
@@ -263,9 +267,10 @@ def gan_step(layout: Layout, config: GANConfig) -> Step:
             of_critic.gradient_penalty,
             of_generator.moments,
         )
-        return GANState(generator, critic, average), dict(zip(GAN_LOSSES, losses))
+        kept = (fresh,) if config.reuse else ()
+        return GANState(generator, critic, average, *kept), dict(zip(GAN_LOSSES, losses))
 
-    draws = 1 if config.shared else 2
+    draws = 1 if config.reuse else 2
     uniforms_a_row = 1 + layout.continuous + draws * (config.latent + layout.one_hot)
     return Step(turn, config.batch * uniforms_a_row, GAN_LOSSES)
 
@@ -415,7 +420,8 @@ class GAN(Network[GANConfig]):
         layout, config, rng = self.layout_, self.config, np.random.default_rng(seed)
         generator = initial_weights(generator_shapes(layout, config), rng)
         critic = initial_weights(critic_shapes(layout, config), rng)
-        state = GANState(AdamState.start(generator), AdamState.start(critic), generator)
+        made = np.zeros((config.batch, layout.width), np.float32) if config.reuse else ()
+        state = GANState(AdamState.start(generator), AdamState.start(critic), generator, made)
         target = train_moments(coded, layout, config, seed)
         data = GANData(Cells.of(coded), target, np.float32(steps))
         return Training(cached(gan_program, layout, game_alone(config)), state, data)
