@@ -19,10 +19,10 @@ from tqdm import tqdm
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'Layout', 'weight_count', 'initial_weights',
-           'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate',
-           'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program',
-           'EarlyStopping', 'Cells', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows',
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'weight_count', 'initial_weights', 'unflatten',
+           'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate', 'moving_average',
+           'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program', 'EarlyStopping',
+           'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows',
            'Settings', 'check_least', 'check_share', 'check_settings', 'Training', 'Network']
 
 # %% ../nbs/01b_engine.ipynb #tensorflow
@@ -49,6 +49,7 @@ class Layout:
 
     continuous: int
     cardinalities: tuple[int, ...] = ()  # levels of each discrete column
+    gates: tuple[int, ...] = ()  # see `gated`; empty: every score counts always
 
     @classmethod
     def of(cls, coded: Coded, cardinalities: Sequence[int]) -> Layout:
@@ -84,15 +85,21 @@ class Layout:
 
     def to_state(self) -> dict[str, Any]:
         "The layout as JSON can hold it."
-        return {"continuous": self.continuous, "cardinalities": list(self.cardinalities)}
+        state = {"continuous": self.continuous, "cardinalities": list(self.cardinalities)}
+        return state | ({"gates": list(self.gates)} if self.gates else {})
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Layout:
         "The inverse of `to_state`; other entries of `state` are left alone."
+<<<<<<< /tmp/tmpympl4s2n
         numbers, levels = state["continuous"], tuple(state["cardinalities"])
         if any(type(k) is not int or k < 0 for k in (numbers, *levels)):
             raise ValueError(f"a layout of {numbers!r} numbers and levels {levels!r}")
         return cls(numbers, levels)
+=======
+        sizes = state["continuous"], tuple(state["cardinalities"])
+        return cls(*sizes, tuple(state.get("gates", ())))
+>>>>>>> /tmp/tmpu4ny450b
 
 # %% ../nbs/01b_engine.ipynb #size
 Shapes = Sequence[tuple[int, ...]]  # of a network's arrays, in their order in the flat vector
@@ -380,6 +387,22 @@ class Cells(NamedTuple):
         "The arrays of coded rows."
         return cls(coded.low, coded.high, coded.levels.astype(np.int32))
 
+# %% ../nbs/01b_engine.ipynb #gated
+def gated(scores: Any, levels: Any, layout: Layout) -> Any:
+    """Scores [rows, continuous], each times the share of the level that stands for a number.
+
+    levels: [rows, one_hot] one-hot blocks or chances, NumPy arrays as the scores, or tensors. The
+    layout's `gates` hold the one-hot position of that level for each continuous column, -1 for one
+    whose score counts always.
+    """
+    if not any(gate >= 0 for gate in layout.gates):
+        return scores
+    gates = np.where(np.array(layout.gates) < 0, layout.one_hot, layout.gates)
+    if isinstance(scores, np.ndarray):
+        return scores * np.hstack([levels, np.ones((len(levels), 1), levels.dtype)])[:, gates]
+    always = tf.ones([tf.shape(levels)[0], 1])
+    return scores * tf.gather(tf.concat([levels, always], axis=1), gates, axis=1)
+
 # %% ../nbs/01b_engine.ipynb #real-rows
 def real_rows(take: Take, cells: Cells, layout: Layout, batch: int) -> tf.Tensor:
     """A batch of encoded real rows [batch, width]: patients with replacement, values anywhere in
@@ -395,6 +418,8 @@ def real_rows(take: Take, cells: Cells, layout: Layout, batch: int) -> tf.Tensor
     if layout.cardinalities:
         mine = tf.gather(tf.gather(cells.levels, pick), layout.block_of, axis=1)
         parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
+        if layout.continuous:
+            parts[0] = gated(*parts, layout)
     return tf.concat(parts, axis=1)
 
 # %% ../nbs/01b_engine.ipynb #hard
@@ -558,6 +583,10 @@ class Network(Generic[C]):
     def __init__(self, config: C | None = None):
         self.config: C = self.settings() if config is None else config
 
+    def layout_of(self, coded: Coded, cardinalities: Sequence[int]) -> Layout:
+        "The layout of the rows that are trained on."
+        return Layout.of(coded, cardinalities)
+
     def default_steps(self, rows: int) -> int:
         "Training steps on so many rows where `epochs` is not given."
         raise NotImplementedError
@@ -603,7 +632,7 @@ class Network(Generic[C]):
         callbacks: asked at each look, any may stop. Raises FloatingPointError where training
         diverges.
         """
-        rows, self.layout_ = len(coded), Layout.of(coded, cardinalities)
+        rows, self.layout_ = len(coded), self.layout_of(coded, cardinalities)
         given = None if epochs is None else epoch_steps(epochs, rows, self.config.batch)
         steps = self.default_steps(rows) if given is None else given
         training = self.prepare(coded, steps, seed)

@@ -20,6 +20,7 @@ from synthheart.engine import (
     check_least,
     draw_rows,
     epoch_steps,
+    gated,
     tf,
     unflatten,
 )
@@ -44,7 +45,7 @@ def _check_gan(config: GANConfig) -> None:
     if config.loss not in ("relativistic", "classic"):
         raise ValueError(f"loss must be 'relativistic' or 'classic', got {config.loss!r}")
     check_least(config, 1, "latent", "batch", "steps")
-    check_least(config, 0, "factors", "shrink")
+    check_least(config, 0, "factors", "shrink", "frequent")
 
 # %% ../nbs/02_gan.ipynb #config
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ class GANConfig:
     generator: tuple[int, ...] = (64, 64)  # widths of its hidden layers
     critic: tuple[int, ...] = (64, 64)  # widths of the critic's
     batch: int = 100  # rows a step
-    steps: int = 300  # training steps where `epochs` is not given (up to 1,000 rows)
+    steps: int = 300  # training steps where `epochs` is not given
     learning_rate: float = 1e-2  # Adam's at the start; it falls in a line to a fiftieth
     beta1: float = 0.5  # Adam's memory of the gradient
     beta2: float = 0.9  # Adam's memory of its square
@@ -73,6 +74,8 @@ class GANConfig:
     temperature: float = 0.2  # of the Gumbel-softmax
     average: float = 0.999  # memory of the averaged generator weights
     calibrate: bool = True  # set means and shares right after training
+    frequent: float = 0.0  # share of the rows that makes a number a level of its own; 0: none
+    reuse: bool = False  # the critic is shown the rows of the generator's last turn, not new ones
 
     def __post_init__(self) -> None:
         _check_gan(self)
@@ -158,7 +161,7 @@ def soft_rows(raw: tf.Tensor, gumbel: tf.Tensor, layout: Layout, config: GANConf
     if not layout.cardinalities:
         return raw
     soft = gumbel_softmax(raw[:, layout.continuous :], gumbel, layout, config.temperature)
-    return tf.concat([raw[:, : layout.continuous], soft], axis=1)
+    return tf.concat([gated(raw[:, : layout.continuous], soft, layout), soft], axis=1)
 
 # %% ../nbs/02_gan.ipynb #expected
 def expected_rows(raw: tf.Tensor, layout: Layout) -> tf.Tensor:
@@ -168,7 +171,7 @@ def expected_rows(raw: tf.Tensor, layout: Layout) -> tf.Tensor:
     if not layout.cardinalities:
         return raw
     chances = gumbel_softmax(raw[:, layout.continuous :], tf.constant(0.0), layout, 1.0)
-    return tf.concat([raw[:, : layout.continuous], chances], axis=1)
+    return tf.concat([gated(raw[:, : layout.continuous], chances, layout), chances], axis=1)
 
 # %% ../nbs/02_gan.ipynb #critic-loss-def
 class CriticLoss(NamedTuple):

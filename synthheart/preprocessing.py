@@ -620,9 +620,9 @@ class TableCoder(BaseEstimator):
     """Learn a table's columns from train; turn tables into `Coded` and back into tables of the
     same form.
 
-    schema: of the table; None infers it from train. After `fit`: `schema_`, `dtypes_` (of
-    train's columns), `missing_` (names of the columns with empty cells) and `codes_` (a
-    `ContinuousCode` each continuous column).
+    schema: of the table; None infers it from train. After `fit`: `rows_` (how many train has),
+    `schema_`, `dtypes_` (of train's columns), `missing_` (names of the columns with empty cells)
+    and `codes_` (a `ContinuousCode` each continuous column).
     """
 
     def __init__(self, schema: Schema | None = None):
@@ -636,6 +636,7 @@ class TableCoder(BaseEstimator):
         """
         schema = infer_schema(df) if self.schema is None else self.schema
         _check_table(df, schema)
+        self.rows_ = len(df)
         missing = [name for name in schema.names if df[name].isna().any()]
         codes = {c.name: continuous_code(df[c.name], c) for c in schema.continuous}
         return self._set(schema, _table_dtypes(df, schema), missing, codes)

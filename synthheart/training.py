@@ -5,8 +5,9 @@
 # %% ../nbs/03_training.ipynb #imports
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from scipy.linalg import eigh
@@ -29,6 +30,7 @@ from synthheart.engine import (
     compile_rows,
     cutter,
     falling_rate,
+    gated,
     gumbels,
     hard_levels,
     initial_weights,
@@ -56,12 +58,13 @@ from synthheart.gan import (
 )
 from .models import MODELS, ModelRecord
 from .preprocessing import Coded, RankGaussEncoder, one_hot
+from .sizes import Frequent, size_recipe
 from .tables import Schema
 
 # %% auto #0
 __all__ = ['GAN_LOSSES', 'CALIBRATION', 'outcome_covariance', 'factor_covariance', 'guessed_covariance', 'believed_covariance',
            'train_moments', 'GANState', 'GANData', 'gan_step', 'game_alone', 'gan_program', 'generator_alone',
-           'gan_row_program', 'calibrate', 'GAN', 'believed_outcome']
+           'gan_row_program', 'calibrate', 'GAN', 'believed_outcome', 'table_options']
 
 # %% ../nbs/03_training.ipynb #outcome-guess
 def outcome_covariance(covariance: np.ndarray, column: np.ndarray, outcome: int) -> np.ndarray:
@@ -163,7 +166,8 @@ def train_moments(
     rng, hot = np.random.default_rng(seed), one_hot(coded.levels, layout.cardinalities)
     rows = rng.permutation(len(coded))[:20_000]
     draws = draws if len(rows) < 5000 else 2
-    tables = [np.hstack([coded.take(rows).scores(rng), hot[rows]]) for _ in range(draws)]
+    scores = (gated(coded.take(rows).scores(rng), hot[rows], layout) for _ in range(draws))
+    tables = [np.hstack([table, hot[rows]]) for table in scores]
     mean = np.mean([t.mean(0) for t in tables], axis=0)
     covariance = np.mean([(t - t.mean(0)).T @ (t - t.mean(0)) / len(t) for t in tables], axis=0)
     if config.shrink:
@@ -182,6 +186,7 @@ class GANState(NamedTuple):
     generator: AdamState
     critic: AdamState
     average: Any  # [weights of the generator]
+    made: Any = ()  # soft rows of the generator's last turn [batch, width], where they are reused
 
 # %% ../nbs/03_training.ipynb #gan-data
 class GANData(NamedTuple):
@@ -226,8 +231,8 @@ def _generator_turn(
     rate: Any,
     layout: Layout,
     config: GANConfig,
-) -> tuple[AdamState, GeneratorLoss]:
-    "The generator, moved by one Adam step against this critic."
+) -> tuple[AdamState, GeneratorLoss, tf.Tensor]:
+    "The generator, moved by one Adam step against this critic, and the soft rows of this turn."
     normal, gumbel = noise
     with tf.GradientTape() as tape:
         tape.watch(state.generator.weights)
@@ -235,7 +240,7 @@ def _generator_turn(
         fake, expected = soft_rows(raw, gumbel, layout, config), expected_rows(raw, layout)
         loss = generator_loss(critic, real, fake, layout, config, target, expected)
     gradient = tape.gradient(loss.total, state.generator.weights)
-    return adam(state.generator, gradient, turn, rate, config.beta1, config.beta2), loss
+    return adam(state.generator, gradient, turn, rate, config.beta1, config.beta2), loss, fake
 
 # %% ../nbs/03_training.ipynb #gan-step-def
 def gan_step(layout: Layout, config: GANConfig) -> Step:
@@ -245,11 +250,15 @@ def gan_step(layout: Layout, config: GANConfig) -> Step:
         rate = falling_rate(config.learning_rate, number, data.steps)
         take = cutter(buffer)
         real = real_rows(take, data.cells, layout, config.batch)
-        (normal, gumbel), later = (_noise(take, layout, config) for _ in range(2))
-        made = generate(state.generator.weights, normal, layout, config)
-        fake = soft_rows(made, gumbel, layout, config)
+        if config.reuse:
+            fake = state.made
+        else:
+            normal, gumbel = _noise(take, layout, config)
+            made = generate(state.generator.weights, normal, layout, config)
+            fake = soft_rows(made, gumbel, layout, config)
+        later = _noise(take, layout, config)
         critic, of_critic = _critic_turn(state, real, fake, number, rate, layout, config)
-        generator, of_generator = _generator_turn(
+        generator, of_generator, fresh = _generator_turn(
             state, critic.weights, real, later, data.moments, number, rate, layout, config
         )
         average = moving_average(state.average, generator.weights, number, config.average)
@@ -259,9 +268,11 @@ def gan_step(layout: Layout, config: GANConfig) -> Step:
             of_critic.gradient_penalty,
             of_generator.moments,
         )
-        return GANState(generator, critic, average), dict(zip(GAN_LOSSES, losses))
+        kept = (fresh,) if config.reuse else ()
+        return GANState(generator, critic, average, *kept), dict(zip(GAN_LOSSES, losses))
 
-    uniforms_a_row = 1 + layout.continuous + 2 * (config.latent + layout.one_hot)
+    draws = 1 if config.reuse else 2
+    uniforms_a_row = 1 + layout.continuous + draws * (config.latent + layout.one_hot)
     return Step(turn, config.batch * uniforms_a_row, GAN_LOSSES)
 
 # %% ../nbs/03_training.ipynb #game-alone
@@ -307,6 +318,19 @@ def _level_shifts(logits: tf.Tensor, wanted: tf.Tensor, layout: Layout, rounds: 
         moved += tf.math.log(tf.maximum(wanted, 1e-6) / tf.maximum(share, 1e-6))
     return moved
 
+# %% ../nbs/03_training.ipynb #made-numbers
+def _made_numbers(raw: tf.Tensor, shift: tf.Tensor, layout: Layout) -> tuple[tf.Tensor, tf.Tensor]:
+    "Means and spreads [continuous] of raw scores, where there is a number (see `gated`)."
+    scores = raw[:, : layout.continuous]
+    if not layout.gates:
+        return tf.reduce_mean(scores, axis=0), tf.math.reduce_std(scores, axis=0)
+    logits = raw[:, layout.continuous :] + shift
+    chances = gumbel_softmax(logits, tf.constant(0.0), layout, 1.0)
+    there = gated(tf.ones_like(scores), chances, layout)
+    there = there / tf.reduce_sum(there, axis=0)
+    mean = tf.reduce_sum(there * scores, axis=0)
+    return mean, tf.sqrt(tf.reduce_sum(there * (scores - mean) ** 2, axis=0))
+
 # %% ../nbs/03_training.ipynb #calibrator
 CALIBRATION = 1 << 41  # the counter of the noise it uses
 
@@ -323,16 +347,30 @@ def _calibrator(layout: Layout, config: GANConfig, rows: int = 8192, rounds: int
         chance = uniforms(seed, tf.constant(CALIBRATION, tf.int64), rows * config.latent)
         noise = normals(tf.reshape(chance, (rows, config.latent)))
         raw = generate(weights, noise, layout, config)
-        made, wide = tf.reduce_mean(raw[:, :c], axis=0), tf.math.reduce_std(raw[:, :c], axis=0)
+        shift = _level_shifts(raw[:, c:], mean[c:], layout, rounds) if layout.cardinalities else 0.0
+        made, wide = _made_numbers(raw, shift, layout)
         stretch = tf.clip_by_value(spread / tf.maximum(wide, 1e-6), 0.5, 2.0)
         parts = [(bias[:c] - made) * stretch + mean[:c]]
         if layout.cardinalities:
-            parts.append(bias[c:] + _level_shifts(raw[:, c:], mean[c:], layout, rounds))
+            parts.append(bias[c:] + shift)
         matrix = tf.concat([matrix[:, :c] * stretch, matrix[:, c:]], axis=1)
         inner = weights[: tf.size(weights) - tf.size(matrix) - tf.size(bias)]
         return tf.concat([inner, tf.reshape(matrix, [-1]), *parts], axis=0)
 
     return run
+
+# %% ../nbs/03_training.ipynb #numbers-there
+def _numbers_there(target: Moments, layout: Layout) -> tuple[np.ndarray, np.ndarray]:
+    "The target's means [width] and spreads [continuous], of gated scores where there is a number."
+    c = layout.continuous
+    variance = np.diag(target.covariance)[:c]
+    if not layout.gates:
+        return target.mean, np.sqrt(variance).astype(np.float32)
+    there = gated(np.ones((1, c), np.float32), target.mean[None, c:], layout)[0]
+    there = np.maximum(there, 1e-6)
+    mean = target.mean[:c] / there
+    spread = np.sqrt(np.maximum((variance + target.mean[:c] ** 2) / there - mean**2, 1e-6))
+    return np.concatenate([mean, target.mean[c:]]).astype(np.float32), spread.astype(np.float32)
 
 # %% ../nbs/03_training.ipynb #calibrate-def
 def calibrate(
@@ -342,9 +380,9 @@ def calibrate(
     shares.
     """
     run = cached(_calibrator, layout, generator_alone(config))
-    spread = np.sqrt(np.diag(target.covariance))[: layout.continuous].astype(np.float32)
+    mean, spread = _numbers_there(target, layout)
     number = tf.constant(seed, tf.int64)
-    return run(tf.constant(weights), number, tf.constant(target.mean), tf.constant(spread)).numpy()
+    return run(tf.constant(weights), number, tf.constant(mean), tf.constant(spread)).numpy()
 
 # %% ../nbs/03_training.ipynb #model
 class GAN(Network[GANConfig]):
@@ -352,16 +390,39 @@ class GAN(Network[GANConfig]):
 
     name, settings = "gan", GANConfig
 
+    frequent_ = Frequent()
+
+    def fit(self, coded: Coded, cardinalities: Sequence[int], **words: Any) -> Self:
+        "Train on coded rows, as every network; where the settings say so, with `Frequent` levels."
+        share = self.config.frequent
+        self.frequent_ = Frequent.fit(coded, cardinalities, share) if share else Frequent()
+        inside = self.frequent_.inside(coded), self.frequent_.cardinalities(cardinalities)
+        return super().fit(*inside, **words)
+
+    def layout_of(self, coded: Coded, cardinalities: Sequence[int]) -> Layout:
+        "Frequent values and missing cells are told by levels."
+        gates = self.frequent_.gates(cardinalities)
+        return replace(super().layout_of(coded, cardinalities), gates=gates)
+
+    def draw(self, *which: Any) -> tuple[np.ndarray, ...]:
+        "Rows of the stream that weights make, as `Network.draw`."
+        return self.frequent_.outside(*super().draw(*which))
+
+    def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, ...]:
+        "The rows that uniforms [n, n_uniforms_] make."
+        return self.frequent_.outside(*super().from_uniforms(u))
+
     def default_steps(self, rows: int) -> int:
-        "The settings' steps; above 1,000 rows more, by the root."
-        return round(self.config.steps * max(1, rows / 1000) ** 0.5)
+        "The settings' steps."
+        return self.config.steps
 
     def prepare(self, coded: Coded, steps: int, seed: int) -> Training:
         "Fresh players, the rows, and the moments to meet."
         layout, config, rng = self.layout_, self.config, np.random.default_rng(seed)
         generator = initial_weights(generator_shapes(layout, config), rng)
         critic = initial_weights(critic_shapes(layout, config), rng)
-        state = GANState(AdamState.start(generator), AdamState.start(critic), generator)
+        made = np.zeros((config.batch, layout.width), np.float32) if config.reuse else ()
+        state = GANState(AdamState.start(generator), AdamState.start(critic), generator, made)
         target = train_moments(coded, layout, config, seed)
         data = GANData(Cells.of(coded), target, np.float32(steps))
         return Training(cached(gan_program, layout, game_alone(config)), state, data)
@@ -380,10 +441,27 @@ class GAN(Network[GANConfig]):
         "The compiled generator."
         return cached(gan_row_program, self.layout_, generator_alone(self.config))
 
+    def to_state(self) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+        "As every network, with what `Frequent` has learned."
+        arrays, config = super().to_state()
+        return arrays, config | self.frequent_.to_state()
+
+    @classmethod
+    def from_state(cls, arrays: dict[str, np.ndarray], config: dict[str, Any]) -> Self:
+        "The inverse of `to_state`."
+        model = super().from_state(arrays, config)
+        model.frequent_ = Frequent.from_state(config)
+        return model
+
 # %% ../nbs/03_training.ipynb #believed-outcome
 def believed_outcome(codec: RankGaussEncoder, schema: Schema) -> dict[str, int]:
     "The outcome's position: its relations are believed as they are."
     return {"outcome": codec.names_.index(schema.target)} if schema.target in codec.names_ else {}
+
+# %% ../nbs/03_training.ipynb #sized
+def table_options(codec: RankGaussEncoder, schema: Schema) -> dict[str, Any]:
+    "What the settings take from a table: its outcome, and what fits its rows and columns."
+    return size_recipe(codec.rows_, len(codec.names_)) | believed_outcome(codec, schema)
 
 # %% ../nbs/03_training.ipynb #record
 MODELS.add(
@@ -392,8 +470,14 @@ MODELS.add(
         "a generator and a critic that learn from each other",
         GAN,
         GANConfig,
+<<<<<<< /tmp/tmpvkf8cvmu
         options=believed_outcome,
         tried_from=150,
         private_options={"shrink": 0.0},  # from so many noisy rows every covariance is believed
+=======
+        options=table_options,
+        # from so many noisy rows every covariance is believed, and sharp relations are noise
+        private_options={**size_recipe(0, 0), "shrink": 0.0},
+>>>>>>> /tmp/tmpa2p43nxs
     )
 )
