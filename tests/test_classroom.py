@@ -70,9 +70,7 @@ def test_checks_run_on_blanks(name, monkeypatch, capsys):
     for cell in tagged(LESSONS[name], "check"):
         for answer in re.findall(r'check_answer\(\s*globals\(\), "(\w+)"', text(cell)):
             made = "\n".join(
-                text(c)
-                for c in student_copy(LESSONS[name])["cells"]
-                if c["cell_type"] == "code"
+                text(c) for c in student_copy(LESSONS[name])["cells"] if c["cell_type"] == "code"
             )
             assert not re.search(rf"^\s*{answer}\b[^=\n]*=[^=]", made, re.MULTILINE), answer
             check_answer({}, answer, {})
