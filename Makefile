@@ -7,6 +7,8 @@
 # make share             what may be shared of reports/latest/, packed into reports/SYNTHETIC_release.zip
 # make test              everything that notebooks and library promise
 # make lab               the notebooks in JupyterLab
+# make student           the lessons without their solutions, in build/student/
+# make solutions         the same with them, in build/solutions/
 # make readme            README.md from nbs/index.ipynb
 # make reference         reports/reference/ and README.md from a new report
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into
@@ -21,7 +23,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab readme reference bench hundred_splits recipes clean distclean
+.PHONY: report share test lint lab student solutions readme reference bench hundred_splits recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -51,6 +53,10 @@ lint: $(VENV)/.dev
 
 lab: $(VENV)/.lab
 	cd nbs && ../$(PY) -m jupyterlab
+
+# They need the standard library alone, so a bare .venv will do.
+student solutions: | $(PY)
+	$(PY) -c 'from synthheart.classroom import write_copies; print(*write_copies("nbs", "build/$@", $(if $(filter solutions,$@),True,False)), sep="\n")'
 
 readme: $(VENV)/.dev
 	$(PY) tests/readme.py --write

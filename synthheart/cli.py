@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import os
 import re
 import sys
@@ -45,11 +46,12 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
-           'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'BadInput', 'Failed', 'shell_words',
-           'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file', 'read_patients',
-           'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where', 'model_names', 'ModelName',
-           'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines',
-           'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share']
+           'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'THREADS', 'DOCTOR_FORMAT', 'BadInput',
+           'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read',
+           'about_file', 'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where',
+           'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit',
+           'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report',
+           'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -1264,3 +1266,127 @@ def share(folder: str, output: str) -> None:
         packs = row.share and row.file != "SHARING.md"
         click.echo(f"{'packed' if packs else 'stays '}  {row.file}: {row.why}")
     click.echo(packed)
+
+# %% ../nbs/11a_cli.ipynb #needed
+def _needed(extra: str = "") -> list[str]:
+    "Requirements of this package, or of one of its extras and the extras that it brings."
+    from packaging.requirements import Requirement
+
+    found = []
+    for text in metadata.requires("synthheart") or []:
+        need = Requirement(text)
+        if need.marker and not need.marker.evaluate({"extra": extra}):
+            continue
+        if extra and not need.marker:
+            continue  # of the plain install
+        if need.name == "synthheart":
+            found += [line for part in sorted(need.extras) for line in _needed(part)]
+        else:
+            found.append(f"{need.name}{need.specifier}")
+    return found
+
+# %% ../nbs/11a_cli.ipynb #standing
+def _standing(needs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    "Each required package: the version that is installed (None: none), what is wanted, is it met?"
+    from packaging.requirements import Requirement
+
+    found: dict[str, dict[str, Any]] = {}
+    for text in needs:
+        need = Requirement(text)
+        try:
+            version: str | None = metadata.version(need.name)
+        except metadata.PackageNotFoundError:
+            version = None
+        met = version is not None and need.specifier.contains(version, prereleases=True)
+        found[need.name] = {"version": version, "wanted": str(need.specifier), "met": met}
+    return found
+
+# %% ../nbs/11a_cli.ipynb #graphics
+def _graphics() -> dict[str, Any]:
+    """NVIDIA cards as the Linux driver lists them (None: this system has no such list), and
+    whether TensorFlow's CUDA libraries are installed. Both are needed for TensorFlow to use one.
+    """
+    listed = Path("/proc/driver/nvidia/gpus")
+    cards: list[str] | None = None if sys.platform != "linux" else []
+    for path in sorted(listed.glob("*/information")):
+        named = re.search(r"^Model:\s*(.+)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        cards = [*(cards or []), named[1].strip() if named else path.parent.name]
+    names = (str(d.metadata["Name"] or "").lower() for d in metadata.distributions())
+    return {"cards": cards, "cuda_libraries": any(n.startswith("nvidia-cudnn") for n in names)}
+
+# %% ../nbs/11a_cli.ipynb #examine
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+DOCTOR_FORMAT = 1  # of the JSON
+
+
+def examine() -> dict[str, Any]:
+    """What `synthheart doctor --json` prints: versions, extras, threads, graphics cards, and
+    `ok`: does the plain install have all that it needs? Imports none of it.
+    """
+    import platform
+
+    packages = _standing(_needed())
+    extras = {
+        name: [need for need, found in _standing(_needed(name)).items() if not found["met"]]
+        for name in metadata.metadata("synthheart").get_all("Provides-Extra") or []
+    }
+    may = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return {
+        "format": DOCTOR_FORMAT,
+        "synthheart": synthheart.__version__,
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "packages": packages,
+        "extras": {name: {"complete": not lack, "lacks": lack} for name, lack in extras.items()},
+        "threads": {"cores": may, **{name: os.environ.get(name) for name in THREADS}},
+        "gpu": _graphics(),
+        "ok": all(found["met"] for found in packages.values()),
+    }
+
+# %% ../nbs/11a_cli.ipynb #card-line
+def _card_line(gpu: Mapping[str, Any]) -> str:
+    "One line about graphics cards; the networks here are small and run well without."
+    if gpu["cards"] is None:
+        return "GPU: this system has no list to look at; TensorFlow finds out when it is loaded"
+    if not gpu["cards"]:
+        return "GPU: none seen; the networks are small and need none"
+    cards = ", ".join(gpu["cards"])
+    if gpu["cuda_libraries"]:
+        return f"GPU: {cards}; TensorFlow's CUDA libraries are installed"
+    return f"GPU: {cards}, not used; pip install 'tensorflow[and-cuda]' would bring its libraries"
+
+# %% ../nbs/11a_cli.ipynb #doctor-lines
+def doctor_lines(found: Mapping[str, Any]) -> str:
+    "What `examine` found, for people: what is missing, with the command that brings it."
+    rows = [
+        [name, p["version"] or "missing", "" if p["met"] else f"needs {p['wanted']}"]
+        for name, p in found["packages"].items()
+    ]
+    lines = [
+        f"synthheart {found['synthheart']}, Python {found['python']}, {found['platform']}",
+        in_columns(["package", "version", ""], rows),
+    ]
+    for name, extra in found["extras"].items():
+        lacks = f"lacks {', '.join(extra['lacks'])}: pip install 'synthheart[{name}]'"
+        lines.append(f"extra {name}: {'complete' if extra['complete'] else lacks}")
+    threads = found["threads"]
+    said = [f"{name}={threads[name]}" for name in THREADS if threads[name]]
+    lines.append(f"cores: {threads['cores']}; threads: {', '.join(said) or 'not limited'}")
+    lines.append(_card_line(found["gpu"]))
+    if not found["ok"]:
+        lines.append("Not all that synthheart needs is here: pip install --upgrade synthheart")
+    return "\n".join(lines)
+
+# %% ../nbs/11a_cli.ipynb #doctor
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+@one_line_errors
+def doctor(as_json: bool) -> None:
+    """Versions, extras, threads, GPU: what is installed and what is not.
+
+    Exit status 1 where the plain install lacks something.
+    """
+    found = examine()
+    click.echo(json.dumps(found, indent=2) if as_json else doctor_lines(found))
+    if not found["ok"]:
+        raise click.exceptions.Exit(1)
