@@ -19,11 +19,11 @@ from tqdm import tqdm
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'weight_count', 'initial_weights', 'unflatten',
-           'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate', 'moving_average',
-           'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program', 'EarlyStopping',
-           'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows',
-           'Settings', 'check_least', 'check_share', 'check_settings', 'Training', 'Network']
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'Layout', 'weight_count', 'initial_weights',
+           'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate',
+           'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program',
+           'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram',
+           'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings', 'Training', 'Network']
 
 # %% ../nbs/01b_engine.ipynb #tensorflow
 class _LateTensorFlow:
@@ -91,15 +91,11 @@ class Layout:
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Layout:
         "The inverse of `to_state`; other entries of `state` are left alone."
-<<<<<<< /tmp/tmpympl4s2n
         numbers, levels = state["continuous"], tuple(state["cardinalities"])
+        gates = tuple(state.get("gates", ()))
         if any(type(k) is not int or k < 0 for k in (numbers, *levels)):
             raise ValueError(f"a layout of {numbers!r} numbers and levels {levels!r}")
-        return cls(numbers, levels)
-=======
-        sizes = state["continuous"], tuple(state["cardinalities"])
-        return cls(*sizes, tuple(state.get("gates", ())))
->>>>>>> /tmp/tmpu4ny450b
+        return cls(numbers, levels, gates)
 
 # %% ../nbs/01b_engine.ipynb #size
 Shapes = Sequence[tuple[int, ...]]  # of a network's arrays, in their order in the flat vector

@@ -470,14 +470,9 @@ MODELS.add(
         "a generator and a critic that learn from each other",
         GAN,
         GANConfig,
-<<<<<<< /tmp/tmpvkf8cvmu
-        options=believed_outcome,
-        tried_from=150,
-        private_options={"shrink": 0.0},  # from so many noisy rows every covariance is believed
-=======
         options=table_options,
+        tried_from=150,
         # from so many noisy rows every covariance is believed, and sharp relations are noise
         private_options={**size_recipe(0, 0), "shrink": 0.0},
->>>>>>> /tmp/tmpa2p43nxs
     )
 )
