@@ -5,6 +5,7 @@
 # %% ../nbs/01e_catalogue.ipynb #imports
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
@@ -13,10 +14,11 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import pandas as pd
 from threadpoolctl import threadpool_limits
+from tqdm import tqdm
 
 from .inference import measured_rows, measured_schema, resolve_schema
 from .registry import Registry
-from .space import Rows, Space, Three, copied_rows, group_masks
+from .space import Rows, Space, Three, copied_rows, group_masks, row_keys
 from .statistics import Z, bootstrap_error, bootstrap_note
 from .tables import Schema, frame_of
 
@@ -60,6 +62,11 @@ class Case:
     def embedded(self) -> Three[np.ndarray]:
         "Each table as float64 [n, width], for distances and classifiers."
         return self.rows.each(self.space.embed)
+
+    @cached_property
+    def keys(self) -> Three[np.ndarray]:
+        "One number a row, equal for rows that are equal in every column of train."
+        return self.tables.each(lambda df: row_keys(df, list(self.tables.train.columns)))
 
     @cached_property
     def is_copy(self) -> bool:
@@ -293,21 +300,28 @@ def run_metrics(
     registry: Registry[Metric],
     metrics: Sequence[str] | None = None,
     floors: Floors = True,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """The tidy table (COLUMNS) of a case: one row a metric and group, by group, then in the order
     of the list.
 
     registry: METRICS or ATTACKS; metrics: the names to measure, None for all; floors: True for what
     the metrics measured, False for none, or an earlier table of the same real rows, for what was
-    not measured now. Raises ValueError for a name that is not on the list.
+    not measured now; progress: a bar on standard error after two seconds, None where that is a
+    terminal. Raises ValueError for a name that is not on the list.
     """
     wanted = {registry.find(name).name for name in (registry if metrics is None else metrics)}
     chosen = [metric for metric in registry.values() if metric.name in wanted]
     shared: dict[Callable, list[Metric]] = {}
     for metric in chosen:
         shared.setdefault(metric.measure, []).append(metric)
-    with threadpool_limits(1):
-        found = [result for together in shared.values() for result in _ask(case, together)]
+    hidden = not (sys.stderr.isatty() if progress is None else progress)
+    with threadpool_limits(1), tqdm(total=len(shared), disable=hidden, delay=2, unit="part") as bar:
+        found = []
+        for together in shared.values():
+            bar.set_description(together[0].title)
+            found += _ask(case, together)
+            bar.update()
     groups = list(dict.fromkeys([*case.groups, *(result.group for result in found)]))
     place = {metric.name: i for i, metric in enumerate(chosen)}
     kept = [result for result in found if result.metric in place]

@@ -8,13 +8,13 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import precision_recall_fscore_support
@@ -66,10 +66,11 @@ from synthheart.space import (
     fit_space,
     group_plan,
     level_key,
+    on_cores,
     row_distances,
     sample_index,
 )
-from .statistics import auc_wins, placement_error, placements, wilson
+from .statistics import auc_wins, enough_draws, placement_error, placements, wilson
 from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
 
 # %% auto #0
@@ -187,17 +188,49 @@ def independent_marginals(train: pd.DataFrame, n: int = 2000, seed: int = 0) -> 
     drawn = {name: train[name].iloc[rng.integers(0, len(train), n)] for name in train}
     return pd.DataFrame({name: cells.reset_index(drop=True) for name, cells in drawn.items()})
 
+# %% ../nbs/08_evaluation.ipynb #rank-correlations
+def _ranks(values: np.ndarray, order: np.ndarray) -> np.ndarray:
+    "Ranks of `values` [n], ties shared, of which `order` sorts those to be ranked; 0 for others."
+    ordered = values[order]
+    new = np.concatenate([[True], ordered[1:] != ordered[:-1], [True]])
+    start = np.flatnonzero(new)  # of each run of ties, and the end
+    out = np.zeros(len(values))
+    out[order] = np.repeat((start[:-1] + start[1:] + 1) / 2, np.diff(start))
+    return out
+
+# %% ../nbs/08_evaluation.ipynb #rank-matrix
+def _correlate(ranks: np.ndarray, first: int) -> np.ndarray:
+    "Correlations of the `first` columns of ranks with all columns: [first, c]."
+    ranks = ranks - ranks.mean(axis=0)
+    norm = np.sqrt((ranks**2).sum(axis=0))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return (ranks[:, :first].T @ ranks) / np.outer(norm[:first], norm)
+
 # %% ../nbs/08_evaluation.ipynb #eae3cce4
 def _spearman(numbers: np.ndarray) -> np.ndarray:
     """Spearman's rank correlation of all continuous columns [c, c]; pairwise complete where cells
     are missing."""
-    if np.isnan(numbers).any():
-        return pd.DataFrame(numbers).corr(method="spearman").to_numpy()
-    ranks = rankdata(numbers, axis=0)
-    ranks = ranks - ranks.mean(axis=0)
-    norm = np.sqrt((ranks**2).sum(axis=0))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return (ranks.T @ ranks) / np.outer(norm, norm)
+    gaps, n = np.isnan(numbers), numbers.shape[1]
+    orders = np.argsort(numbers, axis=0, kind="stable").T
+    out = np.full((n, n), np.nan)
+
+    def fill(columns: Sequence[int], first: int) -> None:
+        known = ~gaps[:, columns].any(axis=1)  # ranks depend on the rows that columns share
+        if known.sum() < 2:
+            return
+        ranks = [_ranks(numbers[:, j], orders[j][known[orders[j]]]) for j in columns]
+        found = _correlate(np.column_stack(ranks)[known], first)
+        out[np.ix_(columns[:first], columns)] = found
+        out[np.ix_(columns, columns[:first])] = found.T
+
+    whole = list(np.flatnonzero(~gaps.any(axis=0)))
+    holed = list(np.flatnonzero(gaps.any(axis=0)))
+    if whole:
+        fill(whole, len(whole))
+    for i, j in enumerate(holed):
+        for others in (whole, *([k] for k in holed[:i])):
+            fill([j, *others], 1)
+    return out
 
 # %% ../nbs/08_evaluation.ipynb #divide
 def _divide(a: np.ndarray, b: np.ndarray, where: np.ndarray, otherwise: float) -> np.ndarray:
@@ -296,8 +329,13 @@ def _gaps(rows: Rows, space: Space) -> np.ndarray:
 # %% ../nbs/08_evaluation.ipynb #patterns
 def _patterns(real: np.ndarray, fake: np.ndarray) -> float:
     "1 - total variation of the shares of the distinct rows of two boolean matrices."
-    _, pattern = np.unique(np.vstack([real, fake]), axis=0, return_inverse=True)
-    parts = np.split(pattern.ravel(), [len(real)])
+    bits = np.packbits(np.vstack([real, fake]), axis=1)
+    words = np.pad(bits, ((0, 0), (0, -bits.shape[1] % 8))).view(">u8").astype(np.uint64)
+    pattern = np.zeros(len(words), dtype=np.intp)
+    for word in words.T:
+        place = np.unique(word, return_inverse=True)[1]
+        pattern = np.unique(pattern * (place.max() + 1) + place, return_inverse=True)[1]
+    parts = np.split(pattern, [len(real)])
     a, b = (np.bincount(part, minlength=pattern.max() + 1) / len(part) for part in parts)
     return float(1 - np.abs(a - b).sum() / 2)
 
@@ -407,6 +445,16 @@ def _equal_draw(real: np.ndarray, fake: np.ndarray, n: int, rng: np.random.Gener
     varies = np.ptp(x, axis=0) > 0
     return _Draw(x[:, varies] if varies.any() else x[:, :1], np.arange(2 * n) >= n, row)
 
+# %% ../nbs/08_evaluation.ipynb #scored-fold
+def _scored_fold(task: tuple[dict[str, Any], Any, _Draw, np.ndarray, np.ndarray]) -> pd.DataFrame:
+    """The rows of a fold, scored by a classifier that learned from the others.
+
+    task: what names the fold, the classifier, the draw, positions to learn from and to score.
+    """
+    part, model, (x, y, row), learn, ask = task
+    score = model.fit(x[learn], y[learn]).predict_proba(x[ask])[:, 1]
+    return pd.DataFrame(part | {"fake": y[ask], "row": row[ask], "score": score})
+
 # %% ../nbs/08_evaluation.ipynb #two-sample
 def _two_sample(
     real: np.ndarray,
@@ -423,16 +471,15 @@ def _two_sample(
     if n < 2:
         few = f"{len(real)} and {len(fake)}"
         raise ValueError(f"two-sample test: needs at least 2 rows in each table, got {few}")
-    parts = []
+    tasks = []
     for draw in range(draws):
-        x, y, row = _equal_draw(real, fake, n, np.random.default_rng([seed, draw]))
+        drawn = _equal_draw(real, fake, n, np.random.default_rng([seed, draw]))
         deal = StratifiedKFold(min(folds, n), shuffle=True, random_state=draw)
-        for fold, (learn, ask) in enumerate(deal.split(x, y)):
+        for fold, (learn, ask) in enumerate(deal.split(drawn.x, drawn.fake)):
             for name in learners:
-                model = make_classifier(name, seed + draw).fit(x[learn], y[learn])
-                part = {"classifier": name, "draw": draw, "fold": fold, "fake": y[ask]}
-                score = model.predict_proba(x[ask])[:, 1]
-                parts.append(pd.DataFrame(part | {"row": row[ask], "score": score}))
+                part = {"classifier": name, "draw": draw, "fold": fold}
+                tasks.append((part, make_classifier(name, seed + draw), drawn, learn, ask))
+    parts = on_cores(_scored_fold, tasks, rows=n)
     return TwoSample(pd.concat(parts, ignore_index=True), n)
 
 # %% ../nbs/08_evaluation.ipynb #1267dd8b
@@ -479,29 +526,50 @@ class Neighbours(NamedTuple):
     density: np.ndarray
     coverage: np.ndarray
 
-# %% ../nbs/08_evaluation.ipynb #density-coverage-rows
-def _density_coverage(real: np.ndarray, fake: np.ndarray, k: int = 5) -> Neighbours:
-    "Density and coverage of embedded rows, by real row (Naeem et al. 2020, eq. 3 and 4)."
+# %% ../nbs/08_evaluation.ipynb #radius
+def _radius(real: np.ndarray, k: int) -> np.ndarray:
+    "Distance of each embedded row to its k-th nearest fellow: [n]."
     among = row_distances(real, real)
     np.fill_diagonal(among, np.inf)
-    radius = np.partition(among, k - 1, axis=1)[:, k - 1]
+    return np.partition(among, k - 1, axis=1)[:, k - 1]
+
+# %% ../nbs/08_evaluation.ipynb #density-coverage-rows
+def _density_coverage(
+    real: np.ndarray, fake: np.ndarray, k: int = 5, radius: np.ndarray | None = None
+) -> Neighbours:
+    """Density and coverage of embedded rows, by real row (Naeem et al. 2020, eq. 3 and 4).
+
+    radius: of `_radius`, None to compute it.
+    """
+    radius = _radius(real, k) if radius is None else radius
     inside = row_distances(real, fake) < radius[:, None]
     part = inside.sum(axis=1) * (len(real) / (k * len(fake)))
     return Neighbours(part, inside.any(axis=1).astype(float))
 
 # %% ../nbs/08_evaluation.ipynb #mean-density-coverage
 def _mean_density_coverage(
-    real: np.ndarray, fake: np.ndarray, seed: int, k: int = 5, draws: int = 20, cap: int = 1000
+    real: np.ndarray,
+    fake: np.ndarray,
+    seed: int,
+    k: int = 5,
+    draws: int | None = None,
+    cap: int = 1000,
 ) -> Neighbours:
-    "`_density_coverage` averaged over draws of equally many rows of both, at most `cap`."
+    """`_density_coverage` averaged over draws of equally many rows of both, at most `cap`.
+
+    draws: None for 20, or fewer where they hold 5,000 rows.
+    """
     n = min(len(real), len(fake), cap)
     if n <= k:
         raise ValueError(f"density and coverage: need more than k = {k} rows a table, got {n}")
     real = real[sample_index(np.random.default_rng(seed), len(real), n)]
-    runs = []
-    for draw in range(draws):
+    radius = _radius(real, k)
+
+    def run(draw: int) -> Neighbours:
         drawn = sample_index(np.random.default_rng([seed, draw]), len(fake), n)
-        runs.append(_density_coverage(real, fake[drawn], k))
+        return _density_coverage(real, fake[drawn], k, radius)
+
+    runs = on_cores(run, range(draws or enough_draws(n, 20, 5000)), rows=n)
     return Neighbours(*np.mean(runs, axis=0))
 
 # %% ../nbs/08_evaluation.ipynb #density-coverage-def
@@ -511,15 +579,16 @@ def density_coverage(
     schema: Schema | None = None,
     *,
     k: int = 5,
-    draws: int = 20,
+    draws: int | None = None,
     seed: int = 0,
     space: Space | None = None,
 ) -> tuple[float, float]:
     """Density (0 and up) and coverage (0 to 1) of Naeem et al. (2020, arXiv 2002.09797), ideal 1.
 
     k: neighbours that make a neighbourhood; draws: of as many synthetic as held-out rows, at most
-    1,000, averaged; space: to measure distances in, None to fit one on the holdout. Raises
-    ValueError for tables of at most k rows.
+    1,000, averaged, None for 20, or fewer where they hold 5,000 rows; space: to
+    measure distances in, None to fit one on the holdout. Raises ValueError for tables of at most k
+    rows.
     """
     space = space or fit_space(holdout, schema)
     a, b = (space.embed(space.code(t)) for t in (holdout, fake))
@@ -827,7 +896,7 @@ def _neighbourhood_results(case: Case, group: str, k: int = 5) -> list[Measured]
     if case.floors:
         floor = found if case.is_copy else _mean_density_coverage(holdout, train, case.seed, k)
     n, m = len(found.density), len(floor.density)
-    note = f"k = {k}; 20 draws of {n} + {n} rows"
+    note = f"k = {k}; {enough_draws(n, 20, 5000)} draws of {n} + {n} rows"
     note += f" (floor: {m} + {m})" if case.floors and m != n else ""
     note += f", of {sizes.holdout} held-out and {sizes.fake} synthetic"
     return [
@@ -903,8 +972,9 @@ def _utility(case: Case) -> list[Measured]:
     """TSTR beside TRTR on the holdout; an outcome that cannot be predicted leaves NaN and the
     reason."""
     tables = {"tstr_auc": case.tables.fake, "trtr_auc": case.tables.train}
-    found = {"tstr_auc": _try_outcome(case, case.tables.fake)}
-    found["trtr_auc"] = found["tstr_auc"] if case.is_copy else _try_outcome(case, case.tables.train)
+    asked = [case.tables.fake] if case.is_copy else list(tables.values())
+    tried = on_cores(partial(_try_outcome, case), asked, rows=len(case.tables.train))
+    found = dict(zip(tables, [*tried, tried[0]], strict=False))
     results, learned = [], found["trtr_auc"]
     for group, mask in case.masks.holdout.items():
         real = NAN if isinstance(learned, str) else learned.auc(mask).value
@@ -982,9 +1052,10 @@ def _validity(case: Case) -> list[Measured]:
 def _copies(case: Case) -> list[Measured]:
     """Copies of train, and of the holdout; what the latter give by chance is the former's floor and
     goal."""
-    train, holdout, fake = case.tables
-    of_train, of_holdout = copied_rows(fake, train), copied_rows(fake, holdout)
-    real, results = copied_rows(train, holdout), []
+    train, holdout, _ = case.tables
+    keys, results = case.keys, []
+    of_train, of_holdout = np.isin(keys.fake, keys.train), np.isin(keys.fake, keys.holdout)
+    real = np.isin(keys.train, keys.holdout)
     for group in case.groups:
         mask = case.mask(group)
         by_chance = _mean(of_holdout[mask.fake]) * len(train) / len(holdout)
@@ -1046,8 +1117,8 @@ METRICS.add(
 # %% ../nbs/08_evaluation.ipynb #caveats
 def _caveats(case: Case) -> str:
     "What every row of the table has to say of its tables."
-    train, holdout, fake = case.tables
-    leaked = int(copied_rows(holdout, train).sum())
+    _, holdout, fake = case.tables
+    leaked = int(np.isin(case.keys.holdout, case.keys.train).sum())
     absent = [name for name in case.space.names if name not in fake]
     note = f"; {leaked} of {len(holdout)} held-out rows equal a train row" if leaked else ""
     if absent:
@@ -1071,12 +1142,13 @@ def evaluate(
     *,
     by: Sequence[str] | None = None,
     seed: int = 0,
-    draws: int = 5,
+    draws: int | None = None,
     boot: int = 50,
     min_rows: int = 20,
     metrics: Sequence[str] | None = None,
     floors: Floors = True,
     allow_train: bool = False,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Fidelity, utility, validity and copies of a synthetic table: one row a metric and group.
 
@@ -1086,22 +1158,26 @@ def evaluate(
 
     target: the outcome, None for the schema's; schema: of the columns, None to infer it from train
     and holdout together; by: columns whose groups are measured, None for those that the schema
-    marks (else sex and age) and the outcome; draws: of the two-sample test; boot: bootstrap draws,
-    0 for no such intervals; min_rows: groups with fewer have NaN and the reason in `note`, as has
-    what cannot be computed; metrics: names in METRICS, None for all; floors: False leaves them out,
-    an earlier table of the same real rows and settings lends its own. Larger tables are subsampled,
-    and the note says so (two-sample test, density and coverage: 1,000 rows a table; utility: 20,000
-    training rows; bootstrap: 2,000). Raises ValueError for tables that cannot be compared, for a
-    name that is unknown and, without `allow_train`, where the holdout is train.
+    marks (else sex and age) and the outcome; draws: of the two-sample test, None for 5, or
+    fewer where they hold 2,000 rows; boot: bootstrap draws, 0 for no such intervals; min_rows:
+    groups with fewer have NaN and the reason in `note`, as has what cannot be computed; metrics:
+    names in METRICS, None for all; floors: False leaves them out, an earlier table of the same real
+    rows and settings lends its own; progress: a bar on standard error after two seconds, None where
+    that is a terminal. Larger tables are subsampled, and the note says so (two-sample test, density
+    and coverage: 1,000 rows a table; utility: 20,000 training rows; bootstrap: 2,000). Raises
+    ValueError for tables that cannot be compared, for a name that is unknown and, without
+    `allow_train`, where the holdout is train.
     """
     tables = check_tables(train, holdout, fake, allow_train)
-    check_numbers(draws=(draws, 1), boot=(boot, 0), seed=(seed, 0))
+    check_numbers(draws=(5 if draws is None else draws, 1), boot=(boot, 0), seed=(seed, 0))
     tables, known = typed_tables(tables, schema, target)
     space = fit_space(tables.train, known, tables.holdout)
+    if draws is None:
+        draws = enough_draws(min(len(tables.holdout), len(tables.fake), 1000), 5, 2000)
     settings = {"seed": seed, "draws": draws, "boot": boot, "min_rows": min_rows}
     plan = group_plan(tables.train, space, by)
     case = make_case(tables, space, plan, floors=floors is True, **settings)
-    table = run_metrics(case, METRICS, metrics, floors)
+    table = run_metrics(case, METRICS, metrics, floors, progress)
     table["note"] += _caveats(case)
     return table
 

@@ -25,6 +25,7 @@ from synthheart.catalogue import (
     Measured,
     Metric,
     NAN,
+    WORDS,
     check_tables,
     known_metric,
     make_case,
@@ -51,18 +52,20 @@ from synthheart.space import (
     drawn_positions,
     embed_drawn,
     group_plan,
+    on_cores,
     row_distances,
+    sample_index,
     shared_space,
 )
-from .statistics import auc_wins, delong_error, wilson
+from .statistics import auc_wins, delong_error, enough_draws, wilson
 from .tables import Schema
 
 # %% auto #0
-__all__ = ['RATES', 'BIG', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves', 'roc', 'found_members',
-           'plot_roc', 'Risk', 'Share', 'success_share', 'net_risk', 'Queries', 'plain_table', 'singling_queries',
-           'size_factor', 'column_spans', 'Success', 'Guesses', 'Coded', 'singling_out', 'linkability',
-           'attribute_inference', 'measure_membership', 'measure_risks', 'attack', 'simple_attack', 'plot_attacks',
-           'plot_risks', 'Nearness', 'exposure']
+__all__ = ['RATES', 'BIG', 'MOST_PAIRS', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves', 'roc',
+           'found_members', 'plot_roc', 'Risk', 'Share', 'success_share', 'net_risk', 'Queries', 'plain_table',
+           'singling_queries', 'size_factor', 'column_spans', 'Success', 'Guesses', 'Coded', 'singling_out',
+           'linkability', 'attribute_inference', 'measure_membership', 'measure_risks', 'attack', 'simple_attack',
+           'plot_attacks', 'plot_risks', 'Nearness', 'exposure']
 
 # %% ../nbs/09_privacy.ipynb #nearest-without
 def _nearest_without(distances: np.ndarray) -> np.ndarray:
@@ -74,9 +77,33 @@ def _nearest_without(distances: np.ndarray) -> np.ndarray:
     return out
 
 # %% ../nbs/09_privacy.ipynb #log-density
-def _log_density(distances: np.ndarray, width: float) -> np.ndarray:
-    "Log of a Gaussian kernel density, up to a constant that cancels in a ratio of equal widths."
-    return logsumexp(-0.5 * (distances / width) ** 2, axis=1) - np.log(distances.shape[1])
+def _log_kernels(distances: np.ndarray, width: float) -> np.ndarray:
+    "Log of each row's sum of Gaussian kernels, up to a constant that cancels in a ratio: [m]."
+    exponent = distances / width
+    exponent *= exponent
+    exponent *= -0.5
+    top = exponent.max(axis=1)
+    exponent -= top[:, None]
+    return np.log(np.exp(exponent, out=exponent).sum(axis=1)) + top
+
+# %% ../nbs/09_privacy.ipynb #near-release
+def _near_release(
+    people: np.ndarray, fake: np.ndarray, width: float, most: tuple[int, int] = (500, 4000)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Each person's distance to the nearest synthetic row, and the log kernel density there: [n]
+    each. Never more than `most` people by synthetic rows at once."""
+
+    def look(start: int) -> list[np.ndarray]:
+        x, nearest, crowd = people[start : start + most[0]], [], []
+        for at in range(0, len(fake), most[1]):
+            distances = row_distances(x, fake[at : at + most[1]])
+            nearest.append(distances.min(axis=1))
+            crowd.append(_log_kernels(distances, width))
+        return [np.min(nearest, axis=0), np.logaddexp.reduce(crowd) - np.log(len(fake))]
+
+    found = on_cores(look, range(0, len(people), most[0]), rows=len(fake))
+    nearest, dense = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return nearest, dense
 
 # %% ../nbs/09_privacy.ipynb #log-density-without
 def _log_density_without(distances: np.ndarray, width: float) -> np.ndarray:
@@ -123,18 +150,19 @@ def membership_wins(
     wins with probability 1/2 exactly.
     """
     small = 1e-6  # a copy's distance is 0: the ratio stays a number, copies tie
-    near, near_others = row_distances(members, fake), row_distances(others, fake)
+    width = _kernel_width(np.vstack([members, others]), small)
+    (nearest, dense), (nearest_others, dense_others) = (
+        _near_release(people, fake, width) for people in (members, others)
+    )
     gap, gap_others = row_distances(members, others), _apart(others)
-    nearest, nearest_others = near.min(axis=1), near_others.min(axis=1)
     ratio = (nearest[:, None] + small) / (_nearest_without(gap) + small)
     ratio_others = (nearest_others + small) / (gap_others.min(axis=1) + small)
-    width = _kernel_width(np.vstack([members, others]), small)
-    density = _log_density(near, width)[:, None] - _log_density_without(gap, width)
+    density = dense[:, None] - _log_density_without(gap, width)
     fellows = logsumexp(-0.5 * (gap_others / width) ** 2, axis=1) - np.log(len(others) - 1)
     return {
         "membership_distance": auc_wins(-nearest, -nearest_others),
         "membership_ratio": auc_wins(-ratio, -ratio_others),
-        "membership_density": auc_wins(density, _log_density(near_others, width) - fellows),
+        "membership_density": auc_wins(density, dense_others - fellows),
     }
 
 # %% ../nbs/09_privacy.ipynb #a80d1a4e
@@ -333,32 +361,57 @@ class Queries:
             fit &= (x >= low[:, None]) & (x <= high[:, None])
         return fit
 
+# %% ../nbs/09_privacy.ipynb #only-rows
+def _only_rows(queries: Queries, columns: np.ndarray, orders: np.ndarray) -> np.ndarray:
+    """[q] The row that each description fits if it is the only one, else -1.
+
+    columns: of a plain table, [columns, n]; orders: what sorts each. Only the rows in the narrowest
+    of a description's ranges are looked at.
+    """
+    ends = np.zeros((2, *queries.columns.shape), dtype=np.intp)
+    for c, (x, order) in enumerate(zip(columns, orders, strict=True)):
+        here, ordered = queries.columns == c, x[order]
+        ends[0][here] = np.searchsorted(ordered, queries.low[here], "left")
+        ends[1][here] = np.searchsorted(ordered, queries.high[here], "right")
+    out, narrow = np.full(len(queries), -1), (ends[1] - ends[0]).argmin(axis=1)
+    for i, best in enumerate(narrow):
+        rows = orders[queries.columns[i, best]][ends[0, i, best] : ends[1, i, best]]
+        for j, c in enumerate(queries.columns[i]):
+            if j != best and len(rows):
+                x = columns[c][rows]
+                rows = rows[(x >= queries.low[i, j]) & (x <= queries.high[i, j])]
+        if len(rows) == 1:
+            out[i] = rows[0]
+    return out
+
 # %% ../nbs/09_privacy.ipynb #plain
 def plain_table(rows: Rows) -> np.ndarray:
     "float64 [n, columns]: numbers (missing: infinity), then level codes."
     return np.hstack([np.where(np.isnan(rows.numbers), np.inf, rows.numbers), rows.codes])
 
 # %% ../nbs/09_privacy.ipynb #b2c0de06
-def _one_column(table: np.ndarray, numbers: int) -> Queries:
-    "All descriptions on one column: values that occur once, the smallest and the largest number."
-    found: list[tuple[int, float, float]] = []
+def _one_column(table: np.ndarray, numbers: int) -> tuple[Queries, np.ndarray]:
+    """All descriptions on one column that fit exactly one row, and that row: a value that occurs
+    once, the smallest and the largest number if they do."""
+    found: list[np.ndarray] = []
     for j, x in enumerate(table.T):
-        value, count = np.unique(x, return_counts=True)
-        found += [(j, v, v) for v in value[count == 1]]
-        seen = value[np.isfinite(value)]
-        if j < numbers and len(seen):
-            found += [(j, -BIG, seen[0]), (j, seen[-1], BIG)]
-    columns, low, high = np.array(found, dtype=float).reshape(-1, 3).T
-    return Queries(columns[:, None].astype(int), low[:, None], high[:, None])
+        value, row, count = np.unique(x, return_index=True, return_counts=True)
+        value, row, finite = value[count == 1], row[count == 1], value[np.isfinite(value)]
+        found.append(np.column_stack([np.full(len(value), j), value, value, row]))
+        if j < numbers and len(finite):
+            ends = (finite[0], (-BIG, finite[0])), (finite[-1], (finite[-1], BIG))
+            for end, reach in ends:
+                found += [np.array([[j, *reach, r]]) for r in row[value == end]]
+    columns, low, high, rows = np.vstack(found).T
+    return Queries(columns[:, None].astype(int), low[:, None], high[:, None]), rows.astype(int)
 
 # %% ../nbs/09_privacy.ipynb #several-columns
 def _several_columns(
-    table: np.ndarray, numbers: int, k: int, size: int, rng: np.random.Generator
+    table: np.ndarray, middle: np.ndarray, numbers: int, k: int, size: int, rng: np.random.Generator
 ) -> Queries:
-    "`size` descriptions on `k` columns, each drawn from a row of the table."
+    "`size` descriptions on `k` columns, each drawn from a row of the table; `middle`: its medians."
     columns = np.sort(rng.random((size, table.shape[1])).argsort(axis=1)[:, :k], axis=1)
     value = table[rng.integers(0, len(table), size)[:, None], columns]
-    middle = np.median(np.where(np.isfinite(table), table, np.nan_to_num(table, posinf=0)), axis=0)
     ordered = (columns < numbers) & np.isfinite(value)
     above = ordered & (value > middle[columns])
     return Queries(columns, np.where(ordered & ~above, -BIG, value), np.where(above, BIG, value))
@@ -378,23 +431,34 @@ def singling_queries(
     table: of `plain_table`, its first `numbers` columns numbers; tries: after so many draws there
     may be fewer.
     """
+    if k == 1:
+        queries, rows = _one_column(table, numbers)
+        chosen = rng.permutation(len(queries))[:most]
+        return queries.take(chosen), rows[chosen]
     kept: dict[tuple[float, ...], int] = {}
-    batch = 500
-    for _ in range(1 if k == 1 else max(1, tries // batch)):
-        if k == 1:
-            drawn = _one_column(table, numbers)
-        else:
-            drawn = _several_columns(table, numbers, k, batch, rng)
-        fit = drawn.fits(table)
-        for i in np.flatnonzero(fit.sum(axis=1) == 1):
+    batch, middle = 500, np.median(np.nan_to_num(table, posinf=0), axis=0)
+    columns = np.ascontiguousarray(table.T)
+    orders = np.argsort(columns, axis=1)
+    for _ in range(max(1, tries // batch)):
+        drawn = _several_columns(table, middle, numbers, k, batch, rng)
+        only = _only_rows(drawn, columns, orders)
+        for i in np.flatnonzero(only >= 0):
             key = (*drawn.columns[i], *drawn.low[i], *drawn.high[i])
-            kept.setdefault(key, int(fit[i].argmax()))
-        if k > 1 and len(kept) >= most:
+            kept.setdefault(key, int(only[i]))
+        if len(kept) >= most:
             break
     found = np.array(list(kept)).reshape(-1, 3, k)
     chosen = rng.permutation(len(found))[:most]
     columns, low, high = found[chosen].transpose(1, 0, 2)
     return Queries(columns.astype(int), low, high), np.array(list(kept.values()), dtype=int)[chosen]
+
+# %% ../nbs/09_privacy.ipynb #unique-rows
+def _unique_rows(table: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    "The distinct rows of `table`, sorted, and where each stands first, as `np.unique` gives them."
+    order = np.lexsort(table.T[::-1])
+    ordered = table[order]
+    new = np.concatenate([[True], (ordered[1:] != ordered[:-1]).any(axis=1)])
+    return ordered[new], order[new]
 
 # %% ../nbs/09_privacy.ipynb #b2c0de10
 def size_factor(counts: np.ndarray, n: int, size: int) -> float:
@@ -423,55 +487,90 @@ def column_spans(space: Space, tables: Sequence[Rows]) -> np.ndarray:
     return np.where(span > 0, span, 1.0)
 
 # %% ../nbs/09_privacy.ipynb #gower
-def _gower(
-    targets: Rows, table: Rows, spans: np.ndarray, most: int = 400_000
-) -> Iterator[tuple[slice, np.ndarray]]:
-    """Blocks of targets, and each column's part of their Gower distances to the table: float32
-    [columns, block, n].
+def _gower(targets: Rows, table: Rows, spans: np.ndarray) -> np.ndarray:
+    """Each column's part of the Gower distances of targets to the table: float32 [columns, targets,
+    n].
 
     Two missing cells are equal, one is as far as can be.
     """
-    step = max(1, most // len(table))
-    for start in range(0, len(targets), step):
-        block = slice(start, start + step)
-        parts = []
-        for a, b, span in zip(targets.numbers[block].T, table.numbers.T, spans, strict=True):
-            gap = np.abs(a[:, None] - b[None, :]) / span
-            both = np.isnan(a)[:, None] & np.isnan(b)[None, :]
-            parts.append(np.where(both, 0.0, np.nan_to_num(gap, nan=1.0)))
-        for a, b in zip(targets.codes[block].T, table.codes.T, strict=True):
-            parts.append(a[:, None] != b[None, :])
-        yield block, np.array(parts, dtype=np.float32)
+    columns = targets.numbers.shape[1] + targets.codes.shape[1]
+    parts = np.empty((columns, len(targets), len(table)), dtype=np.float32)
+    numbers = zip(targets.numbers.T, table.numbers.T, spans, strict=True)
+    for part, (a, b, span) in zip(parts, numbers, strict=False):
+        gap = a[:, None] - b[None, :]
+        np.abs(gap, out=gap)
+        part[:] = np.divide(gap, span, out=gap)
+        lost = np.isnan(a), np.isnan(b)
+        part[lost[0]] = 1
+        part[:, lost[1]] = 1
+        part[np.ix_(*lost)] = 0
+    codes = zip(targets.codes.T, table.codes.T, strict=True)
+    for part, (a, b) in zip(parts[targets.numbers.shape[1] :], codes, strict=True):
+        part[:] = a[:, None] != b[None, :]
+    return parts
+
+# %% ../nbs/09_privacy.ipynb #by-blocks
+def _by_blocks(
+    guess: Callable[[Rows, np.ndarray], np.ndarray],
+    targets: Rows,
+    fake: Rows,
+    spans: np.ndarray,
+    most: int = 50_000,
+) -> np.ndarray:
+    """What `guess` makes of a block of targets and their `_gower` distances, of all blocks below
+    each other."""
+    step = max(1, most // len(fake))
+    fake = Rows(np.asfortranarray(fake.numbers), np.asfortranarray(fake.codes))
+
+    def look(start: int) -> np.ndarray:
+        block = targets.take(np.arange(start, min(start + step, len(targets))))
+        return guess(block, _gower(block, fake, spans))
+
+    return np.concatenate(on_cores(look, range(0, len(targets), step), rows=len(fake)))
+
+# %% ../nbs/09_privacy.ipynb #link
+def _link(halves: Sequence[Sequence[int]], targets: Rows, parts: np.ndarray) -> np.ndarray:
+    "[n] 1 where both halves of the columns have the same nearest row, from `_gower`'s parts."
+    nearest = []
+    for half in halves:
+        far = parts[half[0]].copy()
+        for j in half[1:]:
+            far += parts[j]
+        nearest.append(far.argmin(axis=1))
+    return (nearest[0] == nearest[1]).astype(float)
+
+# %% ../nbs/09_privacy.ipynb #infer
+def _infer(
+    fake: Rows, secrets: Sequence[int], targets: Rows, parts: np.ndarray, tolerance: float = 0.05
+) -> np.ndarray:
+    "[n, secrets] `_inferred` of a block of targets, from `_gower`'s parts."
+    c, out = targets.numbers.shape[1], np.zeros((len(targets), len(secrets)))
+    total = np.zeros(parts.shape[1:])
+    for part in parts:
+        total += part
+    rest = np.empty_like(total)
+    for s, j in enumerate(secrets):
+        nearest = np.subtract(total, parts[j], out=rest).argmin(axis=1)
+        if j < c:
+            truth, guess = targets.numbers[:, j], fake.numbers[nearest, j]
+            right = np.abs(guess - truth) <= tolerance * np.abs(guess)
+            out[:, s] = right | (np.isnan(truth) & np.isnan(guess))
+        else:
+            out[:, s] = targets.codes[:, j - c] == fake.codes[nearest, j - c]
+    return out
 
 # %% ../nbs/09_privacy.ipynb #b2c0de14
 def _linked(
     targets: Rows, fake: Rows, spans: np.ndarray, halves: Sequence[Sequence[int]]
 ) -> np.ndarray:
     "[n] 1 where both halves of a target's columns have the same nearest synthetic row."
-    out = np.zeros(len(targets))
-    for block, parts in _gower(targets, fake, spans):
-        one, two = (parts[list(half)].sum(axis=0).argmin(axis=1) for half in halves)
-        out[block] = one == two
-    return out
+    return _by_blocks(partial(_link, halves), targets, fake, spans)
 
 # %% ../nbs/09_privacy.ipynb #inferred
-def _inferred(
-    targets: Rows, fake: Rows, spans: np.ndarray, secrets: Sequence[int], tolerance: float = 0.05
-) -> np.ndarray:
+def _inferred(targets: Rows, fake: Rows, spans: np.ndarray, secrets: Sequence[int]) -> np.ndarray:
     """[n, secrets] 1 where the row nearest in all other columns has the target's value (numbers:
     within 5 %)."""
-    c, out = targets.numbers.shape[1], np.zeros((len(targets), len(secrets)))
-    for block, parts in _gower(targets, fake, spans):
-        total = parts.sum(axis=0, dtype=np.float64)
-        for s, j in enumerate(secrets):
-            nearest = (total - parts[j]).argmin(axis=1)
-            if j < c:
-                truth, guess = targets.numbers[block, j], fake.numbers[nearest, j]
-                right = np.abs(guess - truth) <= tolerance * np.abs(guess)
-                out[block, s] = right | (np.isnan(truth) & np.isnan(guess))
-            else:
-                out[block, s] = targets.codes[block, j - c] == fake.codes[nearest, j - c]
-    return out
+    return _by_blocks(partial(_infer, fake, secrets), targets, fake, spans)
 
 # %% ../nbs/09_privacy.ipynb #success
 class Success(NamedTuple):
@@ -502,7 +601,8 @@ class Guesses:
     members, control: one guess a patient of train and of the holdout; or, where guesses are made
     from synthetic rows (singling out), one a description, and then `made_from` is the position of
     its synthetic row, `hit` the patient it hit among members and control (-1: nobody), and `factor`
-    corrects the control for its size.
+    corrects the control for its size. about: positions of the patients guessed about among train
+    and holdout, None for all.
     """
 
     members: np.ndarray
@@ -510,11 +610,14 @@ class Guesses:
     factor: float = 1.0
     made_from: np.ndarray | None = None
     hit: tuple[np.ndarray, np.ndarray] | None = None
+    about: tuple[np.ndarray, np.ndarray] | None = None
 
     def inside(self, mask: Three[np.ndarray]) -> Success:
         "The guesses about, or made from, the rows of a group."
         if self.made_from is None or self.hit is None:
-            return Success(self.members[mask.train], self.control[mask.holdout])
+            asked = (slice(None), slice(None)) if self.about is None else self.about
+            inside = mask.train[asked[0]], mask.holdout[asked[1]]
+            return Success(self.members[inside[0]], self.control[inside[1]])
         made = mask.fake[self.made_from]
         repeats = _repeats([hit[made] for hit in self.hit])
         return Success(self.members[made], self.control[made], self.factor, repeats)
@@ -530,7 +633,7 @@ def _single_out(
 ) -> Guesses:
     """Descriptions on `columns` columns, at most `most`, made from the release and tried on train
     and holdout."""
-    table, index = np.unique(plain_table(rows.fake), axis=0, return_index=True)
+    table, index = _unique_rows(plain_table(rows.fake))
     columns = min(columns, table.shape[1])
     queries, made_from = singling_queries(table, len(space.numeric), columns, most, rng)
     fits = [queries.fits(plain_table(real)) for real in (rows.train, rows.holdout)]
@@ -593,6 +696,20 @@ def _halves(space: Space, halves: Sequence[Sequence[str]] | None = None) -> list
     middle = (len(space.names) + 1) // 2
     one, two = halves or (space.names[:middle], space.names[middle:])
     return [_column_numbers(space, one), _column_numbers(space, two)]
+
+# %% ../nbs/09_privacy.ipynb #asked
+MOST_PAIRS = 100_000_000  # patients asked about times synthetic rows, in one attack
+
+
+def _asked(rows: Three[Rows], rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Positions of the patients of train and of holdout that are linked and guessed about: all, or
+    a sample where there would be more than MOST_PAIRS distances to the release."""
+    most = max(100, MOST_PAIRS // len(rows.fake) // 2)
+    sizes = len(rows.train), len(rows.holdout)
+    if sum(sizes) <= 2 * most:
+        return np.arange(sizes[0]), np.arange(sizes[1])
+    one, two = (sample_index(rng, n, min(n, most)) for n in sizes)
+    return one, two
 
 # %% ../nbs/09_privacy.ipynb #linkability
 def linkability(
@@ -658,7 +775,7 @@ def _too_few(case: Case, group: str) -> str:
 
 # %% ../nbs/09_privacy.ipynb #stranger-floor
 Play = Callable[[np.ndarray, np.ndarray, np.ndarray], Mapping[str, np.ndarray]]
-HALVES = 20  # random halves of the non-members over which a floor is averaged
+HALVES = 20  # random halves of the non-members over which a floor is averaged; fewer of many
 
 
 class _Floor(NamedTuple):
@@ -676,7 +793,8 @@ def _stranger_floor(case: Case, play: Play) -> _Floor:
     total: dict[str, np.ndarray] = {}
     shares: dict[str, list[list[float]]] = {}
     count = np.zeros(len(others))
-    for half in stranger_halves(len(others), HALVES, case.seed):
+    halves = enough_draws(len(others), HALVES, 10_000)
+    for half in stranger_halves(len(others), halves, case.seed):
         for name, wins in play(members, others[half.rest], others[half.released]).items():
             total.setdefault(name, np.zeros((len(members), len(others))))[:, half.rest] += wins
             found = [float(found_members(wins, rate).mean()) for rate in RATES.values()]
@@ -821,6 +939,8 @@ def _risk_result(
         note = f"the attack succeeds on every stranger: no risk beyond that can be measured; {note}"
     if guesses.made_from is not None:
         note = f"{tries} guesses, {note}"
+    elif tries < case.sizes(group).train:
+        note = f"guesses about a sample of {tries} and {len(success.control)} of {note}"
     note = f"success {risk.attack:.3f}, on strangers {risk.control:.3f}; {note}"
     chance = floor.get((name, group), NAN)
     interval = risk.ci_low, risk.ci_high
@@ -852,10 +972,12 @@ def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, 
     """Risk by name and group when half of the holdout is the release and the other half the
     control.
 
-    Mean success over random halves, then the risk.
+    Mean success over random halves (fewer of many strangers), then the risk.
     """
     found: dict[tuple[str, str], list[tuple[float, float]]] = {}
-    for i, half in enumerate(stranger_halves(len(case.rows.holdout), halves, case.seed)):
+    strangers = len(case.rows.holdout)
+    halves = enough_draws(strangers, halves, 10_000)
+    for i, half in enumerate(stranger_halves(strangers, halves, case.seed)):
         for key, rates in _half_rates(case, half, guess, case.seed + i).items():
             found.setdefault(key, []).append(rates)
     floors = {}
@@ -884,14 +1006,22 @@ def measure_risks(case: Case, guess: Guess) -> list[Measured]:
 def _guess_all(space: Space, rows: Three[Rows], queries: int, seed: int) -> dict[str, Guesses]:
     "The guesses of the law's three risks, singling out on three columns and on one."
     rng, spans, halves = np.random.default_rng(seed), column_spans(space, rows), _halves(space)
-    real, every = (rows.train, rows.holdout), range(len(space.names))
-    linked = [_linked(targets, rows.fake, spans, halves) for targets in real]
-    inferred = [_inferred(targets, rows.fake, spans, every).mean(axis=1) for targets in real]
-    return {
+    every = range(len(space.names))
+
+    def both(targets: Rows, parts: np.ndarray) -> np.ndarray:
+        inferred = _infer(rows.fake, every, targets, parts).mean(axis=1)
+        return np.column_stack([_link(halves, targets, parts), inferred])
+
+    singled = {
         "singling_out": _single_out(space, rows, 3, queries, rng),
         "singling_out_univariate": _single_out(space, rows, 1, queries, rng),
-        "linkability": Guesses(linked[0], linked[1]),
-        "attribute_inference": Guesses(inferred[0], inferred[1]),
+    }
+    about = _asked(rows, rng)
+    asked = (rows.train.take(about[0]), rows.holdout.take(about[1]))
+    members, control = (_by_blocks(both, targets, rows.fake, spans) for targets in asked)
+    return singled | {
+        name: Guesses(members[:, i], control[:, i], about=about)
+        for i, name in enumerate(("linkability", "attribute_inference"))
     }
 
 # %% ../nbs/09_privacy.ipynb #risks-measure
@@ -941,6 +1071,13 @@ ATTACKS.add(
     )
 )
 
+# %% ../nbs/09_privacy.ipynb #sampled
+def _sampled(tables: Three[pd.DataFrame], drawn: Three[pd.DataFrame]) -> str:
+    "Which tables an attack saw a sample of, for the note of a result; nothing where it saw all."
+    sizes = zip(WORDS, tables, drawn, strict=True)
+    parts = [f"{len(b):,} of {len(a):,} {word}" for word, a, b in sizes if len(b) < len(a)]
+    return f"; on a sample of {', '.join(parts)} rows" if parts else ""
+
 # %% ../nbs/09_privacy.ipynb #b3c0de02
 def attack(
     train: pd.DataFrame,
@@ -956,9 +1093,10 @@ def attack(
     metrics: Sequence[str] | None = None,
     floors: Floors = True,
     cap: int = 2000,
-    release: int = 20_000,
+    release: int = 100_000,
     queries: int = 500,
     allow_train: bool = False,
+    progress: bool | None = None,
 ) -> pd.DataFrame:
     """Attack a synthetic table; one row an attack and group, ordered by excess over the floor,
     worst first.
@@ -973,7 +1111,8 @@ def attack(
     metrics: names in ATTACKS, None for all; floors: False leaves them out (the order is then by
     excess over the goal), an earlier table of the same real rows and settings lends its own; cap:
     at most so many rows of train and of holdout are attacked; release: with at most so many
-    synthetic ones; queries: descriptions that single out. Raises ValueError as `evaluate` does.
+    synthetic ones, and where rows were sampled the note says so; queries: descriptions that single
+    out; progress: as `evaluate`. Raises ValueError as `evaluate` does.
     """
     tables = check_tables(train, holdout, fake, allow_train)
     tables, known = typed_tables(tables, schema, target)
@@ -983,7 +1122,8 @@ def attack(
     settings = {"seed": seed, "boot": boot, "min_rows": min_rows, "queries": queries}
     plan = group_plan(tables.train, space, by)
     case = make_case(drawn, space, plan, floors=floors is True, **settings)
-    table = run_metrics(case, ATTACKS, metrics, floors)
+    table = run_metrics(case, ATTACKS, metrics, floors, progress)
+    table["note"] += _sampled(tables, drawn)
     excess = table.value - (table.goal if floors is False else table.floor)
     order = excess.sort_values(ascending=False, na_position="last", kind="stable").index
     return table.loc[order].reset_index(drop=True)

@@ -5,20 +5,23 @@
 # %% ../nbs/01a_space.ipynb #imports
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from .inference import resolve_schema
 from .tables import Column, Schema, to_floats
 
 # %% auto #0
 __all__ = ['NUMBER', 'MOST_LEVELS', 'Item', 'Other', 'Rows', 'Space', 'level_key', 'fit_space', 'sample_index', 'row_distances',
-           'copied_rows', 'group_columns', 'group_plan', 'group_masks', 'column_blocks', 'Three', 'shared_space',
-           'drawn_positions', 'embed_drawn']
+           'row_keys', 'copied_rows', 'group_columns', 'group_plan', 'group_masks', 'column_blocks', 'Three',
+           'on_cores', 'shared_space', 'drawn_positions', 'embed_drawn']
 
 # %% ../nbs/01a_space.ipynb #8c507919
 @dataclass(frozen=True)
@@ -172,9 +175,11 @@ def sample_index(rng: np.random.Generator, size: int, n: int) -> np.ndarray:
 # %% ../nbs/01a_space.ipynb #f2ed6e3f
 def row_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Euclidean distances [len(a), len(b)]."""
-    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :] - 2 * a @ b.T
+    squared = (a**2).sum(1)[:, None] + (b**2).sum(1)[None, :]
+    squared -= 2 * a @ b.T
     # The short formula loses 1e-12 or so to rounding; an exact copy must come out as exactly 0.
-    return np.sqrt(np.where(squared < 1e-9, 0.0, squared))
+    squared[squared < 1e-9] = 0.0
+    return np.sqrt(squared, out=squared)
 
 # %% ../nbs/01a_space.ipynb #plain-cells
 def _plain_cells(df: pd.DataFrame, name: str) -> np.ndarray:
@@ -185,10 +190,13 @@ def _plain_cells(df: pd.DataFrame, name: str) -> np.ndarray:
     numbers = to_floats(df[name])
     if (~np.isnan(numbers) | df[name].isna().to_numpy()).all():
         return numbers + 0.0  # -0.0 becomes 0.0
-    return df[name].astype(object).map(str).to_numpy(dtype=object)
+    cells = df[name].astype(object)
+    if pd.api.types.infer_dtype(cells, skipna=True) == "string":
+        return cells.where(cells.notna(), "nan").to_numpy(dtype=object)
+    return cells.map(str).to_numpy(dtype=object)
 
 # %% ../nbs/01a_space.ipynb #8cd786b1
-def _keys(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
+def row_keys(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     "One 64-bit hash a row; 1, 1.0 and True are equal, and so are two missing cells."
     plain = pd.DataFrame({name: _plain_cells(df, name) for name in names})
     return pd.util.hash_pandas_object(plain, index=False).to_numpy()
@@ -197,7 +205,7 @@ def _keys(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
 def copied_rows(fake: pd.DataFrame, real: pd.DataFrame) -> np.ndarray:
     """Boolean [n]: rows of `fake` that equal a row of `real` in every column of `real`."""
     names = list(real.columns)
-    return np.isin(_keys(fake, names), _keys(real, names))
+    return np.isin(row_keys(fake, names), row_keys(real, names))
 
 # %% ../nbs/01a_space.ipynb #group-columns
 def group_columns(schema: Schema, outcome: bool = True) -> list[str]:
@@ -314,6 +322,21 @@ class Three(NamedTuple, Generic[Item]):
     def each(self, function: Callable[[Item], Other]) -> Three[Other]:
         "What the function makes of each of the three."
         return Three(function(self.train), function(self.holdout), function(self.fake))
+
+# %% ../nbs/01a_space.ipynb #on-cores
+def on_cores(
+    function: Callable[[Item], Other], items: Sequence[Item], rows: int, least: int = 500
+) -> list[Other]:
+    """What the function makes of each item, in order; with one thread a core where the work on
+    `rows` rows, at least `least`, is worth it.
+
+    Each thread has a single-threaded BLAS and OpenMP of its own, so results are those of a loop.
+    """
+    threads = min(os.cpu_count() or 1, len(items))
+    if rows < least or threads < 2:
+        return [function(item) for item in items]
+    with ThreadPoolExecutor(threads, initializer=lambda: threadpool_limits(1)) as pool:
+        return list(pool.map(function, items))
 
 # %% ../nbs/01a_space.ipynb #cf687f6b
 def shared_space(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema | None = None) -> Space:

@@ -16,7 +16,7 @@ from .space import Rows
 
 # %% auto #0
 __all__ = ['Z', 'MOST_DRAWN', 'wilson', 'auc_wins', 'Placements', 'placements', 'placement_error', 'delong_error',
-           'bootstrap_error', 'bootstrap_note', 'corrected_t_test', 'OverSplits', 'over_splits', 'holm']
+           'bootstrap_error', 'bootstrap_note', 'enough_draws', 'corrected_t_test', 'OverSplits', 'over_splits', 'holm']
 
 # %% ../nbs/01d_statistics.ipynb #f6026504
 Z = 1.96  # half a 95 % interval in standard errors
@@ -117,6 +117,12 @@ def bootstrap_note(*tables: Rows, most: int = MOST_DRAWN) -> str:
     if max(map(len, tables)) <= most:
         return ""
     return f"; interval from bootstrap draws of {most} rows a table"
+
+# %% ../nbs/01d_statistics.ipynb #enough-draws
+def enough_draws(each: int, most: int, rows: int) -> int:
+    """How many draws of `each` rows to average over: `most`, or fewer, at least 2, where they hold
+    so many `rows` together."""
+    return min(most, max(2, -(-rows // each)))
 
 # %% ../nbs/01d_statistics.ipynb #corrected-error
 def _corrected_half(values: np.ndarray, ratio: float) -> tuple[float, float]:
