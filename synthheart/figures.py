@@ -198,10 +198,10 @@ def keep(run: Run, figure: Figure, name: str) -> Figure:
 class FigureRecord:
     """A figure of the report.
 
-    name: of its file, such as "08_histograms"; section: of the page, "" for one that its notebook alone shows; caption: the line below it;
-    order: its place among the figures of the section, the smallest first; draw: draws it from a run
-    (None where the run lacks what it needs), for figures that no notebook keeps; printed: does the
-    PDF show it as well?
+    name: of its file, such as "08_histograms"; section: of the page, "" for one that its notebook
+    alone shows; caption: the line below it; order: its place among the figures of the
+    section, the smallest first; draw: draws it from a run (None where the run lacks what it needs),
+    for figures that no notebook keeps; printed: does the PDF show it as well?
     """
 
     name: str

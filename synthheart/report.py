@@ -570,8 +570,7 @@ def part_html(part: Part) -> str:
 
 # %% ../nbs/10_report.ipynb #0dfb7481
 def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
-    """All metrics of the run's model by their titles: for one group, or for every other one (`group`
-    None)."""
+    "All metrics of the run's model, by title: of one group, or of every other one (`group` None)."
     rows = found.measured[found.measured.model == found.model.name]
     rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
@@ -986,12 +985,13 @@ def _release_lists(found: Findings) -> Sides:
     released, learned = len(run.whole_schema), len(run.schema)
     made_up = released - learned
     keys = f"{made_up} columns of keys and names: made up, none of them is a real one"
-    bound = f"A bound that holds for every attack: differential privacy, ε = {model.epsilon:g}"
+    budget = model.epsilon or 0.0
+    bound = f"A bound that holds for every attack: differential privacy, ε = {budget:g}"
     inside = (
         f"{rows['synthetic']:,} rows that a model drew, each marked SYNTHETIC by its file's name",
         f"{learned} columns with the meaning, the units and the spelling of the real table",
         *((keys,) if made_up > 0 else ()),
-        *((bound,) if model.epsilon else ()),
+        *((bound,) if budget else ()),
     )
     outside = (
         f"No real row: the {rows['train']:,} that taught the model and the {rows['holdout']:,} "
@@ -999,11 +999,7 @@ def _release_lists(found: Findings) -> Sides:
         "No model: its file holds values that it learned from",
         "No more knowledge about medicine than those rows held: rare patients are imitated badly "
         "or not at all",
-        *(
-            ()
-            if model.epsilon
-            else ("No bound of differential privacy on what an attack may find",)
-        ),
+        *(() if budget else ("No bound of differential privacy on what an attack may find",)),
         f"{run.dataset.limits} Nothing is fit for decisions about the care of any person".strip(),
     )
     return Sides((("In it", inside), ("Not in it", outside)))
