@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 # %% auto #0
-__all__ = ['THRESHOLD', 'LABEL', 'STAY', 'MAY_GO', 'small_groups', 'csv_label', 'ModelFacts', 'model_facts', 'Release',
-           'source_sentence', 'release_of', 'AttackRow', 'attack_rows', 'most_named', 'page_template',
+__all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'small_groups', 'csv_label', 'ModelFacts', 'model_facts',
+           'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows', 'most_named', 'page_template',
            'disclosure_page', 'FileRule', 'shareable', 'sharing_page', 'pack', 'write_disclosure']
 
 # %% ../nbs/09d_disclosure.ipynb #threshold
@@ -77,6 +77,15 @@ def _group_labels(df: pd.DataFrame, masks: Mapping[str, Any], columns: list[str]
 
 # %% ../nbs/09d_disclosure.ipynb #label-text
 LABEL = "SYNTHETIC DATA: no row is a real patient. Not for decisions about the care of any person."
+
+# %% ../nbs/09d_disclosure.ipynb #not-tried
+NOT_TRIED = (  # what no report looks at
+    "attacks on the model itself, its parameters or its training (only the table is released)",
+    "shadow models trained for one patient, as in Stadler et al. 2022",
+    "an attacker who knows other tables about the same patients, such as registers or newspapers",
+    "several releases from the same patients taken together",
+    "attacks that nobody has published yet",
+)
 
 # %% ../nbs/09d_disclosure.ipynb #df36b4a7
 def csv_label(fake: pd.DataFrame, name: str, schema: Schema | None = None) -> dict[str, Any]:
@@ -270,6 +279,7 @@ def disclosure_page(
         worst_groups=list(missed.head(3).itertuples()),
         grouped_by=group_names(attacks.group, target),
         small=None if groups is None else _small(groups),
+        not_tried=NOT_TRIED,
         best=membership[membership.group == "all"].ci_high.max(),
     )
 

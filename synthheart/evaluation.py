@@ -1356,7 +1356,7 @@ def _histogram(ax: Axes, column: Column, real: pd.DataFrame, fake: pd.DataFrame)
 FIGURES.add(
     FigureRecord(
         "08_histograms",
-        "fidelity",
+        "",
         "The numbers of the table, real and synthetic laid over each other.",
         20,
     )
@@ -1402,9 +1402,7 @@ def _category_bars(ax: Axes, codes: Sequence[np.ndarray], names: Sequence[str]) 
     ax.set_xlabel("share of rows (%)", fontsize=10)
 
 # %% ../nbs/08_evaluation.ipynb #e37e70df
-FIGURES.add(
-    FigureRecord("08_categories", "fidelity", "Shares of the codes, with 95 % intervals.", 30)
-)
+FIGURES.add(FigureRecord("08_categories", "", "Shares of the codes, with 95 % intervals.", 30))
 
 
 def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
@@ -1596,7 +1594,7 @@ def _groups_finding(part: pd.DataFrame, title: str) -> str:
 FIGURES.add(
     FigureRecord(
         "08_groups",
-        "clinical",
+        "groups",
         "The two-sample test by group; small groups have wide intervals.",
         50,
     )
@@ -1666,7 +1664,7 @@ def _subgroups_finding(part: pd.DataFrame) -> str:
 FIGURES.add(
     FigureRecord(
         "08_subgroups",
-        "clinical",
+        "groups",
         "Every measure by group, with the number of patients.",
         60,
     )
@@ -1808,7 +1806,7 @@ def _references_finding(part: pd.DataFrame) -> str:
 FIGURES.add(
     FigureRecord(
         "08_references",
-        "fidelity",
+        "",
         "Each score between its references: real rows in place of the synthetic ones (the floor), "
         "independent columns, and a plain copy of the training table.",
         60,
@@ -1896,7 +1894,7 @@ def giveaways(
 FIGURES.add(
     FigureRecord(
         "08_fooled",
-        "utility",
+        "",
         "Three ways to fool oneself, each with its inflated number beside the honest one.",
         60,
     )

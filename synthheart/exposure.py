@@ -167,7 +167,7 @@ def plot_exposure(exposed: Mapping[str, pd.DataFrame], marked: Mapping[str, Hash
 FIGURES.add(
     FigureRecord(
         "09_exposure",
-        "privacy",
+        "comparison",
         "Who is found most often over many fits: patients with rare values.",
         30,
     )
@@ -282,7 +282,7 @@ def plot_growth(watched: pd.DataFrame, sizes: Mapping[str, pd.DataFrame]) -> Fig
 FIGURES.add(
     FigureRecord(
         "09_growth",
-        "privacy",
+        "comparison",
         "What longer training, or a larger release, gives away.",
         40,
         printed=True,

@@ -19,9 +19,10 @@ from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
+from .layout import narrowed, say_names, slim_svg, spoken
 from .registry import Registry
 from .runs import Run, write_whole
-from .tables import Column
+from .tables import Column, Schema
 
 # %% auto #0
 __all__ = ['REAL', 'FAKE', 'THIRD', 'BAD', 'GREY', 'FLOOR', 'SKY', 'PINK', 'YELLOW', 'INK', 'PALE', 'PALETTE', 'FORMATS',
@@ -70,7 +71,7 @@ def _even_lines(text: str, most: int) -> list[str]:
     return lines
 
 # %% ../nbs/00f_figures.ipynb #set-title
-def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 11.5) -> Figure:
+def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 10.0) -> Figure:
     """Set the title of a figure, and with it the description in its file; returns the figure.
 
     finding: what the figure shows, computed from its numbers; alt: one sentence on what is drawn;
@@ -80,6 +81,15 @@ def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 11.5
     figure.suptitle("\n".join(_even_lines(finding, most)), fontsize=13)
     figure.set_label(f"{finding}. {alt}" if alt else finding)
     return figure
+
+# %% ../nbs/00f_figures.ipynb #retitle
+def _say(figure: Figure, schema: Schema) -> None:
+    "Put the schema's names in the place of codes, in the title and the description too."
+    say_names(figure, schema)
+    title, told = figure.get_suptitle().replace("\n", " "), str(figure.get_label())
+    if title:
+        set_title(figure, spoken(title, schema))
+    figure.set_label(spoken(told, schema))
 
 # %% ../nbs/00f_figures.ipynb #axis-label
 def axis_label(column: Column) -> str:
@@ -139,11 +149,12 @@ FORMATS = {"svg": {"Date": None}, "png": {"Software": None}}  # by suffix: the m
 def figure_bytes(figure: Figure, name: str, suffix: str) -> bytes:
     """The figure as a file of the format `suffix` (one of FORMATS); a figure drawn again gives the
     same bytes."""
-    file = BytesIO()
-    metadata = {"Description": figure.get_label(), **FORMATS[suffix]}
+    file, told = BytesIO(), str(figure.get_label())
+    metadata = {"Description": told, **FORMATS[suffix]}
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
         figure.savefig(file, format=suffix, dpi=120, metadata=metadata)
-    return file.getvalue()
+    made = file.getvalue()
+    return slim_svg(made.decode(), told).encode() if suffix == "svg" else made
 
 # %% ../nbs/00f_figures.ipynb #save-figure
 def save_figure(figure: Figure, folder: str | Path, name: str) -> list[Path]:
@@ -155,10 +166,20 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> list[Path]:
 
 # %% ../nbs/00f_figures.ipynb #write-figure
 def write_figure(run: Run, figure: Figure, name: str) -> list[Path]:
-    "Write a figure into the run as `figures/name.svg` and `.png`; returns the paths."
+    """Write a figure into the run as `figures/name.svg` and `.png`, and for phones as
+    `figures/narrow/name.svg`.
+
+    Columns and groups are called there what the run's schema calls them.
+    """
+    if run.has("schema"):
+        _say(figure, run.schema)
+    small = figure_bytes(narrowed(figure), name, "svg")
     return [
-        run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))
-        for suffix in FORMATS
+        *(
+            run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))
+            for suffix in FORMATS
+        ),
+        run.write(f"figures/narrow/{name}.svg", small),
     ]
 
 # %% ../nbs/00f_figures.ipynb #keep
@@ -177,10 +198,10 @@ def keep(run: Run, figure: Figure, name: str) -> Figure:
 class FigureRecord:
     """A figure of the report.
 
-    name: of its file, such as "08_histograms"; section: of the page; caption: the line below it;
-    order: its place among the figures of the section, the smallest first; draw: draws it from a run
-    (None where the run lacks what it needs), for figures that no notebook keeps; printed: does the
-    PDF show it as well?
+    name: of its file, such as "08_histograms"; section: of the page, "" for one that its notebook
+    alone shows; caption: the line below it; order: its place among the figures of the
+    section, the smallest first; draw: draws it from a run (None where the run lacks what it needs),
+    for figures that no notebook keeps; printed: does the PDF show it as well?
     """
 
     name: str

@@ -21,7 +21,8 @@ from .tables import json_plain
 # %% auto #0
 __all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
            'as_measure', 'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict',
-           'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words']
+           'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words',
+           'next_step']
 
 # %% ../nbs/09c_judging.ipynb #measure-class
 class Measure(NamedTuple):
@@ -437,3 +438,31 @@ def group_names(groups: Sequence[str], target: str | None = None) -> list[str]:
 def in_words(items: Sequence[str], last: str = "and") -> str:
     "A list as one says it: `sex, age and outcome`."
     return f" {last} ".join(filter(None, (", ".join(items[:-1]), *items[-1:])))
+
+# %% ../nbs/09c_judging.ipynb #next-step
+_USES = {  # what a release is good for, by (faithful, useful)
+    ("yes", "yes"): "Plan and rehearse an analysis on it",
+    ("unclear", "yes"): "Plan a prediction of the outcome on it",
+    ("no", "yes"): "Plan a prediction of the outcome on it, and read no other relation off it",
+    ("yes", "unclear"): "Teach, write code and plan with it",
+}
+
+
+def next_step(verdict: Mapping[str, Any]) -> str:
+    """What to do with a release, in sentences that follow from the three answers alone.
+
+    verdict: of `Verdict.to_dict`, as metrics.json holds it.
+    """
+    use = _USES.get((verdict["faithful"], verdict["useful"]), "Build and test software with it")
+    use = f"{use}; take every finding from the real rows."
+    if verdict["safe"] == "no":
+        return (
+            "Do not give this table out. Make another one with more protection (a larger protect, "
+            "or a budget epsilon of differential privacy) and measure again."
+        )
+    if verdict["safe"] == "unclear":
+        return (
+            "Keep this table where the real rows may be: the attacks cannot tell whether it "
+            f"exposes anybody. {use}"
+        )
+    return f"Whoever decides on a release finds what was tried in disclosure.md. {use}"

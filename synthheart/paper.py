@@ -41,6 +41,7 @@ from synthheart.judging import (
     worst_membership,
     worst_of,
 )
+from .marks import bar_edges, shares
 from .models import MODELS
 from .report import page_title, place_of, svg_description
 from .runs import Run
@@ -48,10 +49,9 @@ from .synthesizer import Synthesizer
 from .tables import Column, allowed_text, dates_from_days, json_plain, to_floats
 
 # %% auto #0
-__all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'bar_edges', 'shares',
-           'column_fact', 'column_facts', 'strip', 'drawn_metrics', 'strips', 'association_facts', 'figure_facts',
-           'cited', 'dataset_facts', 'repository', 'measured_facts', 'run_facts', 'gather_facts', 'qr_code',
-           'set_pages', 'build_papers']
+__all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'column_fact', 'column_facts',
+           'strip', 'drawn_metrics', 'strips', 'association_facts', 'figure_facts', 'cited', 'dataset_facts',
+           'repository', 'measured_facts', 'run_facts', 'gather_facts', 'qr_code', 'set_pages', 'build_papers']
 
 # %% ../nbs/10a_paper.ipynb #42c34d52
 def naive_rows(run: Run, seed: int = 0, epochs: int | None = None) -> pd.DataFrame:
@@ -83,33 +83,6 @@ def metric_facts(metrics: Mapping[str, Any]) -> dict[str, Any]:
         by_group = facts.setdefault(record["model"], {}).setdefault(record["metric"], {})
         by_group[record["group"]] = measure_facts(record)
     return facts
-
-# %% ../nbs/10a_paper.ipynb #9fd0a192
-def bar_edges(real: pd.Series, bars: int = 10) -> np.ndarray:
-    """Inner edges [bars - 1 or fewer] of bars whose outermost two are open.
-
-    real: numbers, or dates, which count as days since 1970; whole values give whole steps.
-    """
-    values = to_floats(real)
-    low, high = np.nanquantile(values, [0.05, 0.95])
-    edges = np.linspace(low, high, bars - 1)
-    known = values[~np.isnan(values)]
-    whole = np.allclose(known, known.round())
-    return np.unique(edges.round() if whole else edges.round(2)) - (0.5 if whole else 0.0)
-
-# %% ../nbs/10a_paper.ipynb #8ee00b94
-def shares(values: pd.Series, column: Column, edges: np.ndarray | None) -> list[float]:
-    """Share of rows in each bar of a column.
-
-    edges: of open-ended bins; None for a bar a level, with a last one for anything else.
-    """
-    if edges is not None:
-        found = to_floats(values)
-        place = np.searchsorted(edges, found[~np.isnan(found)])
-        counts = np.bincount(place, minlength=len(edges) + 1)
-        return (counts / max(1, len(place))).tolist()
-    known = [float((values == level).mean()) for level in column.levels]
-    return [*known, max(0.0, 1 - sum(known))]
 
 # %% ../nbs/10a_paper.ipynb #column-bars
 def _column_bars(

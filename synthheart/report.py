@@ -5,16 +5,17 @@
 # %% ../nbs/10_report.ipynb #56283572
 from __future__ import annotations
 
-import base64
+import datetime
 import html
 import math
+import os
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-
+from urllib.parse import quote
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
@@ -23,11 +24,11 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from . import __version__
-from .catalogue import ATTACKS, COPY_NAME, METRICS, of_kind
+from .catalogue import ATTACKS, COPY_NAME, METRICS, known_metric, of_kind
 from .clinical import largest_shift
 from .cohorts import DATASETS, Dataset
 from .comparison import rank_words
-from .disclosure import ModelFacts, model_facts, page_template
+from .disclosure import NOT_TRIED, ModelFacts, model_facts, page_template
 from .evaluation import feature_table
 from synthheart.figures import (
     BAD,
@@ -48,28 +49,33 @@ from synthheart.figures import (
 )
 from synthheart.judging import (
     QUESTIONS,
+    WORDS,
     Measure,
     Verdict,
     group_names,
     headlines,
     in_words,
     measure,
+    next_step,
     number,
     run_verdict,
     worst_membership,
 )
-from .runs import Run
+from .layout import group_label
+from .marks import ColumnRow, column_rows, number_line
+from .runs import PRIVATE_FOLDER, Run
 from .tables import Column, json_plain
 
 # %% auto #0
-__all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'Findings', 'read_findings', 'gather_metrics',
-           'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table', 'Picture', 'Points',
-           'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Section', 'section', 'table_of', 'shown', 'part_html',
-           'metric_table', 'data_uri', 'svg_description', 'svg_width', 'picture', 'pictures', 'other_figures',
-           'fidelity_section', 'utility_section', 'place_of', 'clinical_section', 'privacy_section',
-           'comparison_section', 'model_section', 'limits_section', 'markdown_html', 'disclosure_section',
-           'metrics_section', 'figures_section', 'file_list', 'page_title', 'render_page', 'notebook_page',
-           'write_page', 'draw_figures', 'write_report']
+__all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
+           'gather_metrics', 'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table',
+           'Picture', 'Points', 'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Reading', 'Measures', 'Columns', 'Sides',
+           'Section', 'section', 'table_of', 'shown', 'part_html', 'metric_table', 'data_uri', 'svg_description',
+           'svg_width', 'picture', 'pictures', 'other_figures', 'measures', 'relation_measures', 'columns_section',
+           'relations_section', 'analysis_section', 'place_of', 'privacy_section', 'comparison_section',
+           'model_section', 'release_section', 'markdown_html', 'disclosure_section', 'metrics_section',
+           'groups_section', 'figures_section', 'file_list', 'page_title', 'build_day', 'first_facts', 'render_page',
+           'notebook_page', 'write_page', 'draw_figures', 'write_report']
 
 # %% ../nbs/10_report.ipynb #others
 RESULTS = {  # key in metrics.json: {name there: the run's table}
@@ -235,7 +241,7 @@ def _draw_columns(run: Run) -> Figure:
 FIGURES.add(
     FigureRecord(
         "10_columns",
-        "fidelity",
+        "",
         "Share of patients at or below each value (curves), or with each code (bars).",
         0,
         _draw_columns,
@@ -356,7 +362,7 @@ def _draw_tradeoff(run: Run) -> Figure | None:
 FIGURES.add(
     FigureRecord(
         "10_tradeoff",
-        "privacy",
+        "comparison",
         "Use (left) and likeness (right) against the budget of differential privacy, on held-out "
         "patients.",
         90,
@@ -404,16 +410,16 @@ class Table(Part):
 class Picture(Part):
     """A figure inside the page.
 
-    finding: its title, for those on a phone; alt: what it shows, for those who cannot see it; width
-    in a browser's pixels; data: the file, as an address.
+    alt: what it shows, for those who cannot see it; width in a browser's pixels; data: the file, as
+    an address; narrow: the same for a phone, "" where there is no such layout.
     """
 
     name: str
-    finding: str
     alt: str
     caption: str
     width: int
     data: str
+    narrow: str = ""
 
 # %% ../nbs/10_report.ipynb #points-part
 @dataclass(frozen=True)
@@ -461,19 +467,70 @@ class Markup(Part):
 
     html: str
 
+# %% ../nbs/10_report.ipynb #reading
+class Reading(NamedTuple):
+    """A measured number in words: a line of `Measures`.
+
+    help: what it is; floor_help: what the floor is; judged: "good", "bad", "unclear" or nothing;
+    drawing: an SVG of the number on its scale.
+    """
+
+    title: str
+    help: str
+    value: str
+    interval: str
+    floor: str
+    floor_help: str
+    goal: str
+    judged: str
+    drawing: str
+    note: str
+
+    @property
+    def word(self) -> str:
+        "What the verdict says of it."
+        return WORDS.get(self.judged, "")  # type: ignore[call-overload]
+
+# %% ../nbs/10_report.ipynb #measures-part
+@dataclass(frozen=True)
+class Measures(Part):
+    "Numbers, each with its interval, floor, goal and what is said of it."
+
+    caption: str
+    readings: tuple[Reading, ...]
+
+# %% ../nbs/10_report.ipynb #columns-part
+@dataclass(frozen=True)
+class Columns(Part):
+    "The columns of the release, a line each, that opens to the column's bars."
+
+    caption: str
+    rows: tuple[ColumnRow, ...]
+
+# %% ../nbs/10_report.ipynb #sides-part
+@dataclass(frozen=True)
+class Sides(Part):
+    "Two lists beside each other, each under its heading."
+
+    lists: tuple[tuple[str, tuple[str, ...]], ...]
+
 # %% ../nbs/10_report.ipynb #ff1be5e5
 class Section(NamedTuple):
-    "A part of the page: an address, a heading, and what it shows."
+    """A part of the page: an address, a heading, and what it shows.
+
+    folded: does it stand in the appendix, closed until it is asked for?
+    """
 
     id: str
     title: str
     parts: tuple[Part, ...]
+    folded: bool = False
 
 # %% ../nbs/10_report.ipynb #section
-def section(address: str, title: str, *parts: Part | None) -> Section | None:
+def section(address: str, title: str, *parts: Part | None, folded: bool = False) -> Section | None:
     "A section with the parts that there are; without any, there is none."
     there = tuple(part for part in parts if part is not None)
-    return Section(address, title, there) if there else None
+    return Section(address, title, there, folded) if there else None
 
 # %% ../nbs/10_report.ipynb #5fb37d39
 def table_of(df: pd.DataFrame, caption: str, decimals: int = 3) -> Table:
@@ -514,20 +571,27 @@ def part_html(part: Part) -> str:
 
 # %% ../nbs/10_report.ipynb #0dfb7481
 def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
-    "All metrics of the run's model: for one group, or for every other one (`group` None)."
+    "All metrics of the run's model, by title: of one group, or of every other one (`group` None)."
     rows = found.measured[found.measured.model == found.model.name]
     rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
+    titles = {name: record.title for name, record in {**METRICS, **ATTACKS}.items()}
+    said = {
+        "metric": rows.metric.map(lambda name: titles.get(name, name)),
+        "group": rows.group.map(lambda label: group_label(label, found.run.schema)),
+    }
     first = ["metric"] if group else ["metric", "group"]
-    table = rows[[*first, *names, "goal", "note"]].rename(columns=names | {"goal": "ideal"})
-    return table.fillna({"note": ""}).reset_index(drop=True)
+    table = rows.assign(**said)[[*first, *names, "goal", "note"]]
+    return (
+        table.rename(columns=names | {"goal": "ideal"}).fillna({"note": ""}).reset_index(drop=True)
+    )
 
 # %% ../nbs/10_report.ipynb #06dc2d4b
-def data_uri(path: str | Path) -> str:
-    "The bytes of an SVG or PNG file as a `data:` address."
-    path = Path(path)
-    kind = {".svg": "image/svg+xml", ".png": "image/png"}[path.suffix]
-    return f"data:{kind};base64,{base64.b64encode(path.read_bytes()).decode()}"
+def data_uri(svg: str) -> str:
+    "An SVG as a `data:` address that may stand in an attribute, in `srcset` too."
+    plain = "'/:;,=()*+!@$?[]{}|^~.-_"
+    told = quote(svg.strip().replace('"', "'"), safe=plain)
+    return f"data:image/svg+xml,{told}"
 
 # %% ../nbs/10_report.ipynb #378daac0
 def svg_description(svg: str) -> str:
@@ -544,25 +608,30 @@ def svg_width(svg: str) -> float:
 # %% ../nbs/10_report.ipynb #b72c1da7
 def picture(run: Run, name: str, caption: str = "") -> Picture | None:
     "The run's figure `name` as a part of the page; None where the run has no such figure."
-    file = f"figures/{name}.svg"
+    file, small = f"figures/{name}.svg", f"figures/narrow/{name}.svg"
     if not run.has(file):
         return None
     svg = run.text(file)
-    alt = svg_description(svg)
-    finding = re.split(r"\. (?=[A-Z])", alt)[0].rstrip(".")
-    return Picture(name, finding, alt, caption, round(svg_width(svg)), data_uri(run.path(file)))
+    narrow = data_uri(run.text(small)) if run.has(small) else ""
+    about = svg_description(svg), caption
+    return Picture(name, *about, round(svg_width(svg)), data_uri(svg), narrow)
 
 # %% ../nbs/10_report.ipynb #drawn
-def pictures(run: Run, address: str) -> list[Picture | None]:
-    "The figures of a section, in order; None for those that the run has not."
-    return [picture(run, record.name, record.caption) for record in figures_of(address)]
+def pictures(run: Run, address: str, shown: int | None = None) -> list[Part | None]:
+    """The figures of a section, in order; those after the first `shown` open on demand."""
+    there = [picture(run, record.name, record.caption) for record in figures_of(address)]
+    found: list[Part] = [part for part in there if part is not None]
+    if shown is None or len(found) <= shown:
+        return list(found)
+    more = found[shown:]
+    many = f"{len(more)} more picture{'s' * (len(more) > 1)}"
+    return [*found[:shown], Folded(many, tuple(more))]
 
 # %% ../nbs/10_report.ipynb #other-figures
 def other_figures(run: Run) -> list[str]:
-    "Figures of the run that no section shows: a new notebook's picture is never lost."
-    placed = {record.name for name in SECTIONS for record in figures_of(name)}
+    "Figures of the run that no record knows: a new notebook's picture is never lost."
     there = [Path(name).stem for name in run.files("figures/*.svg")]
-    return [name for name in there if name not in placed]
+    return [name for name in there if name not in FIGURES]
 
 # %% ../nbs/10_report.ipynb #answer
 def _answer(found: Findings, question: str) -> Text:
@@ -581,6 +650,56 @@ def _known(*measures: Measure) -> bool:
     "Were they all computed?"
     return not any(math.isnan(m.value) for m in measures)
 
+# %% ../nbs/10_report.ipynb #reading-of
+def _reading(found: Findings, record: Mapping[str, Any], title: str, judged: str) -> Reading:
+    "A record of metrics.json in words."
+    metric = known_metric(record["metric"])
+    m = Measure(*(math.nan if x is None else x for x in map(record.get, _CELLS)))
+    ends = f"{number(m.low)} to {number(m.high)}" if math.isfinite(m.low) else ""
+    drawing = number_line(m, metric) if math.isfinite(m.value) else ""
+    texts = (number(m.value), ends, number(m.floor), metric.floor, number(m.goal, 2))
+    note = "" if math.isfinite(m.value) else str(record.get("note") or "")
+    return Reading(title, metric.meaning, *texts, judged, drawing, note)
+
+
+_CELLS = ("value", "ci_low", "ci_high", "floor", "goal")
+
+# %% ../nbs/10_report.ipynb #measures
+def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | None:
+    """All that was measured on all rows by metrics of these kinds (of KINDS); None without any.
+
+    A metric that is only the yardstick of another stands in the appendix.
+    """
+    model, decided = found.model.name, found.metrics["verdict"]["records"]
+    judged = {r["metric"]: r["judged"] for r in decided if r["group"] == "all"}
+    readings = []
+    for record in found.metrics["records"]:
+        name = record["metric"]
+        if (record["model"], record["group"]) != (model, "all") or name not in _catalogue():
+            continue
+        metric = known_metric(name)
+        if metric.kind in kinds and not metric.yardstick:
+            readings.append(_reading(found, record, metric.title, judged.get(name, "")))
+    return Measures(caption, tuple(readings)) if readings else None
+
+
+def _catalogue() -> set[str]:
+    "The names of all metrics and attacks."
+    return {*METRICS, *ATTACKS}
+
+# %% ../nbs/10_report.ipynb #relation-measures
+def relation_measures(found: Findings) -> Measures | None:
+    "The relations between columns, a line each, where a metric was measured by relation."
+    readings = [
+        _reading(found, record, group_label(record["group"], found.run.schema), "")
+        for record in found.metrics["records"]
+        if record["model"] == found.model.name
+        and record["group"].startswith("relation=")
+        and record["metric"] in _catalogue()
+    ]
+    caption = "Relations that the real rows keep: share of rows that break each"
+    return Measures(caption, tuple(readings)) if readings else None
+
 # %% ../nbs/10_report.ipynb #proposals
 def _proposals(found: Findings) -> Table | None:
     "Relations that nearly all real rows keep, and that nothing enforced."
@@ -589,33 +708,49 @@ def _proposals(found: Findings) -> Table | None:
     return shown(found.metrics["relations"].get("proposals", []), columns, caption)
 
 # %% ../nbs/10_report.ipynb #bc7f510c
-def fidelity_section(found: Findings) -> Section | None:
-    "Do they look like patients?"
-    names = ("column_shapes", "column_pairs", "association_error", "c2st_auc")
-    shapes, pairs, off, test = (measure(found.metrics, name) for name in names)
-    text = _text_of(
-        f"Column by column the agreement with all real patients is {number(shapes.value)}, pair "
-        f"by pair {number(pairs.value)} (1 is ideal).",
-        f"Associations differ by {number(off.value)} on average, between two samples of real "
-        f"patients by {number(off.floor)}."
-        if _known(off)
-        else None,
-        "The hardest test is a classifier that learns to tell synthetic from held-out real rows: "
-        f"AUC {number(test.value)} ({number(test.low)} to {number(test.high)}); 0.5 would be "
-        f"guessing, and real rows in their place get {number(test.floor)}."
-        if _known(test)
-        else None,
+def columns_section(found: Findings) -> Section | None:
+    "Which columns are well made?"
+    rows = tuple(column_rows(found.run))
+    alike = sum(row.score >= row.floor for row in rows)
+    text = Text(
+        f"{alike} of {len(rows)} columns are spread as much like the real ones as two samples of "
+        "real rows are like each other. A score of 1 says that a column has the same values in the "
+        "same shares; the least alike stands first. Open a line to see its bars."
     )
-    columns = {"column": "column", "unit": "unit", "real": "real", "synthetic": "synthetic"}
-    caption = "All real and all synthetic patients, column by column"
+    caption = "Columns: wide bars are real rows, narrow bars synthetic ones"
     return section(
-        "fidelity",
-        "Do they look like patients?",
+        "columns",
+        "Which columns are well made?",
         _answer(found, "faithful"),
         text,
-        *pictures(found.run, "fidelity"),
-        shown(found.metrics["features"], columns, caption),
+        Columns(caption, rows),
+        Folded("The columns in numbers", (features,)) if (features := _features(found)) else None,
         _proposals(found),
+    )
+
+# %% ../nbs/10_report.ipynb #features
+def _features(found: Findings) -> Table | None:
+    "Real beside synthetic, column by column, in words."
+    columns = {"column": "column", "unit": "unit", "real": "real", "synthetic": "synthetic"}
+    caption = "All real and all synthetic rows: mean ± standard deviation, or shares"
+    return shown(found.metrics["features"], columns, caption)
+
+# %% ../nbs/10_report.ipynb #relations-section
+def relations_section(found: Findings) -> Section | None:
+    "Which relations hold?"
+    likeness = measures(found, ("fidelity", "validity"), "Likeness, and rows that cannot be")
+    text = Text(
+        "Columns can each be right and still not belong together. Columns, pairs and associations "
+        "are compared with all real rows, those that taught the model among them; the two-sample "
+        "test, density and coverage with held-out rows alone. Open a name to read what it means."
+    )
+    return section(
+        "relations",
+        "Which relations hold?",
+        text if likeness else None,
+        likeness,
+        relation_measures(found),
+        *pictures(found.run, "fidelity", 1),
     )
 
 # %% ../nbs/10_report.ipynb #designs
@@ -633,29 +768,31 @@ _DESIGNS = {  # columns of the table of designs, with their headings
 }
 
 # %% ../nbs/10_report.ipynb #d9ef0e4a
-def utility_section(found: Findings) -> Section | None:
-    "Are they of use?"
-    names = ("tstr_auc", "trtr_auc", "invalid_share")
-    fake, real, invalid = (measure(found.metrics, name) for name in names)
-    text = _text_of(
-        "Classifiers trained on synthetic patients predict the outcome of real, held-out ones with "
-        f"AUC {number(fake.value)}; trained on real patients they reach {number(real.value)}. The "
-        f"difference, {number(fake.value - real.value)}, is what one pays for not having the real "
-        "rows."
-        if _known(fake, real)
-        else None,
-        f"Share of rows that break the data dictionary: {number(invalid.value)}.",
+def analysis_section(found: Findings) -> Section | None:
+    "Would an analysis come out the same?"
+    results = found.metrics["clinical"]
+    relations = [row for row in results.get("relations", []) if row["group"] == "all"]
+    external = results.get("external", [])
+    hospitals = [{**row, "site": place_of(row["site"])} for row in external]
+    designs = [r for r in results.get("utility", []) if r.get("classifier", "mean") == "mean"]
+    tables = (
+        shown(designs, _DESIGNS, "Four designs, means of the classifiers; TSTR: " + _TSTR),
+        shown(relations, _RELATIONS, "Known relations, in all real and in synthetic patients"),
+        shown(hospitals, _EXTERNAL, "Patients of other places"),
     )
-    designs = found.metrics["clinical"].get("utility", [])
-    caption = "Four designs; TSTR: trained on synthetic rows, tested on real ones"
     return section(
-        "utility",
-        "Are they of use?",
+        "analysis",
+        "Would an analysis come out the same?",
         _answer(found, "useful"),
-        text,
-        *pictures(found.run, "utility"),
-        shown(designs, _DESIGNS, caption),
+        measures(found, ("utility",), "Use: models trained on synthetic rows, tested on real ones"),
+        _clinical_text(relations, results.get("odds", []), external),
+        *pictures(found.run, "clinical", 1),
+        *pictures(found.run, "utility", 0),
+        *(Folded(table.caption, (table,)) for table in tables if table),
     )
+
+
+_TSTR = "trained on synthetic rows, tested on real ones"
 
 # %% ../nbs/10_report.ipynb #clinical-columns
 _RELATIONS = {
@@ -712,23 +849,6 @@ def place_of(name: str) -> str:
     "Where the patients of a known dataset were seen; the name itself for any other."
     return DATASETS[name].place if name in DATASETS else name
 
-# %% ../nbs/10_report.ipynb #clinical-section
-def clinical_section(found: Findings) -> Section | None:
-    "Would a clinician conclude the same? None without clinical results and figures."
-    results = found.metrics["clinical"]
-    relations = [row for row in results.get("relations", []) if row["group"] == "all"]
-    external = results.get("external", [])
-    hospitals = [{**row, "site": place_of(row["site"])} for row in external]
-    caption = "Known relations, in all real and in synthetic patients"
-    return section(
-        "clinical",
-        "Would a clinician conclude the same?",
-        _clinical_text(relations, results.get("odds", []), external),
-        *pictures(found.run, "clinical"),
-        shown(relations, _RELATIONS, caption),
-        shown(hospitals, _EXTERNAL, "External validation"),
-    )
-
 # %% ../nbs/10_report.ipynb #privacy-text
 def _privacy_text(metrics: Mapping[str, Any]) -> Text | None:
     "What the best attack finds, here and in a copy of train, and how many rows are copies."
@@ -736,43 +856,28 @@ def _privacy_text(metrics: Mapping[str, Any]) -> Text | None:
     copy = worst_membership(metrics, COPY_NAME)[1]
     published = f", publishing the training table itself {number(copy.value)}"
     published = published if _known(copy) else ""
-    copies = measure(metrics, "copies_train")
     return _text_of(
         f"Of {len(of_kind('membership'))} attacks that ask whether a given patient was in the "
         f"training table, the best ({name}) reaches AUC {number(worst.value)} "
         f"({number(worst.low)} to {number(worst.high)}). Guessing gives 0.5{published}."
         if _known(worst)
         else None,
-        f"Share of rows equal to a training row: {number(copies.value)}, by chance "
-        f"{number(copies.floor)}.",
+        "What an attack finds among strangers, who were not in the table, is its floor: only what "
+        "goes beyond it counts. These are attacks that were tried, not a proof: nothing here says "
+        "that the table is anonymous in the sense of any law.",
     )
 
 # %% ../nbs/10_report.ipynb #427420be
 def privacy_section(found: Findings) -> Section | None:
-    "Could a patient be found in them?"
-    columns = {
-        "what": "model",
-        "epsilon": "ε",
-        "tstr_auc": "outcome AUC",
-        "c2st_auc": "two-sample AUC",
-        "column_shapes": "column shapes",
-    }
-    budgets = [
-        {**row, "epsilon": "none" if row["epsilon"] is None else f"{row['epsilon']:g}"}
-        for row in found.metrics["privacy"].get("tradeoff", [])
-    ]
+    "Could a patient be found?"
+    kinds = ("membership", "found", "risk", "copies")
     return section(
         "privacy",
-        "Could a patient be found in them?",
+        "Could a patient be found?",
         _answer(found, "safe"),
         _privacy_text(found.metrics),
-        *pictures(found.run, "privacy"),
-        shown(budgets, columns, "The budget of differential privacy and its price"),
-        Text(
-            "These are attacks that were tried, not a proof. Nothing on this page says that the "
-            "synthetic table is anonymous in the sense of any law; that takes a judgement of the "
-            "setting in which it is released."
-        ),
+        measures(found, kinds, "Attacks, and copies of real rows"),
+        *pictures(found.run, "privacy", 0),
     )
 
 # %% ../nbs/10_report.ipynb #comparison-columns
@@ -819,65 +924,111 @@ def _rank_words(row: Mapping[str, Any]) -> str:
 
 # %% ../nbs/10_report.ipynb #comparison-section
 def comparison_section(found: Findings) -> Section | None:
-    "The models beside each other; None for a run without a comparison."
+    "Other releases: the models beside each other, budgets of privacy, repeated fits."
     ranking, pairs = (found.metrics["comparison"].get(name, []) for name in ("ranking", "pairs"))
-    if not ranking:
-        return None
     splits = max((int(row["splits"]) for row in pairs), default=0)
     ranked = [row for row in ranking if row["rank"] is not None]
     rows = [{**row, "rank": _rank_words(row)} for row in ranking]
     tested = shown(pairs, _PAIRS, "First minus second, corrected resampled t-test")
     few = "So few splits decide nothing: a difference whose interval includes 0 is no difference"
+    drawn = pictures(found.run, "comparison")
+    budgets = _budgets(found)
+    if not (ranking or drawn or budgets):
+        return None
     return section(
         "comparison",
-        "Beside other generators",
-        _comparison_text(ranked, splits),
-        None if splits > 2 else Text(f"{few} yet. The full profile takes ten."),
-        *pictures(found.run, "comparison"),
+        "Other releases: models, budgets, repeated fits",
+        Text(
+            "The numbers here belong to other releases than the one that this page is about: other "
+            "splits, models, sizes and budgets."
+        ),
+        _comparison_text(ranked, splits) if ranking else None,
+        Text(f"{few} yet. The full profile takes ten.") if ranking and splits <= 2 else None,
+        *drawn,
         shown(rows, _RANKING, "Models and references, ordered by the shortfall of the means"),
         Folded("Differences, pair by pair", (tested,)) if tested else None,
+        budgets,
+        folded=True,
     )
+
+# %% ../nbs/10_report.ipynb #budgets
+def _budgets(found: Findings) -> Table | None:
+    "What a budget of differential privacy costs, where the run tried some."
+    columns = {
+        "what": "model",
+        "epsilon": "ε",
+        "tstr_auc": "outcome AUC",
+        "c2st_auc": "two-sample AUC",
+        "column_shapes": "column shapes",
+    }
+    rows = [
+        {**row, "epsilon": "none" if row["epsilon"] is None else f"{row['epsilon']:g}"}
+        for row in found.metrics["privacy"].get("tradeoff", [])
+    ]
+    return shown(rows, columns, "The budget of differential privacy and its price")
 
 # %% ../nbs/10_report.ipynb #4e2d93c7
 def model_section(found: Findings) -> Section | None:
-    "How the rows were made: the method in words, the model's settings and its losses."
+    "How it was made: the method in words, the model's settings and its losses."
     rows = found.metrics["rows"]
     told = {k: v for k, v in found.metrics["model"].items() if v not in ("", [], {}, None)}
+    if found.run.is_private:
+        told.pop("seed", None)
     return section(
         "model",
-        "How they were made",
+        "How it was made",
         Text(
             "The table was cut in two, equal shares of each outcome in both: "
-            f"{rows['train']} patients to learn from, {rows['holdout']} to judge by, and a patient "
-            "who is in twice stays on one side. Everything that is fitted (scales, codes, the "
-            f"model) saw the first part only. The model then drew {rows['synthetic']:,} rows. "
-            "Shapes, pairs, associations and missing patterns are compared with all real patients, "
-            "those who taught the model among them; the two-sample test, density, coverage and the "
-            "outcome with the held-out ones alone; attacks and copies look at both. A floor is "
-            "what real rows score in the place of the synthetic ones."
+            f"{rows['train']:,} patients to learn from, {rows['holdout']:,} to judge by, and a "
+            "patient who is in twice stays on one side. Everything that is fitted (scales, codes, "
+            f"the model) saw the first part only. The model then drew {rows['synthetic']:,} rows."
         ),
-        Terms(tuple((str(k), str(v)) for k, v in told.items()), "facts"),
-        *pictures(found.run, "model"),
+        Terms(tuple((str(k).replace("_", " "), str(v)) for k, v in told.items()), "facts"),
+        *pictures(found.run, "model", 0),
     )
 
-# %% ../nbs/10_report.ipynb #limits-section
-def limits_section(found: Findings) -> Section | None:
-    "What this page cannot say."
-    test, rows = measure(found.metrics, "c2st_auc"), found.metrics["rows"]
-    repeated = "; the comparison repeats them over other cuts"
-    points = (
-        f"{rows['train']} patients taught the model and {rows['holdout']} judge it. So few leave "
-        f"wide intervals: the two-sample test lies between {number(test.low)} and "
-        f"{number(test.high)}.",
-        "One cut of the table and one seed stand behind the numbers above"
-        f"{repeated if found.metrics['comparison'] else ''}.",
-        f"{rows['synthetic']:,} rows learned from {rows['train']} patients hold no more about "
-        f"medicine than those {rows['train']}. Rare patients are imitated badly or not at all.",
-        "The attacks are those that were tried. A better one may find more.",
-        f"{found.run.dataset.limits} Nothing here is fit for decisions about the care of any "
-        "person.".lstrip(),
+# %% ../nbs/10_report.ipynb #release-parts
+def _release_lists(found: Findings) -> Sides:
+    "What is in the release, and what is not."
+    run, rows, model = found.run, found.metrics["rows"], found.model
+    released, learned = len(run.whole_schema), len(run.schema)
+    made_up = released - learned
+    keys = f"{made_up} columns of keys and names: made up, none of them is a real one"
+    budget = model.epsilon or 0.0
+    bound = f"A bound that holds for every attack: differential privacy, ε = {budget:g}"
+    inside = (
+        f"{rows['synthetic']:,} rows that a model drew, each marked SYNTHETIC by its file's name",
+        f"{learned} columns with the meaning, the units and the spelling of the real table",
+        *((keys,) if made_up > 0 else ()),
+        *((bound,) if budget else ()),
     )
-    return section("limits", "Limits", Points(points))
+    outside = (
+        f"No real row: the {rows['train']:,} that taught the model and the {rows['holdout']:,} "
+        "that judge it stay where they are",
+        "No model: its file holds values that it learned from",
+        "No more knowledge about medicine than those rows held: rare patients are imitated badly "
+        "or not at all",
+        *(() if budget else ("No bound of differential privacy on what an attack may find",)),
+        f"{run.dataset.limits} Nothing is fit for decisions about the care of any person".strip(),
+    )
+    return Sides((("In it", inside), ("Not in it", outside)))
+
+# %% ../nbs/10_report.ipynb #limits-section
+def release_section(
+    found: Findings, files: Sequence[str] = (), executed: Sequence[str] = ()
+) -> Section | None:
+    "What is in the release and what is not, with the files."
+    known = file_list(found.run.dataset)
+    links = tuple(Link(name, name, words) for name, words in known.items() if name in files)
+    pages = tuple(Link(f"{name}.html", Path(name).name) for name in executed)
+    notebooks = Folded("The notebooks of this run, as executed", (Links(pages),)) if pages else None
+    return section(
+        "release",
+        "What is in the release, and what is not?",
+        _release_lists(found),
+        Links(links, "Files") if links else None,
+        notebooks,
+    )
 
 # %% ../nbs/10_report.ipynb #markdown
 def markdown_html(text: str) -> str:
@@ -900,7 +1051,8 @@ def disclosure_section(found: Findings) -> Section | None:
     "The disclosure page, where the run has one."
     if not found.run.has("disclosure"):
         return None
-    return section("disclosure", "Disclosure", Markup(markdown_html(found.run.text("disclosure"))))
+    told = Markup(markdown_html(found.run.text("disclosure")))
+    return section("disclosure", "Disclosure", told, folded=True)
 
 # %% ../nbs/10_report.ipynb #glossary
 def _glossary(found: Findings) -> Folded:
@@ -908,46 +1060,55 @@ def _glossary(found: Findings) -> Folded:
     records = {**METRICS, **ATTACKS}
     measured = [name for name in records if name in set(found.measured.metric)]
     pairs = tuple(
-        (name, f"{records[name].meaning} (real rows: {records[name].reference})")
+        (
+            f"{records[name].title} ({name})",
+            f"{records[name].meaning} (real rows: {records[name].reference})",
+        )
         for name in measured
     )
     return Folded("What the names mean", (Terms(pairs, "terms"),))
 
 # %% ../nbs/10_report.ipynb #appendix
 def metrics_section(found: Findings) -> Section | None:
-    "All metrics, for all patients and by group."
-    groups = metric_table(found, None)
-    by = in_words(group_names(found.measured.group, found.run.schema.target)).capitalize()
-    apart = table_of(groups, f"By {by.lower()}, where the group is large enough")
+    "All metrics, on all rows."
+    table = metric_table(found)
     return section(
         "metrics",
         "All metrics",
+        table_of(table, "All rows") if len(table) else None,
         _glossary(found),
-        table_of(metric_table(found), "All patients"),
-        Folded("By group", (apart,)) if len(groups) else None,
+        folded=True,
     )
+
+# %% ../nbs/10_report.ipynb #groups-section
+def groups_section(found: Findings) -> Section | None:
+    "What was measured group by group."
+    rows = metric_table(found, None)
+    by = in_words(group_names(found.measured.group, found.run.schema.target))
+    table = table_of(rows, f"By {by}, where the group is large enough") if len(rows) else None
+    return section("groups", "Group by group", *pictures(found.run, "groups"), table, folded=True)
 
 # %% ../nbs/10_report.ipynb #figures-section
 def figures_section(found: Findings) -> Section | None:
-    "Figures without a place of their own."
-    run = found.run
-    known = {name: FIGURES[name].caption for name in FIGURES}
-    parts = [picture(run, name, known.get(name, "")) for name in other_figures(run)]
-    return section("figures", "More figures", *parts)
+    "Figures that no record knows."
+    parts = [picture(found.run, name) for name in other_figures(found.run)]
+    return section("figures", "More figures", *parts, folded=True)
 
 # %% ../nbs/10_report.ipynb #sections
 SECTIONS: dict[str, Callable[[Findings], Section | None]] = {  # of the page, in order
-    "fidelity": fidelity_section,
-    "utility": utility_section,
-    "clinical": clinical_section,
+    "columns": columns_section,
+    "relations": relations_section,
+    "analysis": analysis_section,
     "privacy": privacy_section,
-    "comparison": comparison_section,
+    "release": release_section,
     "model": model_section,
-    "limits": limits_section,
-    "disclosure": disclosure_section,
+    "comparison": comparison_section,
+    "groups": groups_section,
     "metrics": metrics_section,
+    "disclosure": disclosure_section,
     "figures": figures_section,
 }
+PICTURED = ("fidelity", "utility", "clinical", "privacy", "model", "comparison", "groups", "")
 
 # %% ../nbs/10_report.ipynb #afc0b27b
 def file_list(dataset: Dataset) -> dict[str, str]:
@@ -963,15 +1124,6 @@ def file_list(dataset: Dataset) -> dict[str, str]:
         "SHARING.md": "what of this folder may be shared",
     }
 
-# %% ../nbs/10_report.ipynb #files-section
-def _files_section(run: Run, executed: Sequence[str], files: Sequence[str]) -> Section | None:
-    "Links to the files beside the page, and to the executed notebooks."
-    known = file_list(run.dataset)
-    links = tuple(Link(name, name, words) for name, words in known.items() if name in files)
-    pages = tuple(Link(f"executed/{name}.html", name) for name in executed)
-    title = "The notebooks of this run, as executed"
-    return section("files", "Files", Links(links), Links(pages, title) if pages else None)
-
 # %% ../nbs/10_report.ipynb #page-title
 def page_title(dataset: Dataset) -> str:
     "What a report on a dataset is called."
@@ -979,32 +1131,60 @@ def page_title(dataset: Dataset) -> str:
         return f"Synthetic patients: {dataset.title}"
     return f"Synthetic {dataset.people}"
 
+# %% ../nbs/10_report.ipynb #build-day
+def build_day() -> str:
+    "The day of the build, or that of SOURCE_DATE_EPOCH, as 2024-01-31."
+    epoch = os.environ.get("SOURCE_DATE_EPOCH")
+    when = float(epoch) if epoch else None
+    utc = datetime.UTC
+    day = datetime.datetime.now(utc) if when is None else datetime.datetime.fromtimestamp(when, utc)
+    return f"{day:%Y-%m-%d}"
+
+# %% ../nbs/10_report.ipynb #first-facts
+def first_facts(found: Findings) -> tuple[tuple[str, str], ...]:
+    "What stands beside the title: when, how much, from how much, by which model."
+    rows, run = found.metrics["rows"], found.run
+    return (
+        ("made on", build_day()),
+        ("synthetic rows", f"{rows['synthetic']:,}"),
+        ("columns", str(len(run.whole_schema))),
+        ("learned from", f"{rows['train']:,} real rows"),
+        ("judged by", f"{rows['holdout']:,} held-out rows"),
+        ("model", found.model.name),
+    )
+
+# %% ../nbs/10_report.ipynb #not-measured
+def _not_measured(found: Findings) -> str:
+    "Which metrics have no number on all rows, in a sentence; nothing where all have one."
+    rows = found.measured
+    rows = rows[(rows.model == found.model.name) & (rows.group == "all") & rows.value.isna()]
+    titles = [known_metric(n).title for n in rows.metric if n in _catalogue()]
+    return f"Not measured on this table: {in_words(titles)}." if titles else ""
+
 # %% ../nbs/10_report.ipynb #75e618ae
 def render_page(
     found: Findings, executed: Sequence[str] = (), files: Sequence[str] | None = None
 ) -> str:
     """The report as one HTML page.
 
-    executed: names of executed notebooks to link; files: names of the files to link, of those in
-    `file_list`; None for the release and the metrics.
+    executed: executed notebooks to link, as paths below the run without a suffix; files: names of
+    the files to link, of those in `file_list`; None for the release and the metrics.
     """
-    dataset, rows = found.run.dataset, found.metrics["rows"]
+    dataset = found.run.dataset
     files = (dataset.release, "metrics.json") if files is None else files
-    sections = [make(found) for make in SECTIONS.values()]
-    sections.append(_files_section(found.run, executed, files))
-    summary = (
-        f"{rows['synthetic']:,} synthetic patients from a model ({found.model.name}) that was "
-        f"fitted to {rows['train']} real ones; {rows['holdout']} others were kept from it to "
-        "measure by."
-    )
+    made = {name: make(found) for name, make in SECTIONS.items()}
+    made["release"] = release_section(found, files, executed)
     answers = [getattr(found.verdict, question.name) for question in QUESTIONS]
     return page_template("report.html").render(
         title=page_title(dataset),
-        summary=summary,
+        facts=first_facts(found),
         version=__version__,
         answers=list(zip(answers, found.verdict.sentences, strict=True)),
+        next_step=next_step(found.metrics["verdict"]),
+        not_tried=NOT_TRIED,
+        not_measured=_not_measured(found),
         cards=headlines(found.metrics),
-        sections=[part for part in sections if part],
+        sections=[part for part in made.values() if part],
         files=files,
         dataset=dataset,
     )
@@ -1032,7 +1212,9 @@ def write_page(run: Run, later: Sequence[str] = ()) -> Path:
 
     It links the files and executed notebooks that are there, and the files to come `later`.
     """
-    executed = [Path(name).stem for name in run.files("executed/*.ipynb")]
+    private = f"{PRIVATE_FOLDER}/" if run.is_private else ""
+    there = run.files(f"{private}executed/*.ipynb")
+    executed = [name.removesuffix(".ipynb") for name in there]
     files = [name for name in file_list(run.dataset) if run.has(name) or name in later]
     return run.write("page", render_page(read_findings(run), executed, files))
 

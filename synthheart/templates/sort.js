@@ -23,4 +23,26 @@ for (const table of document.querySelectorAll("table.sortable")) {
     });
   });
 }
+// A table of many lines gets a field that leaves those in which the words typed stand.
+for (const table of document.querySelectorAll("table.searchable")) {
+  const label = document.createElement("label"), input = document.createElement("input");
+  label.className = "search";
+  input.type = "search";
+  label.append("Search the columns", input);
+  table.before(label);
+  input.addEventListener("input", () => {
+    const words = input.value.toLowerCase().split(/\s+/);
+    for (const row of table.tBodies[0].rows)
+      row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word));
+  });
+}
+// A link into something folded opens it; the menu of a small screen closes behind it.
+const reveal = () => {
+  let at = location.hash && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  document.querySelectorAll("details.menu").forEach(menu => { menu.open = false; });
+  for (let e = at; e; e = e.parentElement) if (e.tagName === "DETAILS") e.open = true;
+  if (at) at.scrollIntoView();
+};
+addEventListener("hashchange", reveal);
+reveal();
 addEventListener("beforeprint", () => document.querySelectorAll("details").forEach(d => { d.open = true; }));
