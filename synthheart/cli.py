@@ -39,6 +39,7 @@ import synthheart
 if TYPE_CHECKING:
     import pandas as pd
 
+    from synthheart.declared import RawRows
     from synthheart.finding import Found
     from synthheart.pipeline import Parameter
     from synthheart.reading import Reading
@@ -46,12 +47,12 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
-           'coding_option', 'read_option', 'SPLIT', 'EVALUATION_FORMAT', 'THREADS', 'DOCTOR_FORMAT', 'BadInput',
-           'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read',
-           'about_file', 'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where',
-           'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit',
-           'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report',
-           'share', 'examine', 'doctor_lines', 'doctor']
+           'coding_option', 'read_option', 'SPLIT', 'DRAWN', 'EVALUATION_FORMAT', 'THREADS', 'DOCTOR_FORMAT',
+           'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How',
+           'parse_read', 'about_file', 'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described',
+           'parse_where', 'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema',
+           'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand',
+           'report', 'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -718,16 +719,28 @@ def split(
 # %% ../nbs/11a_cli.ipynb #to-learn
 def _to_learn(
     data: str, schema_file: str | None, target: str | None, how: How, private: bool
-) -> tuple[pd.DataFrame, Schema | None]:
+) -> tuple[pd.DataFrame | RawRows, Schema | None]:
     """The table to learn from and its schema; what was doubtful is said.
 
-    private: nothing may be inferred, so without a file there is no schema.
+    private: nothing may be inferred or read in the light of other rows, so the rows are raw, and
+    without a file there is no schema.
     """
-    if private and schema_file is None:
-        return read_patients(data, how=how).df, None
-    table, schema = read_described(data, schema_file, target, how)
-    tell_doubts(schema.notes, most=20)
-    return table, schema
+    if not private:
+        table, schema = read_described(data, schema_file, target, how)
+        tell_doubts(schema.notes, most=20)
+        return table, schema
+    from synthheart.declared import heart_rows, raw_rows
+    from synthheart.dictionaries import read_schema
+
+    with about_file(data):
+        raw = heart_rows(raw_rows(_source_of(data), **how.options), how.coding)
+    return raw, read_schema(schema_file) if schema_file else None
+
+# %% ../nbs/11a_cli.ipynb #drawn
+DRAWN = (  # who knows seed and all but one row can tell that row from the model
+    "seed {seed} was drawn; it stands nowhere else. --seed {seed} repeats the model; who knows it "
+    "can check guesses at a patient's row against what you share"
+)
 
 # %% ../nbs/11a_cli.ipynb #925ef8e9
 @main.command()
@@ -754,7 +767,11 @@ def _to_learn(
     help="Training epochs.  [default: the model's own]",
 )
 @click.option(
-    "--seed", type=int, default=0, help="Random seed; the same seed gives the same model."
+    "--seed",
+    type=int,
+    default=None,
+    help="Random seed; the same seed gives the same model. Keep it apart from what you share.  "
+    "[default: drawn, and said]",
 )
 @schema_option
 @click.option(
@@ -817,11 +834,16 @@ def fit(
     A rule compares columns with numbers, words or other columns (< <= > >= = !=), or says `known`
     or `missing`; `and` joins, one `implies` may stand between. With --epsilon, nothing about the
     columns is learned from the patients: the heart table brings its public dictionary, any other
-    needs a --schema with public ranges.
+    needs a --schema that says "public": true. DATA is then a CSV, TSV, TXT or Parquet file of which
+    each cell is read by itself, as the schema declares; one that the schema does not take counts as
+    missing, or as nothing. `synthheart schema DATA --schema FILE` shows such cells beforehand.
     """
     check_writable(output, [".synth"])
     how = How(coding, parse_read(settings))
-    table, described = _to_learn(data, schema_file, target, how, choices["epsilon"] is not None)
+    private, ctx = choices["epsilon"] is not None, click.get_current_context()
+    if private and ctx.get_parameter_source("model") == click.core.ParameterSource.DEFAULT:
+        model = "gan"  # whatever the default is: nothing else may look at the data
+    table, described = _to_learn(data, schema_file, target, how, private)
     from synthheart.synthesizer import Synthesizer
 
     model = model or ("auto" if choices["epsilon"] is None else "gan")
@@ -829,7 +851,7 @@ def fit(
     try:
         fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
     except ValueError as error:
-        names = {*table, *(described.names if described else ())}
+        names = {*table.columns, *(described.names if described else ())}
         if not str(error).startswith(tuple(f"{name}: " for name in names)):
             raise
         with about_file(data):
@@ -837,9 +859,11 @@ def fit(
     tell_doubts(fitted.protected_)
     if fitted.choice_ is not None:
         click.echo(fitted.choice_.why, err=True)
-    fitted.save(output)
+    fitted.set_params(seed=None).save(output)  # who has the file need not have the seed
+    if choices["seed"] is None:
+        _note(DRAWN.format(seed=fitted.seed_))
     # The exact count of rows is not covered by epsilon.
-    rows = len(table) if fitted.epsilon is None else f"about {fitted.rows_}"
+    rows = fitted.rows_ if fitted.epsilon is None else f"about {fitted.rows_}"
     click.echo(
         f"{output}: {fitted.chosen_} fitted to {rows} rows and {len(fitted.schema_)} columns"
     )

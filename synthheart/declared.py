@@ -97,17 +97,15 @@ MOST_LINES = 1000  # of one record
 def _record(lines: Sequence[str], at: int, sep: str, width: int) -> tuple[list[str] | None, int]:
     "The cells of the record at a line and how many lines it takes; None and 1 where it is broken."
     if '"' not in lines[at]:
-        cells = lines[at].split(sep)
-        return (cells if len(cells) == width else None), 1
+        plain = lines[at].split(sep)
+        return (plain if len(plain) == width else None), 1
     text = ""
     for used, line in enumerate(lines[at : at + MOST_LINES], start=1):
         text += "\n" * (used > 1) + line
-        if text.count('"') % 2:
-            continue
         cells = _cells(text, sep)
-        if cells is not None and len(cells) == width:
-            return cells, used
-        if cells is not None or used == MOST_LINES:
+        if cells is not None:
+            return (cells, used) if len(cells) == width else (None, 1)
+        if text.count('"') % 2 == 0:  # no quotation is open, so no further line can mend it
             break
     return None, 1
 
@@ -212,8 +210,8 @@ def raw_rows(source: Any, **options: Any) -> RawRows:
     df = frame_of(source)
     if df is not None:
         return raw_frame(df)
-    name = Path(str(source if isinstance(source, str | Path) else getattr(source, "name", "")))
-    suffix = (Path(name.stem) if name.suffix.lower() == ".gz" else name).suffix.lower()
+    path = Path(str(source if isinstance(source, str | Path) else getattr(source, "name", "")))
+    suffix = (Path(path.stem) if path.suffix.lower() == ".gz" else path).suffix.lower()
     if suffix == ".parquet":
         return raw_frame(pd.read_parquet(source))
     if isinstance(source, str | Path) and suffix not in SUFFIXES:

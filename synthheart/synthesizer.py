@@ -34,9 +34,10 @@ from synthheart.conditions import (
     in_chunks,
     sample_where,
 )
+from .declared import RawRows, declared_rows, heart_rows, raw_frame, raw_rows, tell_unread
 from .dp import check_budget, private_rows, public_rows, public_schema
 from .engine import Callback
-from .inference import measured_schema, resolve_schema, schema_of
+from .inference import resolve_schema, schema_of
 from .models import MODELS, Codec
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
@@ -47,8 +48,9 @@ from .tables import Schema, frame_of, validate
 
 # %% auto #0
 __all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'check_seed', 'drawn_seed', 'given_table', 'outcome_name',
-           'with_outcome', 'check_schema', 'without_gaps', 'check_parts', 'check_known', 'needs_fresh_process',
-           'run_apart', 'answer_task', 'Fact', 'synthesizer_html', 'synthetic_rows']
+           'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema', 'without_gaps', 'check_parts',
+           'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact', 'synthesizer_html',
+           'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -112,36 +114,73 @@ class Synthesizer(BaseEstimator):
         under its name or else `target`. target: the outcome's column. callbacks: called at each
         look at the training. With epsilon, the schema must be public: a table that a shipped
         dictionary describes takes that, any other needs `schema` or `public_ranges`, {column:
-        (lowest, highest) or [levels]}. noise_seed: repeats the privacy noise, for teaching: whoever
-        knows it can take the noise off again. Neither is kept in the model or its file. Raises
-        ValueError that names column and value.
+        (lowest, highest) or [levels]}; each cell is then read by itself (`05b_declared`), and a
+        cell that the schema does not take counts as missing, or as nothing. Give the file then, and
+        no frame that a reader made of it after looking at whole columns. noise_seed: repeats the
+        privacy noise, for teaching: whoever knows it can take the noise off again. Neither is kept
+        in the model or its file. Raises ValueError that names column and value.
         """
         self._check_params()
+        self.seed_: int | None = drawn_seed(self._given_seed)
+        if self.epsilon is not None:
+            table, schema, features = self._noisy_table(
+                train, y, schema, target, public_ranges, noise_seed
+            )
+            return self._fit_typed(table, schema, table, features, progress, callbacks)
         given, reading = given_table(train, schema)
         features = list(given.columns)
         if y is not None:
             target = outcome_name(y, target)
             given, reading = with_outcome(given, y, target), None
-        if self.epsilon is not None:
-            schema = measured_schema(public_schema(given, schema, target, public_ranges))
-            reading = None
         reading = read_source(given, schema) if reading is None else reading
         table = reading.df
         schema = check_schema(table, schema, target) if schema else schema_of(reading, target)
-        rows, self.seed_ = len(table), drawn_seed(self._given_seed)
-        if self.epsilon is not None:  # from here on, no patient is looked at
-            budget = self.epsilon, self._delta_of(schema)
-            table = table[schema.names]
-            table, tables = private_rows(table, schema, *budget, self.seed_, noise_seed)
-            self.epsilon_, self.delta_, rows = tables.epsilon_, tables.delta_, tables.rows_
-        rules = self._read_rules(schema, table)  # before the training; with epsilon, of noisy rows
+        self.rows_ = len(table)
+        return self._fit_typed(table, schema, given, features, progress, callbacks)
+
+    def _noisy_table(
+        self,
+        train: Any,
+        y: Any,
+        schema: Schema | None,
+        target: str | None,
+        public_ranges: Mapping[str, Sequence] | None,
+        noise_seed: int | None,
+    ) -> tuple[pd.DataFrame, Schema, list[str]]:
+        """Rows drawn from noisy sums over the table, the public schema, and the names of the
+        columns that were given. All that a fit with epsilon ever sees of a patient goes in here.
+        """
+        raw = raw_table(train)
+        features = raw.names
+        if y is not None:
+            target = outcome_name(y, target)
+            raw = raw_with_outcome(raw, y, target)
+        schema = public_schema(raw, schema, target, public_ranges)
+        budget = float(self.epsilon or 0), self._delta_of(schema)
+        read = declared_rows(raw, schema)
+        tell_unread(read)
+        table, tables = private_rows(read, schema, *budget, self.seed_ or 0, noise_seed)
+        self.epsilon_, self.delta_, self.rows_ = tables.epsilon_, tables.delta_, tables.rows_
+        return table, schema, features
+
+    def _fit_typed(
+        self,
+        table: pd.DataFrame,
+        schema: Schema,
+        given: pd.DataFrame,
+        features: list[str],
+        progress: bool,
+        callbacks: Sequence[Callback],
+    ) -> Synthesizer:
+        "Learn a typed table; given: the same before it was typed. With epsilon, noisy rows."
+        rules = self._read_rules(schema, table)  # before the training
         protect = 0 if self.epsilon is not None else self.protect
-        table, schema, self.protected_ = protect_rare(table, schema, protect, self.seed_)
+        table, schema, self.protected_ = protect_rare(table, schema, protect, self.seed_ or 0)
         self.loaded_ = False
         self.shape_ = Shape.fit(table, schema, given)
         inside = table if self.shape_.is_trivial else self.shape_.inside(table)
         self._learn(inside, self.shape_.inner, progress, callbacks)
-        self.schema_, self.rows_, self.rules_ = schema, rows, rules
+        self.schema_, self.rules_ = schema, rules
         self.n_features_in_, self.feature_names_in_ = len(features), np.array(features, object)
         self.corrections_: dict[str, int] = {}
         return self
@@ -318,7 +357,8 @@ class Synthesizer(BaseEstimator):
 
     def save(self, path: str | Path) -> Path:
         """Write the model to one file (a zip of JSON and NumPy arrays, no pickle); an old file is
-        replaced only when done.
+        replaced only when done. A seed that was given stands in it with the other parameters; one
+        that was drawn does not, nor does anything of the rows but what the model has learned.
         """
         check_is_fitted(self, "model_")
         arrays: dict[str, np.ndarray] = {}
@@ -333,8 +373,6 @@ class Synthesizer(BaseEstimator):
         about["shape"] = self.shape_.to_state()
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
-        if self._given_seed is None:
-            about["seed"] = self.seed_
         if self.choice_ is not None:
             about["chosen"] = [self.choice_.name, self.choice_.why]
         if self.n_features_in_ != len(self.schema_.names):
@@ -375,7 +413,7 @@ class Synthesizer(BaseEstimator):
         self.history_ = archive.history
         self.rules_ = self._all_rules(self.schema_)
         self.corrections_ = {}
-        self.seed_ = drawn_seed(about.get("seed", self._given_seed))
+        self.seed_ = self._given_seed  # None where one was drawn
         features = about.get("features", self.schema_.names)
         self.n_features_in_, self.feature_names_in_ = len(features), np.array(features, object)
         if self.epsilon is not None:
@@ -500,6 +538,25 @@ def with_outcome(table: pd.DataFrame, y: Any, target: str | None) -> pd.DataFram
     if len(outcome) != len(table):
         raise ValueError(f"y: {len(outcome)} values for a table of {len(table)} rows")
     return table.assign(**{name: outcome.set_axis(table.index)})
+
+# %% ../nbs/07_synthesizer.ipynb #raw-table
+def raw_table(train: Any) -> RawRows:
+    """A table for a fit with epsilon, before anything is decided about it: a frame, an array, raw
+    rows or a file. Raises ValueError for anything else.
+    """
+    if issparse(train):
+        raise ValueError("sparse tables are not supported: give a DataFrame, or .toarray()")
+    if isinstance(train, np.ndarray) and train.ndim == 2:
+        return raw_frame(pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])]))
+    return train if isinstance(train, RawRows) else heart_rows(raw_rows(train))
+
+# %% ../nbs/07_synthesizer.ipynb #raw-with-outcome
+def raw_with_outcome(raw: RawRows, y: Any, target: str) -> RawRows:
+    "Raw rows with `y` as their last column, row by row; ValueErrors of `with_outcome`."
+    outcome = with_outcome(pd.DataFrame(index=range(raw.rows)), y, target)[target]
+    if target in raw.cells:
+        raise ValueError(f"y: the table has a column {target!r} already")
+    return raw._replace(cells={**raw.cells, target: outcome})
 
 # %% ../nbs/07_synthesizer.ipynb #as-series
 def _as_series(y: Any) -> pd.Series:
