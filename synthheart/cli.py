@@ -381,25 +381,57 @@ def read_described(
 
 # %% ../nbs/11a_cli.ipynb #4276b457
 def _condition(column: Column, text: str) -> Any:
-    """One condition's value: a level of the column, a number or a date, or a closed range of
-    numbers or dates.
+    """One condition's value: a level of the column, a number, a date or a time of day, or a closed
+    range of such.
     """
     levels = {str(level): level for level in column.levels}
     if text in levels:
         return levels[text]
-    low, colon, high = text.partition(":")
-    if column.is_date:
-        return (low, high) if high else text
+    ends = _range_ends(column, text)
+    if column.is_date or _is_clock(column):
+        return ends if len(ends) == 2 else text
     try:
-        return (float(low), float(high)) if colon else float(text)
+        numbers = tuple(float(end) for end in ends)
     except ValueError:
-        numbers = f"a number or LOW:HIGH between {column.minimum:g} and {column.maximum:g}"
-        allowed = ", ".join(levels) or numbers
+        numbers_words = f"a number or LOW..HIGH between {column.minimum:g} and {column.maximum:g}"
+        allowed = ", ".join(levels) or numbers_words
         raise ValueError(f"--where: {column.name} cannot be {text!r}; allowed: {allowed}") from None
+    return numbers if len(numbers) == 2 else numbers[0]
+
+# %% ../nbs/11a_cli.ipynb #is-clock
+def _is_clock(column: Column) -> bool:
+    "Does a column hold times of day?"
+    return column.spelling is not None and column.spelling.kind == "clock"
+
+# %% ../nbs/11a_cli.ipynb #range-ends
+def _range_ends(column: Column, text: str) -> tuple[Any, ...]:
+    """`LOW..HIGH` as two ends, the column's own where one is left out; one value as it is.
+
+    A colon parts two numbers or two dates just as well; times hold colons themselves.
+    """
+    low, dots, high = text.partition("..")
+    if not dots and not _is_clock(column):
+        sign = r":(?=\s*\d+[-./]\d+[-./]\d)" if column.is_date else ":"
+        low, *rest = re.split(sign, text, maxsplit=1)
+        dots, high = (":", rest[0]) if rest else ("", "")
+    if not dots:
+        return (text,)
+    return low.strip() or _own_end(column, text, 0), high.strip() or _own_end(column, text, 1)
+
+# %% ../nbs/11a_cli.ipynb #own-end
+def _own_end(column: Column, text: str, end: int) -> Any:
+    "The lowest (0) or highest (1) value of a column, where a range names none. Raises ValueError."
+    from synthheart.tables import dates_from_days
+
+    numbers = [level for level in column.levels if not isinstance(level, str)]
+    own = (min(numbers), max(numbers)) if numbers else (column.minimum, column.maximum)
+    if (value := own[end]) is None:
+        raise ValueError(f"--where: {column.name} has no end of its own; name both in {text!r}")
+    return dates_from_days([value], column.dtype).iloc[0] if column.is_date else value
 
 # %% ../nbs/11a_cli.ipynb #0950b77c
 def parse_where(conditions: Sequence[str], schema: Schema) -> dict[str, Any]:
-    """`NAME=VALUE` and `NAME=LOW:HIGH` as the dictionary that `Synthesizer.sample` takes.
+    """`NAME=VALUE` and `NAME=LOW..HIGH` as the dictionary that `Synthesizer.sample` takes.
 
     Raises ValueError.
     """
@@ -407,7 +439,7 @@ def parse_where(conditions: Sequence[str], schema: Schema) -> dict[str, Any]:
     for text in conditions:
         name, equals, value = text.partition("=")
         if not equals or not value:
-            raise ValueError(f"--where {text!r}: write NAME=VALUE or NAME=LOW:HIGH")
+            raise ValueError(f"--where {text!r}: write NAME=VALUE or NAME=LOW..HIGH")
         if name not in schema.names:
             near = get_close_matches(name, schema.names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"columns: {', '.join(schema.names)}"
@@ -888,7 +920,8 @@ def fit(
     "--where",
     multiple=True,
     metavar="NAME=VALUE",
-    help="Only such rows: sex=1, age=40:60. Repeatable.",
+    help="Only such rows: sex=1, age=40..60, age=60.. and up, admitted=2024-01-01..2024-03-31, "
+    "seen=08:00..12:30; both ends are included. Repeatable.",
 )
 @plugin_option
 @one_line_errors
@@ -897,10 +930,14 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
 
     \b
     synthheart sample patients.synth -n 1000 -o synthetic.csv
-    synthheart sample patients.synth -n 200 -o women.parquet --where sex=0 --where age=40:60
+    synthheart sample patients.synth -n 200 -o women.parquet --where sex=0 --where age=40..60
+    synthheart sample ward.synth -n 200 -o morning.csv --where seen=08:00..12:30
     synthheart sample patients.synth -n 5 -o - | column -s, -t
 
-    How many rows were drawn again because they broke a rule of `fit` is said on standard error.
+    A range is LOW..HIGH, of numbers, dates or times of day as the table spells them (dates also as
+    2024-01-31); a side left out is the column's own end. Between two numbers or two dates a colon
+    does as well. How many rows were drawn again because they broke a rule of `fit` is said on
+    standard error.
     """
     from synthheart.runs import TABLE_SUFFIXES
 

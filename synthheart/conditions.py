@@ -136,7 +136,8 @@ def _check_range(column: Column, wish: Any) -> Range:
         if isinstance(end, (str, bool)) or not np.isscalar(end):
             raise ValueError(f"where: {name} needs a number or a range (low, high), got {wish!r}")
     if not low <= high:
-        ends = f"{low!r} to {high!r}" if not column.is_date else f"{wish[0]} to {wish[1]}"
+        told = column.is_date or isinstance(wish, tuple) and isinstance(wish[0], str)
+        ends = f"{wish[0]} to {wish[1]}" if told else f"{low!r} to {high!r}"
         raise ValueError(f"where: {name} from {ends} is empty")
     least, most = column.minimum, column.maximum
     if least is not None and most is not None and (high < least or low > most):

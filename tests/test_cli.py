@@ -29,7 +29,10 @@ from synthheart.cli import (
     read_patients,
 )
 from synthheart.cohorts import CODINGS, heart_schema, load_heart, original_5000
+from synthheart.conditions import check_where
+from synthheart.inference import infer_schema
 from synthheart.models import MODELS
+from synthheart.reading import read_table
 from synthheart.registry import PLUGINS
 from synthheart.splitting import train_holdout_split
 
@@ -291,11 +294,82 @@ def test_where_words_take_the_columns_type():
     }
 
 
+@pytest.fixture(scope="module")
+def shifts():
+    "A table with times of day and two kinds of date, and its schema."
+    rng = np.random.default_rng(0)
+    minutes, days = rng.integers(360, 1200, 200), rng.integers(0, 365, 200)
+    day = pd.Timestamp("2024-01-01") + pd.to_timedelta(days, "D")
+    table = pd.DataFrame(
+        {
+            "seen": [f"{m // 60:02d}:{m % 60:02d}" for m in minutes],
+            "admitted": day.strftime("%d.%m.%Y"),
+            "drawn": (day + pd.to_timedelta(minutes, "min")).strftime("%Y-%m-%d %H:%M"),
+            "age": rng.integers(20, 90, 200),
+        }
+    )
+    return table, infer_schema(table)
+
+
+@pytest.mark.parametrize(
+    "text, wish",
+    [
+        ("seen=08:00..12:30", ("08:00", "12:30")),
+        ("seen=07:15", "07:15"),
+        ("admitted=01.02.2024..31.03.2024", ("01.02.2024", "31.03.2024")),
+        ("admitted=2024-02-01..2024-03-31", ("2024-02-01", "2024-03-31")),
+        ("admitted=2024-02-01:2024-03-31", ("2024-02-01", "2024-03-31")),
+        ("admitted=2024-02-01", "2024-02-01"),
+        ("drawn=2024-02-01 08:00", "2024-02-01 08:00"),
+        ("drawn=2024-02-01 08:00..2024-02-02 09:30", ("2024-02-01 08:00", "2024-02-02 09:30")),
+        ("drawn=2024-02-01 08:00:2024-02-02 09:30", ("2024-02-01 08:00", "2024-02-02 09:30")),
+        ("age=40..60", (40.0, 60.0)),
+        ("age=40:60", (40.0, 60.0)),
+        ("age=40.5..60", (40.5, 60.0)),
+        ("age=44", 44.0),
+    ],
+)
+def test_where_takes_ranges_of_numbers_dates_and_times_of_day(shifts, text, wish):
+    schema = shifts[1]
+    where = parse_where([text], schema)
+    assert where == {text.partition("=")[0]: wish}
+    assert check_where(where, schema)
+
+
+@pytest.mark.parametrize("name, low", [("seen", "12:00"), ("admitted", "2024-06-01"), ("age", 50)])
+def test_where_takes_a_range_with_one_end(shifts, name, low, tmp_path):
+    table, schema = shifts
+    typed = read_table(table, schema)
+    for text, end in ((f"{name}={low}..", 1), (f"{name}=..{low}", 0)):
+        (condition,) = check_where(parse_where([text], schema), schema)
+        own = (schema[name].minimum, schema[name].maximum)[end]
+        assert (condition.low, condition.high)[end] == own
+        inside = condition.met(typed)
+        assert 0 < inside.sum() < len(typed)
+
+
+def test_a_range_of_times_is_drawn_and_an_empty_one_refused(shifts, tmp_path):
+    path, model, out = tmp_path / "s.csv", tmp_path / "s.synth", tmp_path / "o.csv"
+    shifts[0].to_csv(path, index=False)
+    shell("fit", path, "-o", model, "--model", "independent")
+    words = ["sample", model, "-n", 30, "-o", out]
+    answer = shell(*words, "--where", "seen=08:00..12:30", "--where", "admitted=01.03.2024..")
+    assert answer.exit_code == 0, answer.output
+    seen = pd.read_csv(out, dtype=str)
+    assert seen.seen.between("08:00", "12:30").all() and len(seen) == 30
+    assert (pd.to_datetime(seen.admitted, format="%d.%m.%Y") >= "2024-03-01").all()
+    refused(shell(*words, "--where", "seen=12:30..08:00"), "12:30 to 08:00 is empty")
+    refused(shell(*words, "--where", "seen=25:00"), "seen", "25:00")
+
+
 # Plugins
 
 
 TOY = """
+from synthheart.conditions import check_where
+from synthheart.inference import infer_schema
 from synthheart.models import MODELS
+from synthheart.reading import read_table
 import dataclasses
 
 MODELS.add(dataclasses.replace(MODELS["independent"], name="toy", sentence="a toy"))
