@@ -21,10 +21,8 @@ from threadpoolctl import threadpool_limits
 
 from .cohorts import DATASETS, ClinicalRelation, Dataset
 from synthheart.evaluation import (
-    CLASSIFIERS,
     Predictions,
     level_names,
-    make_classifier,
     predict_outcome,
 )
 from synthheart.figures import (
@@ -51,6 +49,7 @@ from synthheart.space import (
 )
 from .statistics import auc_wins, delong_error, placement_error, placements, wilson
 from .tables import Column, Schema, to_floats
+from .two_samples import CLASSIFIERS, make_classifier
 
 # %% auto #0
 __all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'NO_EFFECT', 'UNKNOWN', 'GAP', 'MOST_MISSING',

@@ -15,8 +15,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
@@ -72,15 +71,16 @@ from synthheart.space import (
 )
 from .statistics import auc_wins, enough_draws, placement_error, placements, wilson
 from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
+from .two_samples import CLASSIFIERS, Auc, TwoSample, make_classifier, tell_apart
 
 # %% auto #0
-__all__ = ['CLASSIFIERS', 'MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
-           'association_matrix', 'association_error', 'missing_patterns', 'make_classifier', 'Auc', 'TwoSample',
-           'two_sample_test', 'c2st_auc', 'Neighbours', 'density_coverage', 'Predictions', 'outcome_position',
-           'predict_outcome', 'tstr_auc', 'trtr_auc', 'invalid_rows', 'invalid_share', 'copies', 'check_numbers',
-           'evaluate', 'references', 'level_names', 'feature_table', 'classification_report', 'plot_histograms',
-           'plot_categories', 'plot_associations', 'plot_classification', 'plot_groups', 'plot_subgroups', 'embedding',
-           'plot_embedding', 'plot_references', 'giveaways', 'plot_fooled']
+__all__ = ['MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
+           'association_matrix', 'association_error', 'missing_patterns', 'two_sample_test', 'c2st_auc', 'Neighbours',
+           'density_coverage', 'Predictions', 'outcome_position', 'predict_outcome', 'tstr_auc', 'trtr_auc',
+           'invalid_rows', 'invalid_share', 'copies', 'check_numbers', 'evaluate', 'references', 'level_names',
+           'feature_table', 'classification_report', 'plot_histograms', 'plot_categories', 'plot_associations',
+           'plot_classification', 'plot_groups', 'plot_subgroups', 'embedding', 'plot_embedding', 'plot_references',
+           'giveaways', 'plot_fooled']
 
 # %% ../nbs/08_evaluation.ipynb #e1f86f84
 def _ks(real: np.ndarray, fake: np.ndarray) -> float:
@@ -346,142 +346,6 @@ def missing_patterns(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | No
     space = fit_space(real, schema)
     return _patterns(*(_gaps(space.code(t), space) for t in (real, fake)))
 
-# %% ../nbs/08_evaluation.ipynb #b8819b38
-CLASSIFIERS = ("logistic regression", "random forest", "histogram boosting")
-
-
-def make_classifier(
-    name: str, seed: int = 0
-) -> LogisticRegression | RandomForestClassifier | HistGradientBoostingClassifier:
-    """A fresh scikit-learn classifier by name (one of CLASSIFIERS), single-threaded, with a fixed
-    seed."""
-    if name == "logistic regression":
-        return LogisticRegression(max_iter=1000)
-    if name == "random forest":
-        return RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
-    if name == "histogram boosting":
-        return HistGradientBoostingClassifier(
-            max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed
-        )
-    raise ValueError(f"classifier: must be one of {', '.join(CLASSIFIERS)}, got {name!r}")
-
-# %% ../nbs/08_evaluation.ipynb #auc-class
-class Auc(NamedTuple):
-    "An AUC and its standard error; NaN where one of the two sides has no rows."
-
-    value: float
-    error: float
-
-# %% ../nbs/08_evaluation.ipynb #row-variance
-def _mean_variance(row: np.ndarray, placement: np.ndarray) -> float:
-    "Variance of the mean placement; a row that was drawn several times is averaged first."
-    known, position = np.unique(row, return_inverse=True)
-    mean = np.bincount(position, placement) / np.bincount(position)
-    return float(mean.var(ddof=1) / len(known)) if len(known) > 1 else NAN
-
-# %% ../nbs/08_evaluation.ipynb #fold-auc
-def _fold_auc(scores: pd.DataFrame) -> Auc:
-    "AUC over pairs within a fold, and its standard error (DeLong et al. 1988)."
-    sides: dict[bool, list[np.ndarray]] = {
-        False: [],
-        True: [],
-    }  # real and synthetic: row, placement
-    wins, pairs = 0.0, 0
-    for _, fold in scores.groupby(["draw", "fold"], sort=False):
-        fake, score, row = (fold[name].to_numpy() for name in ("fake", "score", "row"))
-        if fake.all() or not fake.any():
-            continue
-        table = auc_wins(score[fake], score[~fake])
-        wins, pairs = wins + table.sum(), pairs + table.size
-        sides[True].append(np.vstack([row[fake], table.mean(axis=1)]))
-        sides[False].append(np.vstack([row[~fake], table.mean(axis=0)]))
-    if not pairs:
-        return Auc(NAN, NAN)
-    variance = sum(_mean_variance(*np.hstack(side)) for side in sides.values())
-    return Auc(wins / pairs, float(np.sqrt(variance)))
-
-# %% ../nbs/08_evaluation.ipynb #664b4b15
-@dataclass(frozen=True)
-class TwoSample:
-    """Result of `two_sample_test`.
-
-    scores: one row for each row, draw and classifier, scored out of fold: classifier, draw, fold,
-    fake (bool), row (position in holdout or fake), score; rows: how many were drawn from each
-    table.
-    """
-
-    scores: pd.DataFrame
-    rows: int
-
-    def auc(
-        self, holdout_mask: np.ndarray | None = None, fake_mask: np.ndarray | None = None
-    ) -> pd.DataFrame:
-        """AUC and its standard error (`auc`, `se`) for each classifier, of all rows or of the
-        masked ones; worst first."""
-        table = self.scores
-        names = table.classifier.unique()
-        if holdout_mask is not None and fake_mask is not None:
-            among_fake = fake_mask[np.where(table.fake, table.row, 0)]
-            among_real = holdout_mask[np.where(table.fake, 0, table.row)]
-            table = table[np.where(table.fake, among_fake, among_real)]
-        found = {name: _fold_auc(table[table.classifier == name]) for name in names}
-        by_name = pd.DataFrame(found, index=["auc", "se"]).T
-        return by_name.sort_values("auc", ascending=False)
-
-# %% ../nbs/08_evaluation.ipynb #equal-draw
-class _Draw(NamedTuple):
-    """Equally many real and synthetic rows: features [2n, width], which are synthetic, positions in
-    their tables."""
-
-    x: np.ndarray
-    fake: np.ndarray
-    row: np.ndarray
-
-# %% ../nbs/08_evaluation.ipynb #equal-draw-def
-def _equal_draw(real: np.ndarray, fake: np.ndarray, n: int, rng: np.random.Generator) -> _Draw:
-    "`n` rows of each table, without replacement, without the features that do not vary."
-    row = np.concatenate([sample_index(rng, len(real), n), sample_index(rng, len(fake), n)])
-    x = np.vstack([real[row[:n]], fake[row[n:]]])
-    varies = np.ptp(x, axis=0) > 0
-    return _Draw(x[:, varies] if varies.any() else x[:, :1], np.arange(2 * n) >= n, row)
-
-# %% ../nbs/08_evaluation.ipynb #scored-fold
-def _scored_fold(task: tuple[dict[str, Any], Any, _Draw, np.ndarray, np.ndarray]) -> pd.DataFrame:
-    """The rows of a fold, scored by a classifier that learned from the others.
-
-    task: what names the fold, the classifier, the draw, positions to learn from and to score.
-    """
-    part, model, (x, y, row), learn, ask = task
-    score = model.fit(x[learn], y[learn]).predict_proba(x[ask])[:, 1]
-    return pd.DataFrame(part | {"fake": y[ask], "row": row[ask], "score": score})
-
-# %% ../nbs/08_evaluation.ipynb #two-sample
-def _two_sample(
-    real: np.ndarray,
-    fake: np.ndarray,
-    *,
-    draws: int,
-    seed: int,
-    folds: int = 5,
-    cap: int = 1000,
-    learners: Sequence[str] = CLASSIFIERS,
-) -> TwoSample:
-    "The test on embedded rows; see `two_sample_test`."
-    n = min(len(real), len(fake), cap)
-    if n < 2:
-        few = f"{len(real)} and {len(fake)}"
-        raise ValueError(f"two-sample test: needs at least 2 rows in each table, got {few}")
-    tasks = []
-    for draw in range(draws):
-        drawn = _equal_draw(real, fake, n, np.random.default_rng([seed, draw]))
-        deal = StratifiedKFold(min(folds, n), shuffle=True, random_state=draw)
-        for fold, (learn, ask) in enumerate(deal.split(drawn.x, drawn.fake)):
-            for name in learners:
-                part = {"classifier": name, "draw": draw, "fold": fold}
-                tasks.append((part, make_classifier(name, seed + draw), drawn, learn, ask))
-    parts = on_cores(_scored_fold, tasks, rows=n)
-    return TwoSample(pd.concat(parts, ignore_index=True), n)
-
 # %% ../nbs/08_evaluation.ipynb #1267dd8b
 def two_sample_test(
     holdout: pd.DataFrame,
@@ -504,7 +368,7 @@ def two_sample_test(
     space = fit_space(holdout, schema)
     a, b = (space.embed(space.code(t)) for t in (holdout, fake))
     with threadpool_limits(1):
-        return _two_sample(a, b, draws=draws, folds=folds, seed=seed, cap=cap, learners=learners)
+        return tell_apart(a, b, draws=draws, folds=folds, seed=seed, cap=cap, learners=learners)
 
 # %% ../nbs/08_evaluation.ipynb #c2st-auc
 def c2st_auc(
@@ -853,7 +717,7 @@ def _two_samples(case: Case) -> list[Measured]:
     synthetic ones."""
 
     def suspects(rows: np.ndarray) -> TwoSample:
-        return _two_sample(case.embedded.holdout, rows, draws=case.draws, seed=case.seed)
+        return tell_apart(case.embedded.holdout, rows, draws=case.draws, seed=case.seed)
 
     found = suspects(case.embedded.fake)
     floor = None
