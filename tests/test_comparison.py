@@ -20,6 +20,7 @@ from synthheart.space import fit_space, shared_space
 from synthheart.splitting import train_holdout_split
 from synthheart.statistics import corrected_t_test, holm
 from synthheart.synthesizer import Synthesizer
+from synthheart.two_samples import tell_apart
 
 
 def halves(train, n, seed):
@@ -96,7 +97,7 @@ def test_a_run_is_what_its_parts_say(result):
         "column_pairs": ev.column_pairs(whole, fake, schema),
         "association_error": ev.association_error(whole, fake, schema),
         "missing_patterns": ev.missing_patterns(whole, fake, schema),
-        "c2st_auc": ev._two_sample(*points, draws=1, seed=1).auc().auc.iloc[0],
+        "c2st_auc": tell_apart(*points, draws=1, seed=1).auc().auc.iloc[0],
         "density": density,
         "coverage": coverage,
         "tstr_auc": ev.tstr_auc(train, held, fake, schema=schema, seed=1),
