@@ -10,7 +10,8 @@
 # make student           the lessons without their solutions, in build/student/
 # make solutions         the same with them, in build/solutions/
 # make readme            README.md from nbs/index.ipynb
-# make reference         reports/reference/ and README.md from a new report
+# make reference         reports/reference/ and README.md from a new report; in its ward/ one about
+#                        a made-up table of one's own
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into
 #                        reports/reference/ (20 minutes; installs CTGAN apart)
 # make hundred_splits    every model on a hundred splits, into reports/reference/verdict.csv
@@ -63,6 +64,9 @@ readme: $(VENV)/.dev
 
 reference: $(VENV)/.dev report
 	$(PY) tests/reference.py --write
+	$(PY) tests/reference.py --ward build/ward.csv
+	$(VENV)/bin/synthheart report build/ward.csv --target died --title 'A made-up ward' --out reports/ward -p seed 0
+	$(PY) tests/reference.py --write-ward build/ward.csv
 	$(MAKE) readme
 
 # CTGAN gets an environment of its own: it brings PyTorch, which nothing else here needs.

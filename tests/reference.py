@@ -1,8 +1,10 @@
-"""reports/reference/: one small report, kept in the repository.
+"""reports/reference/: one small report, kept in the repository, and ward/ in it, one about a table
+of one's own.
 
-`python tests/reference.py --write` makes it from reports/latest/.
+`python tests/reference.py --write` makes the first from reports/latest/, `--ward TABLE` writes the
+made-up table of the second, and `--write-ward TABLE` keeps what was built from it in reports/ward/.
 
-It holds no executed notebooks, no models and no real rows. What others keep in the folder
+They hold no executed notebooks, no models and no real rows. What others keep in the folder
 (benchmarks, recipes) stays.
 """
 
@@ -23,6 +25,17 @@ COPIED = (
     "disclosure.md",
     "synthetic_heart_disease.csv",
     "synthetic_heart_disease.csv-metadata.json",
+)
+WARD_BYTES = 3_000_000
+WARD_FILES = (
+    "report.html",
+    "report.pdf",
+    "poster.pdf",
+    "metrics.json",
+    "manifest.json",
+    "disclosure.md",
+    "SHARING.md",
+    "synthetic_ward.csv",
 )
 EARLIER = ("10_columns.png",)  # what older versions of this script left
 
@@ -73,6 +86,30 @@ def write(
     return total
 
 
+def write_ward(
+    table: Path,
+    built: Path = ROOT / "reports" / "ward",
+    kept: Path = ROOT / "reports" / "reference" / "ward",
+) -> int:
+    """Keep the report in `built` about the made-up `table`; returns the bytes of its files together.
+
+    The table goes along: it is made up, so it may be seen. Raises ValueError, and nothing has
+    changed then.
+    """
+    files = {name: built / name for name in WARD_FILES} | {"ward.csv": table}
+    for path in files.values():
+        if not path.exists():
+            raise ValueError(f"{path}: missing; run make reference")
+    total = sum(path.stat().st_size for path in files.values())
+    if total > WARD_BYTES:
+        raise ValueError(f"{kept}: would hold {total:,} bytes, more than {WARD_BYTES:,}")
+    shutil.rmtree(kept, ignore_errors=True)
+    kept.mkdir(parents=True)
+    for name, path in files.items():
+        shutil.copyfile(path, kept / name)
+    return total
+
+
 def stale(manifest: dict, root: Path = ROOT) -> list[str]:
     """What has changed since the report of `manifest` was made, of all that shapes its numbers.
 
@@ -94,17 +131,25 @@ def stale(manifest: dict, root: Path = ROOT) -> list[str]:
     return sorted(name for name in now.keys() | then.keys() if now.get(name) != then.get(name))
 
 
+def main(words: list[str]) -> str:
+    "Do what the command line asks for; returns what to print."
+    if words[:1] == ["--ward"]:
+        from synthheart.ward import made_up_ward
+
+        path = Path(words[1])
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made_up_ward().to_csv(path, index=False)
+        return str(path)
+    if words[:1] == ["--write-ward"]:
+        return f"reports/reference/ward: {write_ward(Path(words[1])) / 1e6:.1f} MB"
+    if words == ["--write"]:
+        return f"reports/reference: {write() / 1e6:.1f} MB"
+    manifest = (ROOT / "reports" / "reference" / "manifest.json").read_text(encoding="utf-8")
+    return "\n".join(stale(json.loads(manifest))) or "as new as the code"
+
+
 if __name__ == "__main__":
-    if sys.argv[1:] == ["--write"]:
-        try:
-            size = write()
-        except ValueError as error:
-            sys.exit(f"reference: {error}")
-        print(f"reports/reference: {size / 1e6:.1f} MB")
-    else:
-        found = stale(
-            json.loads(
-                (ROOT / "reports" / "reference" / "manifest.json").read_text(encoding="utf-8")
-            )
-        )
-        print("\n".join(found) or "as new as the code")
+    try:
+        print(main(sys.argv[1:]))
+    except ValueError as error:
+        sys.exit(f"reference: {error}")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from reference import COPIED, MOST_BYTES, PATIENTS, stale
+from reference import COPIED, MOST_BYTES, PATIENTS, WARD_BYTES, WARD_FILES, stale
 
 ROOT = Path(__file__).resolve().parent.parent
 REFERENCE = ROOT / "reports" / "reference"
@@ -60,3 +60,28 @@ def test_it_names_no_folder_of_the_builder():
             assert not re.search(
                 r"/(home|Users|root|work|tmp)/", path.read_text(encoding="utf-8")
             ), path.name
+
+
+def test_the_example_of_an_own_table_is_whole_small_and_of_that_table():
+    from synthheart.ward import made_up_ward
+
+    ward = REFERENCE / "ward"
+    assert sorted(p.name for p in ward.iterdir()) == sorted([*WARD_FILES, "ward.csv"])
+    assert sum(p.stat().st_size for p in ward.iterdir()) < WARD_BYTES
+    table = pd.read_csv(ward / "ward.csv", dtype=str, keep_default_na=False)
+    made = made_up_ward().astype(object).where(lambda t: t.notna(), "").astype(str)
+    assert table.equals(made)
+
+
+def test_nobody_of_the_example_table_comes_back():
+    ward = REFERENCE / "ward"
+    real, fake = (pd.read_csv(ward / name) for name in ("ward.csv", "synthetic_ward.csv"))
+    assert list(fake) == list(real)
+    assert not set(real.patient_id) & set(fake.patient_id)
+    assert fake.drop(columns="patient_id").merge(real, how="inner").empty
+
+
+def test_the_example_table_is_not_about_the_heart():
+    for name in ("report.html", "disclosure.md", "SHARING.md", "metrics.json", "manifest.json"):
+        text = (REFERENCE / "ward" / name).read_text(encoding="utf-8")
+        assert not re.search(r"(?i)cleveland|\bUCI\b|heart disease", text), name
