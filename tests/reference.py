@@ -91,7 +91,7 @@ def write_ward(
     built: Path = ROOT / "reports" / "ward",
     kept: Path = ROOT / "reports" / "reference" / "ward",
 ) -> int:
-    """Keep the report in `built` about the made-up `table`; returns the bytes of its files together.
+    """Keep the report in `built` about the made-up `table`; returns the bytes of all its files.
 
     The table goes along: it is made up, so it may be seen. Raises ValueError, and nothing has
     changed then.
