@@ -70,7 +70,15 @@ from synthheart.space import (
     sample_index,
 )
 from .statistics import auc_wins, placement_error, placements, wilson
-from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
+from synthheart.tables import (
+    Column,
+    Schema,
+    as_pandas,
+    dates_from_days,
+    to_floats,
+    validate,
+    takes_frames,
+)
 
 # %% auto #0
 __all__ = ['CLASSIFIERS', 'MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
@@ -101,6 +109,7 @@ def _shapes(space: Space, real: Rows, fake: Rows) -> np.ndarray:
     return 1 - np.array(distances)
 
 # %% ../nbs/08_evaluation.ipynb #6de3f27f
+@takes_frames
 def shape_scores(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> pd.Series:
     """Similarity of each column, 0 to 1: 1 - KS (continuous; Massey 1951) or 1 - total variation
     (discrete).
@@ -113,6 +122,7 @@ def shape_scores(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None =
     return pd.Series(scores, index=names, name="column_shapes").reindex(space.names)
 
 # %% ../nbs/08_evaluation.ipynb #column-shapes
+@takes_frames
 def column_shapes(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> float:
     "Mean of `shape_scores` over the columns; 1 is best."
     return float(shape_scores(real, fake, schema).mean())
@@ -166,6 +176,7 @@ def _upper(matrix: np.ndarray) -> np.ndarray:
     return matrix[np.triu_indices(len(matrix), 1)]
 
 # %% ../nbs/08_evaluation.ipynb #column-pairs
+@takes_frames
 def column_pairs(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None, bins: int = 4
 ) -> float:
@@ -180,6 +191,7 @@ def column_pairs(
     return float(pairs.mean()) if len(pairs) else NAN
 
 # %% ../nbs/08_evaluation.ipynb #e2f6556f
+@takes_frames
 def independent_marginals(train: pd.DataFrame, n: int = 2000, seed: int = 0) -> pd.DataFrame:
     """`n` rows whose cells are drawn from train, each column by itself: right columns, no relation
     between them."""
@@ -254,6 +266,7 @@ def _association(space: Space, rows: Rows, corrected: bool = True) -> np.ndarray
     return out
 
 # %% ../nbs/08_evaluation.ipynb #association-matrix
+@takes_frames
 def association_matrix(
     df: pd.DataFrame, schema: Schema | None = None, corrected: bool = True
 ) -> pd.DataFrame:
@@ -280,6 +293,7 @@ def _association_gap(real: np.ndarray, fake: np.ndarray) -> float:
     return float(np.nanmean(gap)) if np.isfinite(gap).any() else NAN
 
 # %% ../nbs/08_evaluation.ipynb #association-error
+@takes_frames
 def association_error(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> float:
@@ -302,6 +316,7 @@ def _patterns(real: np.ndarray, fake: np.ndarray) -> float:
     return float(1 - np.abs(a - b).sum() / 2)
 
 # %% ../nbs/08_evaluation.ipynb #missing-patterns
+@takes_frames
 def missing_patterns(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> float:
     """1 - total variation of the patterns of missing cells (which columns a row lacks; Rubin 1976);
     1 is best."""
@@ -436,6 +451,7 @@ def _two_sample(
     return TwoSample(pd.concat(parts, ignore_index=True), n)
 
 # %% ../nbs/08_evaluation.ipynb #1267dd8b
+@takes_frames
 def two_sample_test(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -460,6 +476,7 @@ def two_sample_test(
         return _two_sample(a, b, draws=draws, folds=folds, seed=seed, cap=cap, learners=learners)
 
 # %% ../nbs/08_evaluation.ipynb #c2st-auc
+@takes_frames
 def c2st_auc(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -505,6 +522,7 @@ def _mean_density_coverage(
     return Neighbours(*np.mean(runs, axis=0))
 
 # %% ../nbs/08_evaluation.ipynb #density-coverage-def
+@takes_frames
 def density_coverage(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -589,6 +607,7 @@ def _training_rows(fit_on: pd.DataFrame, space: Space, seed: int, cap: int) -> R
     return rows
 
 # %% ../nbs/08_evaluation.ipynb #a334be69
+@takes_frames
 def predict_outcome(
     fit_on: pd.DataFrame,
     test: pd.DataFrame,
@@ -619,6 +638,7 @@ def predict_outcome(
     return Predictions(proba, truth, classes)
 
 # %% ../nbs/08_evaluation.ipynb #tstr-auc
+@takes_frames
 def tstr_auc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -639,6 +659,7 @@ def tstr_auc(
     return predict_outcome(fake, holdout, space, seed=seed).auc().value
 
 # %% ../nbs/08_evaluation.ipynb #trtr-auc
+@takes_frames
 def trtr_auc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1106,6 +1127,7 @@ def evaluate(
     return table
 
 # %% ../nbs/08_evaluation.ipynb #references
+@takes_frames
 def references(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1174,6 +1196,7 @@ def _feature_text(space: Space, column: Column, df: pd.DataFrame) -> str:
     return _share_text(space.code(df).codes[:, j], level_names(column, space.levels[j]))
 
 # %% ../nbs/08_evaluation.ipynb #feature-table
+@takes_frames
 def feature_table(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> pd.DataFrame:
@@ -1211,6 +1234,7 @@ def _scored(found: Predictions, classifier: str) -> list[dict[str, Any]]:
     return scores.astype({"rows": int}).to_dict("records")
 
 # %% ../nbs/08_evaluation.ipynb #d7a60ee4
+@takes_frames
 def classification_report(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1287,6 +1311,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_histograms(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
     """Continuous columns: histograms of real and synthetic rows over each other; ValueError where
     there is none."""
@@ -1331,6 +1356,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
     """Discrete columns: share of each level with its 95 % interval, real beside synthetic;
     ValueError where there is none."""
@@ -1417,6 +1443,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_associations(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> Figure:
@@ -1471,6 +1498,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_classification(report: pd.DataFrame, labels: Mapping[str, str] | None = None) -> Figure:
     """Heat map of `classification_report`: trained on synthetic beside trained on real, both tested
     on real.
@@ -1527,6 +1555,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_groups(table: pd.DataFrame, metric: str) -> Figure:
     """One metric by group: value with interval, floor as a grey tick; groups that are too small
     keep their line.
@@ -1597,6 +1626,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_subgroups(table: pd.DataFrame, metrics: Sequence[str] | None = None) -> Figure:
     """Dot plot of several metrics by group, a panel each; groups that are too small keep their line
     and say so.
@@ -1633,6 +1663,7 @@ def _mixing(x: np.ndarray, n: int, k: int = 10) -> float:
     return float((nearest >= n).mean())
 
 # %% ../nbs/08_evaluation.ipynb #579c232c
+@takes_frames
 def embedding(
     real: pd.DataFrame,
     fake: pd.DataFrame,
@@ -1682,6 +1713,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_embedding(table: pd.DataFrame) -> Figure:
     "PCA and t-SNE maps of `embedding`, real and synthetic rows over each other."
     figure, axes = new_figure(11, 5, 1, 2)
@@ -1740,6 +1772,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_references(
     table: pd.DataFrame, baseline: pd.DataFrame, metrics: Sequence[str] | None = None
 ) -> Figure:
@@ -1780,6 +1813,7 @@ def _shuffled_scores(
     return model.predict_proba(np.vstack(copies))[:, 1].reshape(len(copies), len(x))
 
 # %% ../nbs/08_evaluation.ipynb #giveaways
+@takes_frames
 def giveaways(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,

@@ -55,7 +55,7 @@ from synthheart.space import (
     shared_space,
 )
 from .statistics import auc_wins, delong_error, wilson
-from .tables import Schema
+from .tables import Schema, takes_frames
 
 # %% auto #0
 __all__ = ['RATES', 'BIG', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves', 'roc', 'found_members',
@@ -210,6 +210,7 @@ def _roc_axes(ax: Axes, strangers: int) -> None:
         set_ticks(ticks, [f"{t:.0%}" for t in ticks])
 
 # %% ../nbs/09_privacy.ipynb #b1c0de04
+@takes_frames
 def plot_roc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -567,6 +568,7 @@ def _column_numbers(space: Space, names: Sequence[str]) -> list[int]:
     return [order.index(name) for name in names]
 
 # %% ../nbs/09_privacy.ipynb #singling-out
+@takes_frames
 def singling_out(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -595,6 +597,7 @@ def _halves(space: Space, halves: Sequence[Sequence[str]] | None = None) -> list
     return [_column_numbers(space, one), _column_numbers(space, two)]
 
 # %% ../nbs/09_privacy.ipynb #linkability
+@takes_frames
 def linkability(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -615,6 +618,7 @@ def linkability(
     return net_risk(linked[0], linked[1])
 
 # %% ../nbs/09_privacy.ipynb #attribute-inference
+@takes_frames
 def attribute_inference(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1062,6 +1066,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_attacks(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """AUC of the membership attacks on each of the named releases (tables of `attack`), with
     intervals and floors."""
@@ -1089,6 +1094,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_risks(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """The three risks of the law on each of the named releases (tables of `attack`), net of the
     control."""
@@ -1129,6 +1135,7 @@ def _nearness(x: np.ndarray, start: int, pool: np.ndarray, fake: np.ndarray) -> 
     return Nearness(among.min(axis=1), near.min(axis=1), near.argmin(axis=1))
 
 # %% ../nbs/09_privacy.ipynb #b4c0de04
+@takes_frames
 def exposure(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
