@@ -48,7 +48,7 @@ from synthheart.space import (
     sample_index,
 )
 from .statistics import auc_wins, delong_error, placement_error, placements, wilson
-from .tables import Column, Schema, to_floats
+from .tables import Column, Schema, takes_frames, to_floats
 from .two_samples import CLASSIFIERS, make_classifier
 
 # %% auto #0
@@ -91,6 +91,7 @@ DESIGNS = {
 MOST_TESTED = 2000  # synthetic rows that TRTS tests on
 
 # %% ../nbs/08a_clinical.ipynb #predict-designs
+@takes_frames
 def predict_designs(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -358,6 +359,7 @@ def decision_curve(
     return pd.DataFrame(records, columns=["threshold", "design", "net_benefit"])
 
 # %% ../nbs/08a_clinical.ipynb #aa74d31c
+@takes_frames
 def plot_decisions(table: pd.DataFrame) -> Figure:
     "Decision curves of `decision_curve`."
     figure, (ax,) = new_figure(8.5, 5)
@@ -394,6 +396,7 @@ FIGURES.add(
 )
 
 # %% ../nbs/08a_clinical.ipynb #533623e4
+@takes_frames
 def importance_agreement(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -511,6 +514,7 @@ def _note(ax: Axes, text: str, height: float, colour: str = FLOOR) -> None:
     ax.annotate(text, (0.02, height), xycoords=at, va="center", fontsize=10, color=colour)
 
 # %% ../nbs/08a_clinical.ipynb #e5bcf6c8
+@takes_frames
 def plot_importance(table: pd.DataFrame) -> Figure:
     "Importances of `importance_agreement`: real beside synthetic."
     figure, (ax,) = new_figure(8.5, 1.4 + 0.36 * len(table))
@@ -613,6 +617,7 @@ def _log_odds(
     return LogOdds(beta[1:], (beta - half)[1:], (beta + half)[1:]), terms[1:]
 
 # %% ../nbs/08a_clinical.ipynb #58da15e6
+@takes_frames
 def odds_ratios(
     real: pd.DataFrame,
     fake: pd.DataFrame,
@@ -642,6 +647,7 @@ def odds_ratios(
     return table.assign(overlap=first.overlap(second), same_sign=same)
 
 # %% ../nbs/08a_clinical.ipynb #largest-shift
+@takes_frames
 def largest_shift(odds: pd.DataFrame) -> str:
     """The clear real association (an interval without 1) whose odds ratio is furthest off in the
     synthetic table, in a sentence; empty where none is clear. odds: of `odds_ratios`."""
@@ -657,6 +663,7 @@ def largest_shift(odds: pd.DataFrame) -> str:
     )
 
 # %% ../nbs/08a_clinical.ipynb #26affdb2
+@takes_frames
 def plot_odds_ratios(table: pd.DataFrame, target: str = "the outcome") -> Figure:
     """Forest plot of `odds_ratios`: real and synthetic beside each other, on a log scale; `target`
     names the outcome."""
@@ -818,6 +825,7 @@ def _measure_name(relation: ClinicalRelation, schema: Schema) -> str:
     return relation.kind + (f" ({unit})" if unit and relation.kind == "difference of means" else "")
 
 # %% ../nbs/08a_clinical.ipynb #46ffd34e
+@takes_frames
 def known_relations(
     real: pd.DataFrame,
     fake: pd.DataFrame,
@@ -875,6 +883,7 @@ def _draw_relation(ax: Axes, row: pd.Series) -> None:
     ax.tick_params(labelsize=10)
 
 # %% ../nbs/08a_clinical.ipynb #007b640d
+@takes_frames
 def plot_relations(table: pd.DataFrame) -> Figure:
     "Known relations (group `all`), a panel each. Raises ValueError for a table without relations."
     if table.empty:
@@ -963,6 +972,7 @@ def _group_rows(
     ]
 
 # %% ../nbs/08a_clinical.ipynb #54175539
+@takes_frames
 def group_means(
     real: pd.DataFrame,
     fake: pd.DataFrame,
@@ -1020,6 +1030,7 @@ def _means_finding(part: pd.DataFrame) -> str:
     return f"{finding}; not so: {odd}{' and others' if len(apart) > 3 else ''}"
 
 # %% ../nbs/08a_clinical.ipynb #5e221353
+@takes_frames
 def plot_group_means(table: pd.DataFrame) -> Figure:
     """Dot plot of the continuous columns' means by group, a panel a column, in units; small groups
     say so.
@@ -1163,6 +1174,7 @@ EXTERNAL = (
 )
 
 
+@takes_frames
 def external_validation(
     train: pd.DataFrame,
     fake: pd.DataFrame,
@@ -1213,6 +1225,7 @@ def _shared_schema(
     return Schema(tuple(c for c in dataset.schema if c.name in (*columns, target)), target)
 
 # %% ../nbs/08a_clinical.ipynb #962ddb8d
+@takes_frames
 def plot_external(table: pd.DataFrame) -> Figure:
     "AUC by site: trained on real beside trained on synthetic rows."
     wide = table.pivot(index="site", columns="trained_on").loc[list(dict.fromkeys(table.site))]

@@ -58,7 +58,7 @@ from .runs import Run
 from .statistics import corrected_t_test, holm, over_splits
 from .synthesizer import Synthesizer
 from .splitting import train_holdout_split
-from .tables import Schema, as_pandas
+from .tables import Schema, as_pandas, takes_frames
 
 # %% auto #0
 __all__ = ['Generator', 'QUIET', 'RUNS', 'TOLD', 'USED', 'COIN', 'PAIRS', 'MARKS', 'LOOKS', 'LOW', 'HIGH', 'Estimator',
@@ -221,6 +221,7 @@ def _note_of(part: pd.DataFrame) -> str:
     return f"{counted}: no interval from one split" if k == 1 else counted
 
 # %% ../nbs/09a_comparison.ipynb #summarise
+@takes_frames
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """The tidy table of a comparison: a row a model and metric, mean and 95 % interval over splits.
 
@@ -268,6 +269,7 @@ def _shortfall(value: pd.Series, floor: pd.Series, best: str) -> Shortfall:
     return Shortfall(max(0.0, value[TOLD] - floor[TOLD]), lost, exposed)
 
 # %% ../nbs/09a_comparison.ipynb #b210a7f0
+@takes_frames
 def rank_models(table: pd.DataFrame) -> pd.DataFrame:
     """Models by shortfall of their means, least first, from the table of `summarise`.
 
@@ -308,6 +310,7 @@ def _split_shortfalls(runs: pd.DataFrame, attacks: Mapping[str, str]) -> pd.Data
     return pd.DataFrame(found)
 
 # %% ../nbs/09a_comparison.ipynb #rank-intervals
+@takes_frames
 def rank_intervals(runs: pd.DataFrame, ranking: pd.DataFrame) -> pd.DataFrame:
     """The ranking with `rank_low` and `rank_high` after `rank`: simultaneous 95 % intervals.
 
@@ -367,6 +370,7 @@ PAIRS = (
 )
 
 
+@takes_frames
 def paired_differences(runs: pd.DataFrame, metrics: Sequence[str] | None = None) -> pd.DataFrame:
     """Every two models on the same splits, metric by metric: the columns PAIRS.
 

@@ -21,6 +21,7 @@ from .models import FromUniforms, Model, Window, WritesWithin
 from .preprocessing import ContinuousCode, TableCoder
 from .reading import read_column
 from synthheart.tables import (
+    takes_frames,
     Column,
     Schema,
     allowed_text,
@@ -210,6 +211,7 @@ def _check_choice(column: Column, wish: Any) -> Choice:
     return Choice(column, levels)
 
 # %% ../nbs/06a_conditions.ipynb #satisfying
+@takes_frames
 def satisfying(df: pd.DataFrame, conditions: Sequence[Condition]) -> np.ndarray:
     "Mask of the rows that meet every condition; a missing cell meets none."
     return np.logical_and.reduce([np.ones(len(df), bool), *(c.met(df) for c in conditions)])

@@ -22,7 +22,7 @@ from .formulas import parse_formula
 from .identity import is_named_key
 from .inference import schema_of
 from .reading import UNITS, BadCell, Reading, open_text, read_source
-from .tables import Column, Derived, Kind, Note, Schema, check_names
+from .tables import Column, Derived, Kind, Note, Schema, check_names, takes_frames
 
 # %% auto #0
 __all__ = ['ASPECTS', 'TITLES', 'ORDERS', 'CLOCKS', 'PEOPLE', 'RECORDS', 'FIELDS', 'CHOICES', 'CHOSEN', 'SKIPPED', 'ROUNDINGS',
@@ -836,6 +836,7 @@ def _kept_derived(schema: Schema, names: Sequence[str]) -> tuple[Derived, ...]:
     return tuple(kept)
 
 # %% ../nbs/00c_dictionaries.ipynb #match-schema
+@takes_frames
 def match_schema(schema: Schema, df: pd.DataFrame, target: str | None = None) -> Schema:
     """A dictionary's schema for the columns that a table has, in the table's order.
 

@@ -24,7 +24,7 @@ from .judging import Verdict, group_names, in_words, number, run_verdict, verdic
 from .runs import Run, replacing, sha256
 from .space import fit_space, group_masks, group_plan
 from .archive import read_archive
-from .tables import Column, Schema
+from .tables import Column, Schema, takes_frames
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -38,6 +38,7 @@ __all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'small_groups', 
 THRESHOLD = 0.09  # EMA Policy 0070 and Health Canada; a group of 11
 
 # %% ../nbs/09d_disclosure.ipynb #03735d80
+@takes_frames
 def small_groups(
     train: pd.DataFrame,
     fake: pd.DataFrame,
@@ -88,6 +89,7 @@ NOT_TRIED = (  # what no report looks at
 )
 
 # %% ../nbs/09d_disclosure.ipynb #df36b4a7
+@takes_frames
 def csv_label(fake: pd.DataFrame, name: str, schema: Schema | None = None) -> dict[str, Any]:
     """CSVW metadata (W3C 2015) of a synthetic CSV called `name`, JSON-ready.
 
@@ -201,6 +203,7 @@ class AttackRow(NamedTuple):
     goal: str
 
 # %% ../nbs/09d_disclosure.ipynb #ba5903f0
+@takes_frames
 def attack_rows(attacks: pd.DataFrame) -> list[AttackRow]:
     "The attacks on all patients, in the order of the table of `attack`, with two decimals."
     kinds = {"membership": "AUC", "risk": "risk"}
@@ -223,6 +226,7 @@ def _attack_row(row: Any, kind: str) -> AttackRow:
     return AttackRow(question, row.metric, result, interval, floor, goal)
 
 # %% ../nbs/09d_disclosure.ipynb #named-patients
+@takes_frames
 def most_named(attacks: pd.DataFrame) -> tuple[str, float] | None:
     "The membership attack that names most patients at 1 % false alarms, and their share; or None."
     whole = attacks[attacks.group == "all"].set_index("metric").value
@@ -251,6 +255,7 @@ def page_template(name: str) -> Template:
     return environment.get_template(name)
 
 # %% ../nbs/09d_disclosure.ipynb #disclosure-page
+@takes_frames
 def disclosure_page(
     attacks: pd.DataFrame,
     release: Release,

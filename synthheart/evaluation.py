@@ -70,8 +70,16 @@ from synthheart.space import (
     sample_index,
 )
 from .statistics import auc_wins, enough_draws, placement_error, placements, wilson
-from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
-from .two_samples import CLASSIFIERS, Auc, TwoSample, make_classifier, tell_apart
+from synthheart.tables import (
+    Column,
+    Schema,
+    as_pandas,
+    dates_from_days,
+    takes_frames,
+    to_floats,
+    validate,
+)
+from .two_samples import Auc, CLASSIFIERS, TwoSample, make_classifier, tell_apart
 
 # %% auto #0
 __all__ = ['MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
@@ -102,6 +110,7 @@ def _shapes(space: Space, real: Rows, fake: Rows) -> np.ndarray:
     return 1 - np.array(distances)
 
 # %% ../nbs/08_evaluation.ipynb #6de3f27f
+@takes_frames
 def shape_scores(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> pd.Series:
     """Similarity of each column, 0 to 1: 1 - KS (continuous; Massey 1951) or 1 - total variation
     (discrete).
@@ -114,6 +123,7 @@ def shape_scores(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None =
     return pd.Series(scores, index=names, name="column_shapes").reindex(space.names)
 
 # %% ../nbs/08_evaluation.ipynb #column-shapes
+@takes_frames
 def column_shapes(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> float:
     "Mean of `shape_scores` over the columns; 1 is best."
     return float(shape_scores(real, fake, schema).mean())
@@ -167,6 +177,7 @@ def _upper(matrix: np.ndarray) -> np.ndarray:
     return matrix[np.triu_indices(len(matrix), 1)]
 
 # %% ../nbs/08_evaluation.ipynb #column-pairs
+@takes_frames
 def column_pairs(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None, bins: int = 4
 ) -> float:
@@ -181,6 +192,7 @@ def column_pairs(
     return float(pairs.mean()) if len(pairs) else NAN
 
 # %% ../nbs/08_evaluation.ipynb #e2f6556f
+@takes_frames
 def independent_marginals(train: pd.DataFrame, n: int = 2000, seed: int = 0) -> pd.DataFrame:
     """`n` rows whose cells are drawn from train, each column by itself: right columns, no relation
     between them."""
@@ -287,6 +299,7 @@ def _association(space: Space, rows: Rows, corrected: bool = True) -> np.ndarray
     return out
 
 # %% ../nbs/08_evaluation.ipynb #association-matrix
+@takes_frames
 def association_matrix(
     df: pd.DataFrame, schema: Schema | None = None, corrected: bool = True
 ) -> pd.DataFrame:
@@ -313,6 +326,7 @@ def _association_gap(real: np.ndarray, fake: np.ndarray) -> float:
     return float(np.nanmean(gap)) if np.isfinite(gap).any() else NAN
 
 # %% ../nbs/08_evaluation.ipynb #association-error
+@takes_frames
 def association_error(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> float:
@@ -340,6 +354,7 @@ def _patterns(real: np.ndarray, fake: np.ndarray) -> float:
     return float(1 - np.abs(a - b).sum() / 2)
 
 # %% ../nbs/08_evaluation.ipynb #missing-patterns
+@takes_frames
 def missing_patterns(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> float:
     """1 - total variation of the patterns of missing cells (which columns a row lacks; Rubin 1976);
     1 is best."""
@@ -347,6 +362,7 @@ def missing_patterns(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | No
     return _patterns(*(_gaps(space.code(t), space) for t in (real, fake)))
 
 # %% ../nbs/08_evaluation.ipynb #1267dd8b
+@takes_frames
 def two_sample_test(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -371,6 +387,7 @@ def two_sample_test(
         return tell_apart(a, b, draws=draws, folds=folds, seed=seed, cap=cap, learners=learners)
 
 # %% ../nbs/08_evaluation.ipynb #c2st-auc
+@takes_frames
 def c2st_auc(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -437,6 +454,7 @@ def _mean_density_coverage(
     return Neighbours(*np.mean(runs, axis=0))
 
 # %% ../nbs/08_evaluation.ipynb #density-coverage-def
+@takes_frames
 def density_coverage(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,
@@ -522,6 +540,7 @@ def _training_rows(fit_on: pd.DataFrame, space: Space, seed: int, cap: int) -> R
     return rows
 
 # %% ../nbs/08_evaluation.ipynb #a334be69
+@takes_frames
 def predict_outcome(
     fit_on: pd.DataFrame,
     test: pd.DataFrame,
@@ -552,6 +571,7 @@ def predict_outcome(
     return Predictions(proba, truth, classes)
 
 # %% ../nbs/08_evaluation.ipynb #tstr-auc
+@takes_frames
 def tstr_auc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -572,6 +592,7 @@ def tstr_auc(
     return predict_outcome(fake, holdout, space, seed=seed).auc().value
 
 # %% ../nbs/08_evaluation.ipynb #trtr-auc
+@takes_frames
 def trtr_auc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1046,6 +1067,7 @@ def evaluate(
     return table
 
 # %% ../nbs/08_evaluation.ipynb #references
+@takes_frames
 def references(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1114,6 +1136,7 @@ def _feature_text(space: Space, column: Column, df: pd.DataFrame) -> str:
     return _share_text(space.code(df).codes[:, j], level_names(column, space.levels[j]))
 
 # %% ../nbs/08_evaluation.ipynb #feature-table
+@takes_frames
 def feature_table(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> pd.DataFrame:
@@ -1151,6 +1174,7 @@ def _scored(found: Predictions, classifier: str) -> list[dict[str, Any]]:
     return scores.astype({"rows": int}).to_dict("records")
 
 # %% ../nbs/08_evaluation.ipynb #d7a60ee4
+@takes_frames
 def classification_report(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1227,6 +1251,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_histograms(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
     """Continuous columns: histograms of real and synthetic rows over each other; ValueError where
     there is none."""
@@ -1269,6 +1294,7 @@ def _category_bars(ax: Axes, codes: Sequence[np.ndarray], names: Sequence[str]) 
 FIGURES.add(FigureRecord("08_categories", "", "Shares of the codes, with 95 % intervals.", 30))
 
 
+@takes_frames
 def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None) -> Figure:
     """Discrete columns: share of each level with its 95 % interval, real beside synthetic;
     ValueError where there is none."""
@@ -1355,6 +1381,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_associations(
     real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> Figure:
@@ -1409,6 +1436,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_classification(report: pd.DataFrame, labels: Mapping[str, str] | None = None) -> Figure:
     """Heat map of `classification_report`: trained on synthetic beside trained on real, both tested
     on real.
@@ -1465,6 +1493,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_groups(table: pd.DataFrame, metric: str) -> Figure:
     """One metric by group: value with interval, floor as a grey tick; groups that are too small
     keep their line.
@@ -1535,6 +1564,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_subgroups(table: pd.DataFrame, metrics: Sequence[str] | None = None) -> Figure:
     """Dot plot of several metrics by group, a panel each; groups that are too small keep their line
     and say so.
@@ -1571,6 +1601,7 @@ def _mixing(x: np.ndarray, n: int, k: int = 10) -> float:
     return float((nearest >= n).mean())
 
 # %% ../nbs/08_evaluation.ipynb #579c232c
+@takes_frames
 def embedding(
     real: pd.DataFrame,
     fake: pd.DataFrame,
@@ -1620,6 +1651,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_embedding(table: pd.DataFrame) -> Figure:
     "PCA and t-SNE maps of `embedding`, real and synthetic rows over each other."
     figure, axes = new_figure(11, 5, 1, 2)
@@ -1678,6 +1710,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_references(
     table: pd.DataFrame, baseline: pd.DataFrame, metrics: Sequence[str] | None = None
 ) -> Figure:
@@ -1718,6 +1751,7 @@ def _shuffled_scores(
     return model.predict_proba(np.vstack(copies))[:, 1].reshape(len(copies), len(x))
 
 # %% ../nbs/08_evaluation.ipynb #giveaways
+@takes_frames
 def giveaways(
     holdout: pd.DataFrame,
     fake: pd.DataFrame,

@@ -32,7 +32,7 @@ from .privacy import membership_wins
 from .space import fit_space, row_distances, shared_space
 from .statistics import delong_error
 from .synthesizer import Synthesizer
-from .tables import Schema, to_floats
+from .tables import Schema, to_floats, takes_frames
 
 # %% auto #0
 __all__ = ['Make', 'Refits', 'refit_distances', 'fellow_distances', 'patient_exposure', 'marked_patients', 'plot_exposure',
@@ -49,6 +49,7 @@ class Refits(NamedTuple):
     inside: np.ndarray  # was the patient among the training rows?
 
 # %% ../nbs/09b_exposure.ipynb #a73eeb7a
+@takes_frames
 def refit_distances(
     real: pd.DataFrame, make: Make, refits: int, schema: Schema | None = None, seed: int = 0
 ) -> Refits:
@@ -68,6 +69,7 @@ def refit_distances(
     return Refits(near, inside)
 
 # %% ../nbs/09b_exposure.ipynb #fellow
+@takes_frames
 def fellow_distances(real: pd.DataFrame, schema: Schema | None = None) -> np.ndarray:
     "Distance of each patient to the nearest other one, in the space of the metrics: float64 [n]."
     space = fit_space(real, resolve_schema(real, schema))
@@ -76,6 +78,7 @@ def fellow_distances(real: pd.DataFrame, schema: Schema | None = None) -> np.nda
     return distances[:, 1]
 
 # %% ../nbs/09b_exposure.ipynb #049da02d
+@takes_frames
 def patient_exposure(
     real: pd.DataFrame, make: Make, refits: int = 60, schema: Schema | None = None, seed: int = 0
 ) -> pd.DataFrame:
@@ -100,6 +103,7 @@ def patient_exposure(
     return table.sort_values("exposure", ascending=False, kind="stable")
 
 # %% ../nbs/09b_exposure.ipynb #246da8d4
+@takes_frames
 def marked_patients(
     real: pd.DataFrame, schema: Schema | None = None, most: int = 2
 ) -> dict[str, Hashable]:
@@ -142,6 +146,7 @@ def _draw_exposure(ax: Axes, table: pd.DataFrame, marked: Mapping[str, Hashable]
     ax.set(yscale="log", xlabel="distance to the nearest other patient")
 
 # %% ../nbs/09b_exposure.ipynb #plot-exposure
+@takes_frames
 def plot_exposure(exposed: Mapping[str, pd.DataFrame], marked: Mapping[str, Hashable]) -> Figure:
     """Exposure of each patient against the distance to the nearest fellow patient, a panel a
     generator.
@@ -174,6 +179,7 @@ FIGURES.add(
 )
 
 # %% ../nbs/09b_exposure.ipynb #attacked
+@takes_frames
 def attacked(
     train: pd.DataFrame, holdout: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None = None
 ) -> dict[str, float]:
@@ -185,11 +191,13 @@ def attacked(
     return auc | {"se": delong_error(next(iter(wins.values())))}
 
 # %% ../nbs/09b_exposure.ipynb #attacks-of
+@takes_frames
 def attacks_of(table: pd.DataFrame) -> list[str]:
     "The names of the attacks among the columns of `along_training` or `along_size`."
     return [name for name in table if name not in ("step", "rows", "se")]
 
 # %% ../nbs/09b_exposure.ipynb #fdd51d81
+@takes_frames
 def along_training(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -219,6 +227,7 @@ def along_training(
     return pd.DataFrame(found)
 
 # %% ../nbs/09b_exposure.ipynb #0f36477e
+@takes_frames
 def along_size(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -258,6 +267,7 @@ def _draw_sizes(ax: Axes, sizes: Mapping[str, pd.DataFrame]) -> None:
     ax.set(xscale="log", xlabel="rows released", title="Distance attack on larger releases")
 
 # %% ../nbs/09b_exposure.ipynb #6ea22e07
+@takes_frames
 def plot_growth(watched: pd.DataFrame, sizes: Mapping[str, pd.DataFrame]) -> Figure:
     """Membership AUC along training (left) and along the size of the release (right), with a band
     of two errors.

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 from .layout import narrowed, say_names, slim_svg, spoken
 from .registry import Registry
 from .runs import Run, write_whole
-from .tables import Column, Schema
+from .tables import Column, Schema, takes_frames
 
 # %% auto #0
 __all__ = ['REAL', 'FAKE', 'THIRD', 'BAD', 'GREY', 'FLOOR', 'SKY', 'PINK', 'YELLOW', 'INK', 'PALE', 'PALETTE', 'FORMATS',
@@ -106,6 +106,7 @@ def name_days(ax: Axes, column: Column) -> None:
         ax.xaxis.set_major_formatter(ConciseDateFormatter(places, show_offset=False))
 
 # %% ../nbs/00f_figures.ipynb #intervals
+@takes_frames
 def draw_intervals(
     ax: Axes, table: pd.DataFrame, at: Sequence[float] | np.ndarray, colour: str, **options: Any
 ) -> None:
@@ -119,6 +120,7 @@ def draw_intervals(
     ax.errorbar(table.value, at, xerr=ends, **style)
 
 # %% ../nbs/00f_figures.ipynb #floors
+@takes_frames
 def draw_floors(
     ax: Axes,
     table: pd.DataFrame,

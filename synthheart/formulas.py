@@ -15,7 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Derived, Schema, cell_value, dates_from_days, to_floats
+from synthheart.tables import (
+    Column,
+    Derived,
+    Schema,
+    cell_value,
+    dates_from_days,
+    to_floats,
+    takes_frames,
+)
 
 # %% auto #0
 __all__ = ['COMPUTE', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part', 'Expression', 'days_of',
@@ -334,6 +342,7 @@ def numbers_of(part: Part, df: pd.DataFrame) -> np.ndarray:
     return value
 
 # %% ../nbs/00a_formulas.ipynb #values
+@takes_frames
 def values_of(expression: Expression, df: pd.DataFrame) -> np.ndarray:
     "The numbers that a formula gives, float64 [n]; dates are days since 1970-01-01."
     value = np.broadcast_to(numbers_of(expression.tree, df), len(df))
@@ -366,6 +375,7 @@ def parse_formula(text: str, schema: Schema) -> Expression:
     return Expression(text.strip(), tree)
 
 # %% ../nbs/00a_formulas.ipynb #compute
+@takes_frames
 def compute(derived: Derived, df: pd.DataFrame, schema: Schema) -> pd.Series:
     """The cells of a derived column, from the columns it is computed from, in its own dtype.
 

@@ -17,6 +17,7 @@ from .finding import Found, relations_of
 from .identity import Identity, identity_of
 from .reading import ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
+    takes_frames,
     Column,
     Kind,
     Level,
@@ -352,6 +353,7 @@ def _taken_up(one: Found) -> str:
     return f"a schema without it in {part}"
 
 # %% ../nbs/00b_inference.ipynb #with-relations
+@takes_frames
 def with_relations(schema: Schema, df: pd.DataFrame) -> Schema:
     "The schema with the exact relations that the rows keep, each with a note."
     found = [one for one in relations_of(df, schema) if one.exact]
@@ -387,6 +389,7 @@ def infer_schema(source: Any, target: str | None = None, **options: Any) -> Sche
     return schema_of(reading, target)
 
 # %% ../nbs/00b_inference.ipynb #resolve-schema
+@takes_frames
 def resolve_schema(
     df: pd.DataFrame, schema: Schema | None = None, target: str | None = None
 ) -> Schema:
@@ -455,6 +458,7 @@ def measured_schema(schema: Schema) -> Schema:
     return replace(schema, columns=kept, target=target, together=together, derived=derived)
 
 # %% ../nbs/00b_inference.ipynb #measured-rows
+@takes_frames
 def measured_rows(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The table that `measured_schema` speaks of, typed (see `typed_by`); columns that are not in
     the schema stay.

@@ -16,7 +16,7 @@ import pandas as pd
 from .catalogue import ATTACKS, COLUMNS, METRICS, Metric, of_kind
 from .runs import Run
 from .statistics import Z, holm
-from .tables import json_plain
+from .tables import json_plain, takes_frames
 
 # %% auto #0
 __all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
@@ -304,6 +304,7 @@ def _check_table(table: pd.DataFrame) -> pd.DataFrame:
     return own.assign(**numbers, group=own.group.astype(str))
 
 # %% ../nbs/09c_judging.ipynb #verdict
+@takes_frames
 def verdict(table: pd.DataFrame) -> Verdict:
     """Is a release faithful, useful, safe? One rule for every page.
 

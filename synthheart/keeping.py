@@ -17,7 +17,7 @@ from .finding import LEAST, Found, formulas_of, relations_of
 from .formulas import compute
 from .inference import resolve_schema
 from .reading import read_table
-from .tables import Derived, Schema, as_pandas, cell_value, to_floats
+from .tables import Derived, Schema, as_pandas, cell_value, to_floats, takes_frames
 
 # %% auto #0
 __all__ = ['LOOSE', 'LOOSE_GAPS', 'rows_kept', 'label_of', 'proposals', 'proposal_table', 'find_relations']
@@ -35,6 +35,7 @@ def _computed(one: Found, df: pd.DataFrame, schema: Schema) -> np.ndarray:
     return np.abs(value - right) <= allowed + 1e-12
 
 # %% ../nbs/00b_keeping.ipynb #rows-kept
+@takes_frames
 def rows_kept(one: Found, df: pd.DataFrame, schema: Schema) -> np.ndarray:
     """float64 [n]: 1 where a row keeps a relation, 0 where it breaks it, NaN where it says nothing
     of it.

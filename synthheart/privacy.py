@@ -58,7 +58,7 @@ from synthheart.space import (
     shared_space,
 )
 from .statistics import auc_wins, delong_error, enough_draws, wilson
-from .tables import Schema
+from .tables import Schema, takes_frames
 
 # %% auto #0
 __all__ = ['RATES', 'BIG', 'MOST_PAIRS', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves', 'roc',
@@ -238,6 +238,7 @@ def _roc_axes(ax: Axes, strangers: int) -> None:
         set_ticks(ticks, [f"{t:.0%}" for t in ticks])
 
 # %% ../nbs/09_privacy.ipynb #b1c0de04
+@takes_frames
 def plot_roc(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -670,6 +671,7 @@ def _column_numbers(space: Space, names: Sequence[str]) -> list[int]:
     return [order.index(name) for name in names]
 
 # %% ../nbs/09_privacy.ipynb #singling-out
+@takes_frames
 def singling_out(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -712,6 +714,7 @@ def _asked(rows: Three[Rows], rng: np.random.Generator) -> tuple[np.ndarray, np.
     return one, two
 
 # %% ../nbs/09_privacy.ipynb #linkability
+@takes_frames
 def linkability(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -732,6 +735,7 @@ def linkability(
     return net_risk(linked[0], linked[1])
 
 # %% ../nbs/09_privacy.ipynb #attribute-inference
+@takes_frames
 def attribute_inference(
     train: pd.DataFrame,
     holdout: pd.DataFrame,
@@ -1202,6 +1206,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_attacks(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """AUC of the membership attacks on each of the named releases (tables of `attack`), with
     intervals and floors."""
@@ -1229,6 +1234,7 @@ FIGURES.add(
 )
 
 
+@takes_frames
 def plot_risks(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """The three risks of the law on each of the named releases (tables of `attack`), net of the
     control."""
@@ -1269,6 +1275,7 @@ def _nearness(x: np.ndarray, start: int, pool: np.ndarray, fake: np.ndarray) -> 
     return Nearness(among.min(axis=1), near.min(axis=1), near.argmin(axis=1))
 
 # %% ../nbs/09_privacy.ipynb #b4c0de04
+@takes_frames
 def exposure(
     train: pd.DataFrame,
     holdout: pd.DataFrame,

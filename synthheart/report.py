@@ -64,7 +64,7 @@ from synthheart.judging import (
 from .layout import group_label
 from .marks import ColumnRow, column_rows, number_line
 from .runs import PRIVATE_FOLDER, Run
-from .tables import Column, json_plain
+from .tables import Column, json_plain, takes_frames
 
 # %% auto #0
 __all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
@@ -249,6 +249,7 @@ FIGURES.add(
 )
 
 # %% ../nbs/10_report.ipynb #0decf628
+@takes_frames
 def plot_history(history: pd.DataFrame) -> Figure:
     "The losses over training, at most six, a panel each. The first column counts steps."
     step, *names = history.columns
@@ -291,6 +292,7 @@ TRADEOFF = {  # what the two panels show
 LINES = ((FAKE, "o"), (THIRD, "s"), (PINK, "^"), (REAL, "v"))  # colour and marker of each model
 
 
+@takes_frames
 def plot_tradeoff(table: pd.DataFrame) -> Figure:
     """Use and likeness against the budget of differential privacy.
 

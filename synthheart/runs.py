@@ -30,7 +30,7 @@ from .inference import measured_rows, measured_schema
 from .keeping import proposal_table, proposals
 from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
 from .splitting import train_holdout_split
-from .tables import Column, Schema, Spelling, as_pandas, json_plain
+from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frames
 
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'replacing', 'write_whole',
@@ -69,6 +69,7 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
     return Path(path)
 
 # %% ../nbs/00e_runs.ipynb #csv-text
+@takes_frames
 def csv_text(df: pd.DataFrame) -> str:
     "A table as CSV text, without the index, lines ending in a newline character."
     return df.to_csv(index=False, lineterminator="\n")
@@ -144,6 +145,7 @@ def _fits(cells: pd.Series, spelling: Spelling) -> bool:
     return True
 
 # %% ../nbs/00e_runs.ipynb #spelled
+@takes_frames
 def spelled(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The table as text, each column in the spelling that its schema recorded.
 

@@ -30,6 +30,7 @@ from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import spell
 from .relations import Rule
 from synthheart.tables import (
+    takes_frames,
     Column,
     Derived,
     Kind,
@@ -578,6 +579,7 @@ def _with_levels(column: Column, rare: Sequence[Level]) -> Column:
     return replace(column, kind=kind, levels=levels, labels=labels)
 
 # %% ../nbs/06b_shaping.ipynb #protect-rare
+@takes_frames
 def protect_rare(df: pd.DataFrame, schema: Schema, k: int, seed: int = 0) -> Protected:
     """The table without what fewer than k of its rows show.
 

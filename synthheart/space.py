@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .inference import resolve_schema
-from .tables import Column, Schema, to_floats
+from .tables import Column, Schema, to_floats, takes_frames
 
 # %% auto #0
 __all__ = ['NUMBER', 'MOST_LEVELS', 'Item', 'Other', 'Rows', 'Space', 'level_key', 'fit_space', 'sample_index', 'row_distances',
@@ -154,6 +154,7 @@ def _moments(df: pd.DataFrame, names: Sequence[str]) -> tuple[np.ndarray, np.nda
     )
 
 # %% ../nbs/01a_space.ipynb #fit-space
+@takes_frames
 def fit_space(train: pd.DataFrame, schema: Schema | None = None, *others: pd.DataFrame) -> Space:
     """The `Space` of a table: median, mean and scale from `train` alone, levels from all tables and
     the schema.
@@ -202,6 +203,7 @@ def row_keys(df: pd.DataFrame, names: Sequence[str]) -> np.ndarray:
     return pd.util.hash_pandas_object(plain, index=False).to_numpy()
 
 # %% ../nbs/01a_space.ipynb #copied-rows
+@takes_frames
 def copied_rows(fake: pd.DataFrame, real: pd.DataFrame) -> np.ndarray:
     """Boolean [n]: rows of `fake` that equal a row of `real` in every column of `real`."""
     names = list(real.columns)
@@ -237,6 +239,7 @@ def _cuts(df: pd.DataFrame, column: Column) -> tuple[float, ...]:
 MOST_LEVELS = 10  # a column with more is no grouping, unless it is asked for
 
 
+@takes_frames
 def group_plan(
     df: pd.DataFrame, space: Space, by: Sequence[str] | None = None, outcome: bool = True
 ) -> dict[str, tuple[float, ...]]:
@@ -283,6 +286,7 @@ def _level_masks(df: pd.DataFrame, space: Space, name: str) -> dict[str, np.ndar
     return {f"{name}={label}": code == i for i, label in enumerate(labels)}
 
 # %% ../nbs/01a_space.ipynb #group-masks
+@takes_frames
 def group_masks(
     df: pd.DataFrame, space: Space, plan: Mapping[str, Sequence[float]]
 ) -> dict[str, np.ndarray]:
@@ -339,6 +343,7 @@ def on_cores(
         return list(pool.map(function, items))
 
 # %% ../nbs/01a_space.ipynb #cf687f6b
+@takes_frames
 def shared_space(train: pd.DataFrame, holdout: pd.DataFrame, schema: Schema | None = None) -> Space:
     """The metric space of the attacks, fitted on members and non-members together.
 

@@ -15,6 +15,7 @@ import pandas as pd
 
 from .identity import identity_of
 from synthheart.tables import (
+    takes_frames,
     MAX_CODES,
     Schema,
     as_pandas,
@@ -28,6 +29,7 @@ from synthheart.tables import (
 __all__ = ['patient_column', 'same_patient', 'train_holdout_split', 'splits']
 
 # %% ../nbs/00b_splitting.ipynb #patient-column
+@takes_frames
 def patient_column(df: pd.DataFrame) -> str | None:
     "The column that names the patient on several rows, by header and cells; None without one."
     for name in df.columns:
@@ -36,6 +38,7 @@ def patient_column(df: pd.DataFrame) -> str | None:
     return None
 
 # %% ../nbs/00b_splitting.ipynb #same-patient
+@takes_frames
 def same_patient(df: pd.DataFrame, patient: str | None) -> np.ndarray:
     """int64 [n]: one number for all rows of one patient; without such a column, for equal rows.
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import json
 import math
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import wraps
 from importlib import import_module, resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeAlias
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -21,9 +22,9 @@ from numpy.typing import ArrayLike
 
 # %% auto #0
 __all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'frame_of', 'as_pandas',
-           'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where', 'to_floats',
-           'Schema', 'outcome_of', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row',
-           'find_duplicates']
+           'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where',
+           'to_floats', 'Schema', 'outcome_of', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate',
+           'same_row', 'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -93,6 +94,34 @@ def as_pandas(table: Any, what: str = "the table") -> pd.DataFrame:
             f"{what} must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
         )
     return df
+
+# %% ../nbs/00_tables.ipynb #as-frame
+def _as_frame(value: Any) -> Any:
+    "A table of another library as a DataFrame; anything else as it is."
+    if type(value) is dict:
+        made = {name: _as_frame(each) for name, each in value.items()}
+        return made if any(made[name] is not value[name] for name in value) else value
+    foreign = not isinstance(value, (pd.DataFrame, pd.Series)) and hasattr(value, "columns")
+    found = frame_of(value) if foreign else None
+    return value if found is None else found
+
+# %% ../nbs/00_tables.ipynb #takes-frames
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+def takes_frames(function: Callable[_P, _T]) -> Callable[_P, _T]:
+    """A function of tables that takes those of polars, pyarrow, ... as well, also in a mapping of
+    names to tables.
+    """
+
+    @wraps(function)
+    def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
+        given = [_as_frame(value) for value in args]
+        named = {name: _as_frame(value) for name, value in kwargs.items()}
+        return function(*given, **named)  # type: ignore[arg-type]  # each is what it was, or pandas
+
+    return wrapped
 
 # %% ../nbs/00_tables.ipynb #dates-of
 def _dates_of(series: pd.Series) -> pd.Series:
@@ -533,6 +562,7 @@ def _check_target(target: str, names: Sequence[object]) -> None:
         )
 
 # %% ../nbs/00_tables.ipynb #outcome-of
+@takes_frames
 def outcome_of(df: pd.DataFrame, target: str | None = None) -> str | None:
     """The outcome column: `target`, else the column `target` where there is one, else None.
 
@@ -932,6 +962,7 @@ def validate(df: Any, schema: Schema) -> pd.DataFrame:
     return pd.DataFrame(lines, columns=names, dtype=object).drop(columns="at")
 
 # %% ../nbs/00_tables.ipynb #819e0f39
+@takes_frames
 def same_row(df: pd.DataFrame) -> np.ndarray:
     """int64 [n]: one number for all rows that are equal in every cell, missing ones too.
 
