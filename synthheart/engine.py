@@ -415,7 +415,7 @@ def real_rows(take: Take, cells: Cells, layout: Layout, batch: int) -> tf.Tensor
         mine = tf.gather(tf.gather(cells.levels, pick), layout.block_of, axis=1)
         parts.append(tf.cast(mine == layout.level_of.astype(np.int32), tf.float32))
         if layout.continuous:
-            parts[0] = gated(*parts, layout)
+            parts[0] = gated(parts[0], parts[1], layout)
     return tf.concat(parts, axis=1)
 
 # %% ../nbs/01b_engine.ipynb #hard

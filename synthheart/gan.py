@@ -58,7 +58,7 @@ class GANConfig:
     generator: tuple[int, ...] = (64, 64)  # widths of its hidden layers
     critic: tuple[int, ...] = (64, 64)  # widths of the critic's
     batch: int = 100  # rows a step
-    steps: int = 300  # training steps where `epochs` is not given
+    steps: int = 300  # training steps where `epochs` is not given (up to 1,000 rows)
     learning_rate: float = 1e-2  # Adam's at the start; it falls in a line to a fiftieth
     beta1: float = 0.5  # Adam's memory of the gradient
     beta2: float = 0.9  # Adam's memory of its square

@@ -21,7 +21,7 @@ from .statistics import corrected_t_test
 from .synthesizer import Synthesizer
 
 # %% auto #0
-__all__ = ['WIDE', 'BASE', 'RECIPES', 'mixture', 'generators', 'measure_recipes', 'recipe_table', 'plot_recipes']
+__all__ = ['WIDE', 'BASE', 'RECIPES', 'mixture', 'generators', 'measure_recipes', 'recipe_table', 'plot_recipes', 'larger_table']
 
 # %% ../nbs/12a_recipes.ipynb #recipes
 WIDE: dict[str, Any] = {"generator": (128, 128), "critic": (128, 128)}
@@ -157,3 +157,14 @@ def plot_recipes(found: pd.DataFrame) -> plt.Figure:
         f"told from the base"
     )
     return figure
+
+# %% ../nbs/12a_recipes.ipynb #larger
+def larger_table(measured: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds, a row a table and three columns a measure (its model); the last row is the
+    mean over tables.
+    """
+    names = ["c2st", "utility", "membership", "cpu_seconds"]
+    wide = measured.pivot_table(index=["rows", "table"], columns="model", values=names, sort=True)
+    wide = wide.reindex(columns=names, level=0)
+    mean = wide.mean().to_frame(("", "mean")).T
+    return pd.concat([wide, mean])

@@ -173,7 +173,7 @@ class Size(NamedTuple):
     penalty: float
     moments: float
     learning_rate: float
-    steps: int
+    steps: int  # all of them
     width: int  # of both layers of both players
     batch: int
 
@@ -208,7 +208,9 @@ def size_recipe(rows: int, columns: int) -> dict[str, Any]:
     found = (float(f"{np.exp(np.interp(here, places, own)):.4g}") for own in logs)
     penalty, moments, rate, steps, width, batch = found
     large = rows > SIZES[0].rows
-    fewer = max(1.0, columns / WIDE) ** 0.5 if large else 1.0
+    fewer = max(1.0, rows / 1000) ** 0.5  # by so much the settings' steps are multiplied
+    if large:
+        fewer *= max(1.0, columns / WIDE) ** 0.5
     layers = (8 * round(width / 8),) * 2
     return {
         "penalty": penalty,

@@ -413,8 +413,8 @@ class GAN(Network[GANConfig]):
         return self.frequent_.outside(*super().from_uniforms(u))
 
     def default_steps(self, rows: int) -> int:
-        "The settings' steps."
-        return self.config.steps
+        "The settings' steps; above 1,000 rows more, by the root."
+        return round(self.config.steps * max(1, rows / 1000) ** 0.5)
 
     def prepare(self, coded: Coded, steps: int, seed: int) -> Training:
         "Fresh players, the rows, and the moments to meet."

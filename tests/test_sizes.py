@@ -35,7 +35,7 @@ def test_a_recipe_is_a_configuration_between_the_smallest_and_the_largest(rows, 
     assert large.learning_rate <= config.learning_rate <= small.learning_rate
     assert small.width <= config.generator[0] <= large.width
     assert config.generator == config.critic
-    assert 1 <= config.steps <= large.steps
+    assert 1 <= GAN(config).default_steps(rows) <= large.steps + (rows / 1000) ** 0.5
 
 
 @given(ROWS, ROWS, COLUMNS)
@@ -45,6 +45,12 @@ def test_more_rows_mean_a_longer_and_freer_game(some, others, columns):
         assert many[name] <= few[name]
     for name in ("batch", "generator"):
         assert many[name] >= few[name]
+
+
+def test_steps_are_those_of_the_measured_sizes():
+    for size in SIZES:
+        steps = GAN(GANConfig(**size_recipe(size.rows, 16))).default_steps(size.rows)
+        assert steps == pytest.approx(size.steps, abs=3)
 
 
 @given(ROWS, COLUMNS, COLUMNS)
