@@ -576,7 +576,7 @@ def public_cells(
     flags = [read.values[name] for name in codec.flagged_]
     levels += [(np.isnan(values) | (values == UNREAD)).astype(int) for values in flags]
     outcome = np.zeros(read.rows, int) if position is None else levels.pop(position)
-    cells = np.array([*numbers, *levels]).reshape(-1, read.rows).T
+    cells = np.array([*numbers, *levels]).reshape(len(design.columns), read.rows).T
     return cells.astype(int), outcome
 
 # %% ../nbs/06_dp.ipynb #secret

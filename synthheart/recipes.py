@@ -5,6 +5,7 @@
 # %% ../nbs/12a_recipes.ipynb #imports
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,17 @@ import numpy as np
 import pandas as pd
 
 from .catalogue import of_kind
-from .cohorts import heart_schema
+from .cohorts import heart_schema, load_heart
 from .comparison import Generator, compare
 from .runs import write_whole
 from .statistics import corrected_t_test
+from .evaluation import c2st_auc, column_shapes, trtr_auc, tstr_auc
+from .splitting import train_holdout_split
 from .synthesizer import Synthesizer
 
 # %% auto #0
-__all__ = ['WIDE', 'BASE', 'RECIPES', 'mixture', 'generators', 'measure_recipes', 'recipe_table', 'plot_recipes', 'larger_table']
+__all__ = ['WIDE', 'BASE', 'RECIPES', 'mixture', 'generators', 'measure_recipes', 'recipe_table', 'plot_recipes', 'larger_table',
+           'private_price', 'measure_private']
 
 # %% ../nbs/12a_recipes.ipynb #recipes
 WIDE: dict[str, Any] = {"generator": (128, 128), "critic": (128, 128)}
@@ -168,3 +172,38 @@ def larger_table(measured: pd.DataFrame) -> pd.DataFrame:
     wide = wide.reindex(columns=names, level=0)
     mean = wide.mean().to_frame(("", "mean")).T
     return pd.concat([wide, mean])
+
+# %% ../nbs/12a_recipes.ipynb #private-price
+def private_price(epsilon: float, split: int, draws: int) -> tuple[float, dict[str, float]]:
+    "The delta that was spent, and what a release of one split is worth (`tstr_less_trtr`)."
+    train, holdout = train_holdout_split(load_heart(), seed=split)
+    model = Synthesizer("gan", seed=split, epsilon=epsilon if math.isfinite(epsilon) else None)
+    fake = model.fit(train, schema=heart_schema(), progress=False).sample(2000, seed=1)
+    found = {
+        "tstr_less_trtr": tstr_auc(train, holdout, fake) - trtr_auc(train, holdout),
+        "c2st_auc": c2st_auc(holdout, fake, draws=draws),
+        "column_shapes": column_shapes(pd.concat([train, holdout]), fake),
+    }
+    return getattr(model, "delta_", 0.0), found
+
+# %% ../nbs/12a_recipes.ipynb #measure-private
+def measure_private(
+    path: str | Path, epsilons: Sequence[float] = (1.0,), splits: int = 10, draws: int = 2
+) -> pd.DataFrame:
+    """Measure the GAN with each budget and without one (infinity) on the protocol's splits.
+
+    path: of a CSV of (epsilon, delta, split, metric, value), to which each split is added as soon
+    as it is measured; what it holds is not measured again. draws: of the two-sample test.
+    """
+    path = Path(path)
+    names = ["epsilon", "delta", "split", "metric", "value"]
+    table = pd.read_csv(path) if path.exists() else pd.DataFrame(columns=names)
+    for split in range(splits):
+        for epsilon in (*epsilons, math.inf):
+            if ((table.split == split) & (table.epsilon == epsilon)).any():
+                continue
+            delta, found = private_price(epsilon, split, draws)
+            rows = [(epsilon, delta, split, name, round(x, 5)) for name, x in found.items()]
+            table = pd.concat([table, pd.DataFrame(rows, columns=names)], ignore_index=True)
+            write_whole(path, table.to_csv(index=False, lineterminator="\n"))
+    return table
