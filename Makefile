@@ -8,6 +8,7 @@
 # make test              everything that notebooks and library promise
 # make lab               the notebooks in JupyterLab, from their start page
 # make docs              the documentation in docs/_site/, to be opened as a file
+# make slides            the 90-minute course as slides in build/slides/, to be opened as a file
 # make student           the lessons without their solutions, in build/student/
 # make solutions         the same with them, in build/solutions/
 # make readme            README.md and docs/results.md from nbs/index.ipynb and nbs/results.ipynb
@@ -24,7 +25,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs student solutions readme reference bench hundred_splits recipes clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -57,6 +58,13 @@ lab: $(VENV)/.lab
 
 docs: $(VENV)/.docs
 	$(PY) docs/make_site.py
+
+# reveal.js comes out of a package that carries it; of that package nothing else is wanted.
+slides: $(VENV)/.report build/reveal/sphinx_revealjs
+	$(PY) docs/make_slides.py build/reveal/sphinx_revealjs/_static/revealjs
+
+build/reveal/sphinx_revealjs: | $(PY)
+	$(PY) -m pip install --quiet --no-deps --target build/reveal sphinx-revealjs==3.2.1
 
 # They need the standard library alone, so a bare .venv will do.
 student solutions: | $(PY)

@@ -186,7 +186,10 @@ def assemble() -> list:
 
 
 def finish() -> None:
-    "What MkDocs leaves: the worker of the search comes from this site, not from a network."
+    """What MkDocs leaves: the worker of the search comes from this site, not from a network; its
+    404 page would only work at the root of a server.
+    """
+    (SITE / "404.html").unlink(missing_ok=True)
     shutil.copy(REFERENCE / "disclosure.md", SITE / "reference")
     for path in SITE.rglob("*.html"):
         text = path.read_text(encoding="utf-8")
