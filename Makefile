@@ -6,10 +6,12 @@
 #                        the same about a table of your own, in reports/ward/ (never committed)
 # make share             what may be shared of reports/latest/, packed into reports/SYNTHETIC_release.zip
 # make test              everything that notebooks and library promise
-# make lab               the notebooks in JupyterLab
+# make lab               the notebooks in JupyterLab, from their start page
+# make docs              the documentation in docs/_site/, to be opened as a file
+# make slides            the 90-minute course as slides in build/slides/, to be opened as a file
 # make student           the lessons without their solutions, in build/student/
 # make solutions         the same with them, in build/solutions/
-# make readme            README.md from nbs/index.ipynb
+# make readme            README.md and docs/results.md from nbs/index.ipynb and nbs/results.ipynb
 # make reference         reports/reference/ and README.md from a new report; in its ward/ one about
 #                        a made-up table of one's own
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into
@@ -24,7 +26,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab student solutions readme reference bench hundred_splits recipes clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -53,7 +55,17 @@ lint: $(VENV)/.dev
 	$(PY) -m mypy
 
 lab: $(VENV)/.lab
-	cd nbs && ../$(PY) -m jupyterlab
+	cd nbs && ../$(PY) -m jupyterlab index.ipynb
+
+docs: $(VENV)/.docs
+	$(PY) docs/make_site.py
+
+# reveal.js comes out of a package that carries it; of that package nothing else is wanted.
+slides: $(VENV)/.report build/reveal/sphinx_revealjs
+	$(PY) docs/make_slides.py build/reveal/sphinx_revealjs/_static/revealjs
+
+build/reveal/sphinx_revealjs: | $(PY)
+	$(PY) -m pip install --quiet --no-deps --target build/reveal sphinx-revealjs==3.2.1
 
 # They need the standard library alone, so a bare .venv will do.
 student solutions: | $(PY)
@@ -87,7 +99,7 @@ hundred_splits: $(VENV)/.dev
 	$(MAKE) readme
 
 clean:
-	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
+	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist docs/_site _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find nbs synthheart tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
@@ -97,7 +109,8 @@ distclean: clean
 $(VENV)/.report: EXTRAS := report
 $(VENV)/.dev: EXTRAS := dev
 $(VENV)/.lab: EXTRAS := lab
-$(VENV)/.report $(VENV)/.dev $(VENV)/.lab: pyproject.toml constraints.txt | $(PY)
+$(VENV)/.docs: EXTRAS := docs
+$(VENV)/.report $(VENV)/.dev $(VENV)/.lab $(VENV)/.docs: pyproject.toml constraints.txt | $(PY)
 	@$(PY) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: .venv has Python %d.%d; synthheart needs 3.11 to 3.13: run make distclean" % sys.version_info[:2])'
 	@echo "make: installing synthheart[$(EXTRAS)] into $(VENV) (a minute or two, once)" >&2
 	@$(PIP) --editable '.[$(EXTRAS)]'

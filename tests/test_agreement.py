@@ -13,7 +13,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
-from readme import readme
+from readme import PAGES, readme
 
 import synthheart
 from synthheart.pipeline import find_notebooks, notebook_parameters
@@ -151,8 +151,16 @@ def test_library_imports_without_tensorflow():
     assert subprocess.run([sys.executable, "-c", script]).returncode == 0
 
 
-def test_readme_is_the_index_notebook():
-    assert (ROOT / "README.md").read_text(encoding="utf-8") == readme(), "run make readme"
+@pytest.mark.parametrize("name", PAGES)
+def test_readme_and_results_are_their_notebooks(name):
+    page = (ROOT / PAGES[name]).read_text(encoding="utf-8")
+    assert page == readme(ROOT, name), "run make readme"
+
+
+def test_the_readme_is_short():
+    text = re.sub(r"<!--.*?-->", "", (ROOT / "README.md").read_text(encoding="utf-8"))
+    words = re.findall(r"[\w'][\w'./-]*", re.sub(r"\]\([^)]*\)", "]", text))
+    assert len(words) < 700
 
 
 def test_one_version():

@@ -80,7 +80,7 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def test_the_readme_shows_quality_and_speed_beside_the_peer(checkout):
+def test_the_results_page_shows_quality_and_speed_beside_the_peer(checkout):
     judged = [
         {"model": m, "c2st_auc": a, "tstr_auc": 0.9, "attack_auc": None, "shortfall": 0.1}
         for m, a in (
@@ -104,7 +104,7 @@ def test_the_readme_shows_quality_and_speed_beside_the_peer(checkout):
         "quality_splits": 3,
     }
     (checkout / "reports" / "reference" / "benchmarks.json").write_text(json.dumps(numbers))
-    part = readme(checkout).split("### Against a peer")[1].split("## The notebooks")[0]
+    part = readme(checkout, "results").split("## Against a peer")[1]
     assert "means over 3 train/holdout splits" in part and "make bench" in part
     assert (
         "| synthheart's gan | 0.612 | 0.900 | – | 0.100 |" in part

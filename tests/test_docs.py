@@ -1,0 +1,94 @@
+"""The documentation: its sources link to what is there; so does the site, where it was built."""
+
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from links import broken, needing_a_home
+
+ROOT = Path(__file__).resolve().parent.parent
+SITE = ROOT / "docs" / "_site"
+SOURCES = sorted((ROOT / "docs").glob("*.md"))
+sys.path.append(str(ROOT / "docs"))
+MADE = ("lessons/", "reference/", "api.md", "catalogue.md", "changelog.md")  # by docs/make_site.py
+
+
+@pytest.mark.parametrize(
+    "path", [*SOURCES, ROOT / "README.md", ROOT / "CONTRIBUTING.md"], ids=lambda p: p.name
+)
+def test_sources_link_to_what_is_there(path):
+    links = re.findall(r"\]\(([^)#\s]+)[^)]*\)", path.read_text(encoding="utf-8"))
+    dead = [
+        link
+        for link in links
+        if not link.startswith(("http", *MADE)) and not (path.parent / link).exists()
+    ]
+    assert not dead
+
+
+def test_the_course_names_sections_that_are_there():
+    text = (ROOT / "docs" / "teaching.md").read_text(encoding="utf-8")
+    named = re.findall(r"`(\d\w+)` › ([^|,\n]+?)(?= *\||,|\.?\n|\.$)", text)
+    assert len(named) > 10
+    for notebook, section in named:
+        cells = json.loads((ROOT / "nbs" / f"{notebook}.ipynb").read_text(encoding="utf-8"))[
+            "cells"
+        ]
+        titles = re.findall(
+            r"^#{2,4} (.+)$",
+            "\n".join("".join(c["source"]) for c in cells if c["cell_type"] == "markdown"),
+            re.MULTILINE,
+        )
+        assert section.strip() in titles, f"{notebook} has no section {section!r}"
+
+
+def test_glossary_terms_are_told_once():
+    text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\*\*(.+?)\.\*\* ", text, re.MULTILINE)
+    assert len(terms) > 60 and len(set(terms)) == len(terms)
+
+
+def test_a_dead_link_is_found(tmp_path):
+    (tmp_path / "a.html").write_text(
+        '<h1 id="top">A</h1><a href="b.html#here">b</a><a href="c.html">c</a><a href="#low">low</a>'
+        '<script src="https://example.org/x.js"></script><a href="https://example.org">out</a>'
+    )
+    (tmp_path / "b.html").write_text('<p id="here">B</p><a href="a.html#top">a</a>')
+    found = broken(tmp_path)
+    assert [line.split(": ", 1)[1] for line in found] == [
+        "would load https://example.org/x.js",
+        "c.html",
+        "#low (no such place on the page)",
+    ]
+
+
+def test_addresses_of_the_project_come_from_one_setting(tmp_path):
+    for name in ("pyproject.toml", "CITATION.cff", "settings.ini"):
+        (tmp_path / name).write_text((ROOT / name).read_text(encoding="utf-8"), encoding="utf-8")
+    assert all(
+        line.split(": ")[0] in ("pyproject.toml", "CITATION.cff", "settings.ini")
+        for line in needing_a_home(tmp_path)
+    )
+    for path in [*SOURCES, ROOT / "README.md", *(ROOT / "nbs").glob("*.ipynb")]:
+        text = path.read_text(encoding="utf-8")
+        assert "github.com/synthheart" not in text and "mybinder.org/v2/gh/synthheart" not in text
+
+
+def test_a_lesson_becomes_a_page(tmp_path, monkeypatch):
+    import make_site
+
+    (tmp_path / "lessons").mkdir()
+    monkeypatch.setattr(make_site, "PAGES", tmp_path)
+    page = make_site.lesson(ROOT / "nbs" / "03a_baselines.ipynb")
+    assert page.startswith("# Baselines") and "<summary>solution</summary>" in page
+    assert ".ipynb)" not in page
+    stream = {"output_type": "stream", "name": "stdout", "text": ["a < b\n"]}
+    assert "a &lt; b" in make_site.output(stream, "x")
+    assert make_site.output({"output_type": "stream", "name": "stderr", "text": ["no"]}, "x") == ""
+
+
+@pytest.mark.skipif(not SITE.exists(), reason="make docs builds it")
+def test_the_site_links_to_what_is_there():
+    assert not broken(SITE)
