@@ -20,13 +20,7 @@ from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, r
 from threadpoolctl import threadpool_limits
 
 from .cohorts import DATASETS, ClinicalRelation, Dataset
-from synthheart.evaluation import (
-    CLASSIFIERS,
-    Predictions,
-    level_names,
-    make_classifier,
-    predict_outcome,
-)
+from .evaluation import level_names
 from synthheart.figures import (
     FAKE,
     FIGURES,
@@ -40,6 +34,7 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema
+from .outcomes import CLASSIFIERS, Predictions, make_classifier, predict_outcome
 from synthheart.space import (
     Rows,
     Space,

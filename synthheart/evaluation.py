@@ -15,8 +15,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import rankdata
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
-from sklearn.linear_model import LogisticRegression
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import precision_recall_fscore_support
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
@@ -58,6 +57,14 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema, typed_by
+from synthheart.outcomes import (
+    CLASSIFIERS,
+    OUTCOME_METRICS,
+    Estimate,
+    Predictions,
+    make_classifier,
+    predict_outcome,
+)
 from synthheart.space import (
     Rows,
     Space,
@@ -69,14 +76,13 @@ from synthheart.space import (
     row_distances,
     sample_index,
 )
-from .statistics import auc_wins, placement_error, placements, wilson
+from .statistics import auc_wins, wilson
 from .tables import Column, Schema, as_pandas, dates_from_days, to_floats, validate
 
 # %% auto #0
-__all__ = ['CLASSIFIERS', 'MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
-           'association_matrix', 'association_error', 'missing_patterns', 'make_classifier', 'Auc', 'TwoSample',
-           'two_sample_test', 'c2st_auc', 'Neighbours', 'density_coverage', 'Predictions', 'outcome_position',
-           'predict_outcome', 'tstr_auc', 'trtr_auc', 'invalid_rows', 'invalid_share', 'copies', 'check_numbers',
+__all__ = ['shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals', 'association_matrix',
+           'association_error', 'missing_patterns', 'TwoSample', 'two_sample_test', 'c2st_auc', 'Neighbours',
+           'density_coverage', 'tstr_auc', 'trtr_auc', 'invalid_rows', 'invalid_share', 'copies', 'check_numbers',
            'evaluate', 'references', 'level_names', 'feature_table', 'classification_report', 'plot_histograms',
            'plot_categories', 'plot_associations', 'plot_classification', 'plot_groups', 'plot_subgroups', 'embedding',
            'plot_embedding', 'plot_references', 'giveaways', 'plot_fooled']
@@ -308,32 +314,6 @@ def missing_patterns(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | No
     space = fit_space(real, schema)
     return _patterns(*(_gaps(space.code(t), space) for t in (real, fake)))
 
-# %% ../nbs/08_evaluation.ipynb #b8819b38
-CLASSIFIERS = ("logistic regression", "random forest", "histogram boosting")
-
-
-def make_classifier(
-    name: str, seed: int = 0
-) -> LogisticRegression | RandomForestClassifier | HistGradientBoostingClassifier:
-    """A fresh scikit-learn classifier by name (one of CLASSIFIERS), single-threaded, with a fixed
-    seed."""
-    if name == "logistic regression":
-        return LogisticRegression(max_iter=1000)
-    if name == "random forest":
-        return RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
-    if name == "histogram boosting":
-        return HistGradientBoostingClassifier(
-            max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed
-        )
-    raise ValueError(f"classifier: must be one of {', '.join(CLASSIFIERS)}, got {name!r}")
-
-# %% ../nbs/08_evaluation.ipynb #auc-class
-class Auc(NamedTuple):
-    "An AUC and its standard error; NaN where one of the two sides has no rows."
-
-    value: float
-    error: float
-
 # %% ../nbs/08_evaluation.ipynb #row-variance
 def _mean_variance(row: np.ndarray, placement: np.ndarray) -> float:
     "Variance of the mean placement; a row that was drawn several times is averaged first."
@@ -342,7 +322,7 @@ def _mean_variance(row: np.ndarray, placement: np.ndarray) -> float:
     return float(mean.var(ddof=1) / len(known)) if len(known) > 1 else NAN
 
 # %% ../nbs/08_evaluation.ipynb #fold-auc
-def _fold_auc(scores: pd.DataFrame) -> Auc:
+def _fold_auc(scores: pd.DataFrame) -> Estimate:
     "AUC over pairs within a fold, and its standard error (DeLong et al. 1988)."
     sides: dict[bool, list[np.ndarray]] = {
         False: [],
@@ -358,9 +338,9 @@ def _fold_auc(scores: pd.DataFrame) -> Auc:
         sides[True].append(np.vstack([row[fake], table.mean(axis=1)]))
         sides[False].append(np.vstack([row[~fake], table.mean(axis=0)]))
     if not pairs:
-        return Auc(NAN, NAN)
+        return Estimate(NAN, NAN)
     variance = sum(_mean_variance(*np.hstack(side)) for side in sides.values())
-    return Auc(wins / pairs, float(np.sqrt(variance)))
+    return Estimate(wins / pairs, float(np.sqrt(variance)))
 
 # %% ../nbs/08_evaluation.ipynb #664b4b15
 @dataclass(frozen=True)
@@ -525,98 +505,6 @@ def density_coverage(
     a, b = (space.embed(space.code(t)) for t in (holdout, fake))
     found = _mean_density_coverage(a, b, seed, k, draws)
     return float(found.density.mean()), float(found.coverage.mean())
-
-# %% ../nbs/08_evaluation.ipynb #025bafcc
-@dataclass(frozen=True)
-class Predictions:
-    """Outcome probabilities for the test rows.
-
-    proba: by classifier, float64 [n, classes]; truth: int [n], the index of the true class, -1
-    where unknown; classes: the levels of the outcome.
-    """
-
-    proba: dict[str, np.ndarray]
-    truth: np.ndarray
-    classes: pd.Index
-
-    def auc(self, mask: np.ndarray | None = None) -> Auc:
-        """Mean AUC over classifiers and its standard error, of the rows in `mask` (all by default).
-
-        More than two classes: one against the rest, macro average. NaN where only one class is
-        there.
-        """
-        keep = (self.truth >= 0) & (True if mask is None else mask)
-        asked = [1] if len(self.classes) == 2 else range(len(self.classes))
-        found = [self._one_auc(keep, outcome) for outcome in asked]
-        known = [auc for auc in found if not np.isnan(auc.value)]
-        return Auc(*(float(x) for x in np.mean(known, axis=0))) if known else Auc(NAN, NAN)
-
-    def _one_auc(self, keep: np.ndarray, outcome: int) -> Auc:
-        "One class against the rest: mean AUC over classifiers, its error from the mean placements."
-        yes = self.truth[keep] == outcome
-        if yes.all() or not yes.any():
-            return Auc(NAN, NAN)
-        scores = [p[keep, outcome] for p in self.proba.values()]
-        sides = [placements(score[yes], score[~yes]) for score in scores]
-        positive, negative = (np.mean(side, axis=0) for side in zip(*sides, strict=True))
-        return Auc(float(positive.mean()), placement_error(positive, negative))
-
-# %% ../nbs/08_evaluation.ipynb #outcome-position
-def outcome_position(space: Space) -> int:
-    """Position of the outcome among the discrete columns; ValueError where there is none, or a
-    continuous one."""
-    target = space.schema.target
-    if target is None:
-        raise ValueError("the table has no outcome column")
-    if target in space.numeric:
-        raise ValueError(f"target {target!r} is continuous; utility needs a discrete outcome")
-    return space.discrete.index(target)
-
-# %% ../nbs/08_evaluation.ipynb #training-rows
-MOST_TRAINING = 20_000  # of larger tables a sample is used, and the note says so
-
-
-def _training_rows(fit_on: pd.DataFrame, space: Space, seed: int, cap: int) -> Rows:
-    "Coded rows with a known outcome, at most `cap`; ValueError where all have the same one."
-    j = outcome_position(space)
-    rows = space.code(fit_on)
-    rows = rows.take(rows.codes[:, j] < len(space.levels[j]))
-    if len(rows) > cap:
-        rows = rows.take(sample_index(np.random.default_rng(seed), len(rows), cap))
-    if len(np.unique(rows.codes[:, j])) < 2:
-        few = f"fewer than two known classes among {len(fit_on)} training rows"
-        raise ValueError(f"target {space.schema.target!r}: {few}")
-    return rows
-
-# %% ../nbs/08_evaluation.ipynb #a334be69
-def predict_outcome(
-    fit_on: pd.DataFrame,
-    test: pd.DataFrame,
-    space: Space,
-    *,
-    seed: int = 0,
-    cap: int = MOST_TRAINING,
-    learners: Sequence[str] = CLASSIFIERS,
-) -> Predictions:
-    """Train each classifier on `fit_on` (at most `cap` rows) and predict the outcome of the rows of
-    `test`.
-
-    space: codes both tables; its schema names the outcome; learners: names of classifiers. Raises
-    ValueError where the outcome is absent or continuous, or where `fit_on` has fewer than two
-    classes.
-    """
-    j, drop = outcome_position(space), [str(space.schema.target)]
-    classes = space.levels[j]
-    rows, coded = _training_rows(fit_on, space, seed, cap), space.code(test)
-    x, y, ask = space.embed(rows, drop), rows.codes[:, j], space.embed(coded, drop)
-    varies, proba = np.ptp(x, axis=0) > 0, {}
-    for name in learners:
-        with threadpool_limits(1):
-            model = make_classifier(name, seed).fit(x[:, varies], y)
-            proba[name] = np.zeros((len(test), len(classes)))
-            proba[name][:, model.classes_] = model.predict_proba(ask[:, varies])
-    truth = np.where(coded.codes[:, j] < len(classes), coded.codes[:, j], -1)
-    return Predictions(proba, truth, classes)
 
 # %% ../nbs/08_evaluation.ipynb #tstr-auc
 def tstr_auc(
@@ -873,76 +761,9 @@ METRICS.add(
     )
 )
 
-# %% ../nbs/08_evaluation.ipynb #try-outcome
-def _try_outcome(case: Case, fit_on: pd.DataFrame) -> Predictions | str:
-    "Predictions for the holdout, or the reason why there are none."
-    try:
-        return predict_outcome(fit_on, case.tables.holdout, case.space, seed=case.seed)
-    except ValueError as error:
-        return str(error)
-
-# %% ../nbs/08_evaluation.ipynb #utility-result
-def _utility_result(
-    case: Case, name: str, group: str, found: Predictions | str, rows: int, real: float
-) -> Measured:
-    """The AUC in a group of predictions learned from so many rows; `real`: what real rows get,
-    floor and goal."""
-    reason = found if isinstance(found, str) else case.too_small(group, "holdout")
-    if reason or isinstance(found, str):
-        return Measured(name, group, note=reason)
-    auc = found.auc(case.masks.holdout[group])
-    if np.isnan(auc.value):
-        return Measured(name, group, note="one outcome only among the held-out rows")
-    held = case.sizes(group).holdout
-    note = f"{held} held-out rows; mean of {len(CLASSIFIERS)} classifiers"
-    note += f" trained on {MOST_TRAINING:,} of {rows:,} rows" if rows > MOST_TRAINING else ""
-    return Measured(name, group, auc.value, auc.error, real, note, goal=real)
-
-# %% ../nbs/08_evaluation.ipynb #d74493a5
-def _utility(case: Case) -> list[Measured]:
-    """TSTR beside TRTR on the holdout; an outcome that cannot be predicted leaves NaN and the
-    reason."""
-    tables = {"tstr_auc": case.tables.fake, "trtr_auc": case.tables.train}
-    found = {"tstr_auc": _try_outcome(case, case.tables.fake)}
-    found["trtr_auc"] = found["tstr_auc"] if case.is_copy else _try_outcome(case, case.tables.train)
-    results, learned = [], found["trtr_auc"]
-    for group, mask in case.masks.holdout.items():
-        real = NAN if isinstance(learned, str) else learned.auc(mask).value
-        for name, table in tables.items():
-            results.append(_utility_result(case, name, group, found[name], len(table), real))
-    return results
-
 # %% ../nbs/08_evaluation.ipynb #record-utility
-_OUTCOME: dict[str, Any] = {
-    "unit": "AUC",
-    "low": 0,
-    "high": 1,
-    "ideal": 1,
-    "better": "higher",
-    "reference": "holdout",
-    "citation": "Esteban et al. 2017, arXiv 1706.02633",
-    "kind": "utility",
-    "measure": _utility,
-}
-METRICS.add(
-    Metric(
-        name="tstr_auc",
-        title="Outcome, trained on synthetic (AUC)",
-        meaning="train on synthetic, test on holdout: mean AUC of three classifiers",
-        floor="train on real: trtr_auc",
-        **_OUTCOME,
-    )
-)
-METRICS.add(
-    Metric(
-        name="trtr_auc",
-        title="Outcome, trained on real (AUC)",
-        meaning="train on real, test on holdout: mean AUC of three classifiers",
-        floor="itself",
-        yardstick=True,
-        **_OUTCOME,
-    )
-)
+for _record in OUTCOME_METRICS:  # their functions and words are those of 07a_outcomes
+    METRICS.add(_record)
 
 # %% ../nbs/08_evaluation.ipynb #share-result
 def _share(
