@@ -20,11 +20,7 @@ from sklearn.metrics import brier_score_loss, precision_recall_fscore_support, r
 from threadpoolctl import threadpool_limits
 
 from .cohorts import DATASETS, ClinicalRelation, Dataset
-from synthheart.evaluation import (
-    Predictions,
-    level_names,
-    predict_outcome,
-)
+from .evaluation import level_names
 from synthheart.figures import (
     FAKE,
     FIGURES,
@@ -38,6 +34,7 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema
+from .outcomes import Predictions, predict_outcome
 from synthheart.space import (
     Rows,
     Space,

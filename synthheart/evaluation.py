@@ -57,6 +57,11 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema, typed_by
+from synthheart.outcomes import (
+    OUTCOME_METRICS,
+    Predictions,
+    predict_outcome,
+)
 from synthheart.space import (
     Rows,
     Space,
@@ -79,16 +84,15 @@ from synthheart.tables import (
     to_floats,
     validate,
 )
-from .two_samples import Auc, CLASSIFIERS, TwoSample, make_classifier, tell_apart
+from .two_samples import CLASSIFIERS, TwoSample, make_classifier, tell_apart
 
 # %% auto #0
-__all__ = ['MOST_TRAINING', 'shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals',
-           'association_matrix', 'association_error', 'missing_patterns', 'two_sample_test', 'c2st_auc', 'Neighbours',
-           'density_coverage', 'Predictions', 'outcome_position', 'predict_outcome', 'tstr_auc', 'trtr_auc',
-           'invalid_rows', 'invalid_share', 'copies', 'check_numbers', 'evaluate', 'references', 'level_names',
-           'feature_table', 'classification_report', 'plot_histograms', 'plot_categories', 'plot_associations',
-           'plot_classification', 'plot_groups', 'plot_subgroups', 'embedding', 'plot_embedding', 'plot_references',
-           'giveaways', 'plot_fooled']
+__all__ = ['shape_scores', 'column_shapes', 'OneHot', 'column_pairs', 'independent_marginals', 'association_matrix',
+           'association_error', 'missing_patterns', 'two_sample_test', 'c2st_auc', 'Neighbours', 'density_coverage',
+           'tstr_auc', 'trtr_auc', 'invalid_rows', 'invalid_share', 'copies', 'check_numbers', 'evaluate', 'references',
+           'level_names', 'feature_table', 'classification_report', 'plot_histograms', 'plot_categories',
+           'plot_associations', 'plot_classification', 'plot_groups', 'plot_subgroups', 'embedding', 'plot_embedding',
+           'plot_references', 'giveaways', 'plot_fooled']
 
 # %% ../nbs/08_evaluation.ipynb #e1f86f84
 def _ks(real: np.ndarray, fake: np.ndarray) -> float:
@@ -477,99 +481,6 @@ def density_coverage(
     found = _mean_density_coverage(a, b, seed, k, draws)
     return float(found.density.mean()), float(found.coverage.mean())
 
-# %% ../nbs/08_evaluation.ipynb #025bafcc
-@dataclass(frozen=True)
-class Predictions:
-    """Outcome probabilities for the test rows.
-
-    proba: by classifier, float64 [n, classes]; truth: int [n], the index of the true class, -1
-    where unknown; classes: the levels of the outcome.
-    """
-
-    proba: dict[str, np.ndarray]
-    truth: np.ndarray
-    classes: pd.Index
-
-    def auc(self, mask: np.ndarray | None = None) -> Auc:
-        """Mean AUC over classifiers and its standard error, of the rows in `mask` (all by default).
-
-        More than two classes: one against the rest, macro average. NaN where only one class is
-        there.
-        """
-        keep = (self.truth >= 0) & (True if mask is None else mask)
-        asked = [1] if len(self.classes) == 2 else range(len(self.classes))
-        found = [self._one_auc(keep, outcome) for outcome in asked]
-        known = [auc for auc in found if not np.isnan(auc.value)]
-        return Auc(*(float(x) for x in np.mean(known, axis=0))) if known else Auc(NAN, NAN)
-
-    def _one_auc(self, keep: np.ndarray, outcome: int) -> Auc:
-        "One class against the rest: mean AUC over classifiers, its error from the mean placements."
-        yes = self.truth[keep] == outcome
-        if yes.all() or not yes.any():
-            return Auc(NAN, NAN)
-        scores = [p[keep, outcome] for p in self.proba.values()]
-        sides = [placements(score[yes], score[~yes]) for score in scores]
-        positive, negative = (np.mean(side, axis=0) for side in zip(*sides, strict=True))
-        return Auc(float(positive.mean()), placement_error(positive, negative))
-
-# %% ../nbs/08_evaluation.ipynb #outcome-position
-def outcome_position(space: Space) -> int:
-    """Position of the outcome among the discrete columns; ValueError where there is none, or a
-    continuous one."""
-    target = space.schema.target
-    if target is None:
-        raise ValueError("the table has no outcome column")
-    if target in space.numeric:
-        raise ValueError(f"target {target!r} is continuous; utility needs a discrete outcome")
-    return space.discrete.index(target)
-
-# %% ../nbs/08_evaluation.ipynb #training-rows
-MOST_TRAINING = 20_000  # of larger tables a sample is used, and the note says so
-
-
-def _training_rows(fit_on: pd.DataFrame, space: Space, seed: int, cap: int) -> Rows:
-    "Coded rows with a known outcome, at most `cap`; ValueError where all have the same one."
-    j = outcome_position(space)
-    rows = space.code(fit_on)
-    rows = rows.take(rows.codes[:, j] < len(space.levels[j]))
-    if len(rows) > cap:
-        rows = rows.take(sample_index(np.random.default_rng(seed), len(rows), cap))
-    if len(np.unique(rows.codes[:, j])) < 2:
-        few = f"fewer than two known classes among {len(fit_on)} training rows"
-        raise ValueError(f"target {space.schema.target!r}: {few}")
-    return rows
-
-# %% ../nbs/08_evaluation.ipynb #a334be69
-@takes_frames
-def predict_outcome(
-    fit_on: pd.DataFrame,
-    test: pd.DataFrame,
-    space: Space,
-    *,
-    seed: int = 0,
-    cap: int = MOST_TRAINING,
-    learners: Sequence[str] = CLASSIFIERS,
-) -> Predictions:
-    """Train each classifier on `fit_on` (at most `cap` rows) and predict the outcome of the rows of
-    `test`.
-
-    space: codes both tables; its schema names the outcome; learners: names of classifiers. Raises
-    ValueError where the outcome is absent or continuous, or where `fit_on` has fewer than two
-    classes.
-    """
-    j, drop = outcome_position(space), [str(space.schema.target)]
-    classes = space.levels[j]
-    rows, coded = _training_rows(fit_on, space, seed, cap), space.code(test)
-    x, y, ask = space.embed(rows, drop), rows.codes[:, j], space.embed(coded, drop)
-    varies, proba = np.ptp(x, axis=0) > 0, {}
-    for name in learners:
-        with threadpool_limits(1):
-            model = make_classifier(name, seed).fit(x[:, varies], y)
-            proba[name] = np.zeros((len(test), len(classes)))
-            proba[name][:, model.classes_] = model.predict_proba(ask[:, varies])
-    truth = np.where(coded.codes[:, j] < len(classes), coded.codes[:, j], -1)
-    return Predictions(proba, truth, classes)
-
 # %% ../nbs/08_evaluation.ipynb #tstr-auc
 @takes_frames
 def tstr_auc(
@@ -827,77 +738,9 @@ METRICS.add(
     )
 )
 
-# %% ../nbs/08_evaluation.ipynb #try-outcome
-def _try_outcome(case: Case, fit_on: pd.DataFrame) -> Predictions | str:
-    "Predictions for the holdout, or the reason why there are none."
-    try:
-        return predict_outcome(fit_on, case.tables.holdout, case.space, seed=case.seed)
-    except ValueError as error:
-        return str(error)
-
-# %% ../nbs/08_evaluation.ipynb #utility-result
-def _utility_result(
-    case: Case, name: str, group: str, found: Predictions | str, rows: int, real: float
-) -> Measured:
-    """The AUC in a group of predictions learned from so many rows; `real`: what real rows get,
-    floor and goal."""
-    reason = found if isinstance(found, str) else case.too_small(group, "holdout")
-    if reason or isinstance(found, str):
-        return Measured(name, group, note=reason)
-    auc = found.auc(case.masks.holdout[group])
-    if np.isnan(auc.value):
-        return Measured(name, group, note="one outcome only among the held-out rows")
-    held = case.sizes(group).holdout
-    note = f"{held} held-out rows; mean of {len(CLASSIFIERS)} classifiers"
-    note += f" trained on {MOST_TRAINING:,} of {rows:,} rows" if rows > MOST_TRAINING else ""
-    return Measured(name, group, auc.value, auc.error, real, note, goal=real)
-
-# %% ../nbs/08_evaluation.ipynb #d74493a5
-def _utility(case: Case) -> list[Measured]:
-    """TSTR beside TRTR on the holdout; an outcome that cannot be predicted leaves NaN and the
-    reason."""
-    tables = {"tstr_auc": case.tables.fake, "trtr_auc": case.tables.train}
-    asked = [case.tables.fake] if case.is_copy else list(tables.values())
-    tried = on_cores(partial(_try_outcome, case), asked, rows=len(case.tables.train))
-    found = dict(zip(tables, [*tried, tried[0]], strict=False))
-    results, learned = [], found["trtr_auc"]
-    for group, mask in case.masks.holdout.items():
-        real = NAN if isinstance(learned, str) else learned.auc(mask).value
-        for name, table in tables.items():
-            results.append(_utility_result(case, name, group, found[name], len(table), real))
-    return results
-
 # %% ../nbs/08_evaluation.ipynb #record-utility
-_OUTCOME: dict[str, Any] = {
-    "unit": "AUC",
-    "low": 0,
-    "high": 1,
-    "ideal": 1,
-    "better": "higher",
-    "reference": "holdout",
-    "citation": "Esteban et al. 2017, arXiv 1706.02633",
-    "kind": "utility",
-    "measure": _utility,
-}
-METRICS.add(
-    Metric(
-        name="tstr_auc",
-        title="Outcome, trained on synthetic (AUC)",
-        meaning="train on synthetic, test on holdout: mean AUC of three classifiers",
-        floor="train on real: trtr_auc",
-        **_OUTCOME,
-    )
-)
-METRICS.add(
-    Metric(
-        name="trtr_auc",
-        title="Outcome, trained on real (AUC)",
-        meaning="train on real, test on holdout: mean AUC of three classifiers",
-        floor="itself",
-        yardstick=True,
-        **_OUTCOME,
-    )
-)
+for _record in OUTCOME_METRICS:  # their functions and words are those of 07a_outcomes
+    METRICS.add(_record)
 
 # %% ../nbs/08_evaluation.ipynb #share-result
 def _share(

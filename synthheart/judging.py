@@ -388,6 +388,18 @@ HEADLINES = (
         "trained on real rows",
         "0.5: a coin toss; 1: always right",
     ),
+    Headline(
+        "tstr_r2",
+        "Outcome predicted on real patients (R²)",
+        "trained on real rows",
+        "0: no better than the mean; 1: exactly",
+    ),
+    Headline(
+        "tstr_concordance",
+        "Time to event ranked on real patients (C)",
+        "trained on real rows",
+        "0.5: a coin toss; 1: always right",
+    ),
 )
 
 # %% ../nbs/09c_judging.ipynb #card-class

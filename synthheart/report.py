@@ -573,9 +573,13 @@ def part_html(part: Part) -> str:
 
 # %% ../nbs/10_report.ipynb #0dfb7481
 def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
-    "All metrics of the run's model, by title: of one group, or of every other one (`group` None)."
+    """All metrics of the run's model, by title: of one group, or of every other one (`group` None).
+
+    What a table has not, such as a kind of outcome, has neither a value nor a goal and is left out.
+    """
     rows = found.measured[found.measured.model == found.model.name]
     rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
+    rows = rows[rows.value.notna() | rows.goal.notna()]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
     titles = {name: record.title for name, record in {**METRICS, **ATTACKS}.items()}
     said = {

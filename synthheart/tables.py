@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 # %% auto #0
 __all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'frame_of', 'as_pandas',
            'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where',
-           'to_floats', 'Schema', 'outcome_of', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate',
-           'same_row', 'find_duplicates']
+           'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text', 'days_since_1970',
+           'dates_from_days', 'validate', 'same_row', 'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -462,12 +462,37 @@ def _column_problem(column: Column) -> str:
     "What is wrong with a column's description, or an empty text."
     return _word_problem(column) or _range_problem(column) or _level_problem(column)
 
+# %% ../nbs/00_tables.ipynb #survival-problem
+def _survival_problem(columns: Sequence[Column]) -> str:
+    "What is wrong with the columns whose roles are `time` and `event`, or an empty text."
+    time, event = ([c for c in columns if c.role == role] for role in ("time", "event"))
+    for role, found in (("time", time), ("event", event)):
+        if len(found) > 1:
+            both = f"{found[0].name!r} and {found[1].name!r}"
+            return f"one column can have the role {role}, got {both}"
+    if len(time) != len(event):
+        lone, other = (time[0], "event") if time else (event[0], "time")
+        return f"{lone.name!r} has the role {lone.role}, but no column has the role {other}"
+    if not time:
+        return ""
+    if time[0].is_date or any(isinstance(level, str) for level in time[0].levels):
+        return f"time {time[0].name!r} must be a number such as days since the start"
+    levels = event[0].levels
+    if event[0].kind == "continuous" or len(levels) > 2 or any(isinstance(x, str) for x in levels):
+        got = ", ".join(map(repr, levels)) or event[0].kind
+        return (
+            f"event {event[0].name!r} must have two levels, 0 and 1 or false and true, the larger "
+            f"where the event was seen; got {got}"
+        )
+    return ""
+
 # %% ../nbs/00_tables.ipynb #4d9f6ad2
 @dataclass(frozen=True)
 class Schema:
     """The columns of a table, in order, and the name of the outcome column, if there is one.
 
-    Raises ValueError for columns without names of their own and for an outcome that is no column.
+    Raises ValueError for columns without names of their own, for an outcome that is no column and
+    for roles `time` and `event` that make no survival outcome.
     """
 
     columns: tuple[Column, ...]
@@ -487,6 +512,8 @@ class Schema:
         check_names(self.names, "the schema")
         if self.target is not None:
             _check_target(self.target, self.names)
+        if problem := _survival_problem(self.columns):
+            raise ValueError(f"schema: {problem}")
         for name in [d.column for d in self.derived] + [
             n for group in self.together for n in group
         ]:
@@ -572,6 +599,16 @@ def outcome_of(df: pd.DataFrame, target: str | None = None) -> str | None:
         _check_target(target, list(df.columns))
         return target
     return "target" if "target" in df.columns else None
+
+# %% ../nbs/00_tables.ipynb #survival-columns
+def survival_columns(schema: Schema) -> tuple[str, str] | None:
+    """The columns with the roles `time` and `event`, if the schema declares such an outcome.
+
+    `time` says how long a patient was seen, `event` (two numbers, or false and true) whether the
+    event came then, the larger, or the patient was lost to sight.
+    """
+    named = {column.role: column.name for column in schema.columns}
+    return (named["time"], named["event"]) if {"time", "event"} <= set(named) else None
 
 # %% ../nbs/00_tables.ipynb #dacae485
 def allowed_text(column: Column) -> str:

@@ -20,7 +20,7 @@ from .space import on_cores, sample_index
 from .statistics import auc_wins
 
 # %% auto #0
-__all__ = ['CLASSIFIERS', 'make_classifier', 'Auc', 'TwoSample', 'tell_apart']
+__all__ = ['CLASSIFIERS', 'make_classifier', 'Estimate', 'TwoSample', 'tell_apart']
 
 # %% ../nbs/06d_two_samples.ipynb #b8819b38
 CLASSIFIERS = ("logistic regression", "random forest", "histogram boosting")
@@ -42,8 +42,8 @@ def make_classifier(
     raise ValueError(f"classifier: must be one of {', '.join(CLASSIFIERS)}, got {name!r}")
 
 # %% ../nbs/06d_two_samples.ipynb #auc-class
-class Auc(NamedTuple):
-    "An AUC and its standard error; NaN where one of the two sides has no rows."
+class Estimate(NamedTuple):
+    "A number and its standard error; NaN where it is not defined."
 
     value: float
     error: float
@@ -56,7 +56,7 @@ def _mean_variance(row: np.ndarray, placement: np.ndarray) -> float:
     return float(mean.var(ddof=1) / len(known)) if len(known) > 1 else NAN
 
 # %% ../nbs/06d_two_samples.ipynb #fold-auc
-def _fold_auc(scores: pd.DataFrame) -> Auc:
+def _fold_auc(scores: pd.DataFrame) -> Estimate:
     "AUC over pairs within a fold, and its standard error (DeLong et al. 1988)."
     sides: dict[bool, list[np.ndarray]] = {
         False: [],
@@ -72,9 +72,9 @@ def _fold_auc(scores: pd.DataFrame) -> Auc:
         sides[True].append(np.vstack([row[fake], table.mean(axis=1)]))
         sides[False].append(np.vstack([row[~fake], table.mean(axis=0)]))
     if not pairs:
-        return Auc(NAN, NAN)
+        return Estimate(NAN, NAN)
     variance = sum(_mean_variance(*np.hstack(side)) for side in sides.values())
-    return Auc(wins / pairs, float(np.sqrt(variance)))
+    return Estimate(wins / pairs, float(np.sqrt(variance)))
 
 # %% ../nbs/06d_two_samples.ipynb #664b4b15
 @dataclass(frozen=True)
