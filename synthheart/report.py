@@ -59,6 +59,7 @@ from synthheart.judging import (
     worst_membership,
 )
 from .runs import Run
+from .statistics import detectable
 from .tables import Column, json_plain, takes_frames
 
 # %% auto #0
@@ -516,12 +517,17 @@ def part_html(part: Part) -> str:
 
 # %% ../nbs/10_report.ipynb #0dfb7481
 def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
-    "All metrics of the run's model: for one group, or for every other one (`group` None)."
+    """All metrics of the run's model: for one group, or for every other one (`group` None).
+
+    `can see`: the smallest difference from the ideal that a run of this size sees (`detectable`).
+    """
     rows = found.measured[found.measured.model == found.model.name]
     rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
     first = ["metric"] if group else ["metric", "group"]
-    table = rows[[*first, *names, "goal", "note"]].rename(columns=names | {"goal": "ideal"})
+    rows = rows.assign(can_see=detectable(rows.value, rows.ci_low, rows.ci_high))
+    table = rows[[*first, *names, "goal", "can_see", "note"]]
+    table = table.rename(columns=names | {"goal": "ideal", "can_see": "can see"})
     return table.fillna({"note": ""}).reset_index(drop=True)
 
 # %% ../nbs/10_report.ipynb #06dc2d4b
@@ -919,6 +925,9 @@ def _glossary(found: Findings) -> Folded:
 def metrics_section(found: Findings) -> Section | None:
     "All metrics, for all patients and by group."
     groups = metric_table(found, None)
+    related = groups.group.str.startswith("relation=")
+    relations = groups[related].assign(group=groups.group.str.removeprefix("relation="))
+    groups = groups[~related]
     by = in_words(group_names(found.measured.group, found.run.schema.target)).capitalize()
     apart = table_of(groups, f"By {by.lower()}, where the group is large enough")
     return section(
@@ -926,7 +935,14 @@ def metrics_section(found: Findings) -> Section | None:
         "All metrics",
         _glossary(found),
         table_of(metric_table(found), "All patients"),
+        Text(
+            "Can see: the smallest difference from the ideal that a run with so many rows sees at "
+            "all, in four of five runs."
+        ),
         Folded("By group", (apart,)) if len(groups) else None,
+        table_of(relations.rename(columns={"group": "relation"}), "Relation by relation")
+        if len(relations)
+        else None,
     )
 
 # %% ../nbs/10_report.ipynb #figures-section
