@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from synthheart.cohorts import DATASETS, Dataset, load_heart
     from synthheart.comparison import compare
     from synthheart.dictionaries import read_schema
-    from synthheart.evaluation import evaluate
+    from synthheart.evaluation import evaluate, giveaways
     from synthheart.figures import FIGURES
     from synthheart.inference import infer_schema
     from synthheart.judging import verdict
@@ -62,6 +62,7 @@ _ROOM_OF = {
     "train_holdout_split": "splitting",
     "Synthesizer": "synthesizer",
     "evaluate": "evaluation",
+    "giveaways": "evaluation",
     "attack": "privacy",
     "compare": "comparison",
     "verdict": "judging",
@@ -77,8 +78,8 @@ _ROOM_OF = {
 # The rooms that add records to a list, by what they add: a registry imports them at its first look.
 ROOMS: dict[str, tuple[str, ...]] = {
     "dataset": ("cohorts",),
-    "model": ("training", "autoregressive", "trees", "vae", "rnn", "baselines", "gan", "choosing"),
-    "metric": ("evaluation",),
+    "model": ("training", "autoregressive", "trees", "vae", "rnn", "baselines", "gan"),
+    "metric": ("evaluation", "broken"),
     "attack": ("privacy",),
     "figure": ("evaluation", "clinical", "privacy", "comparison", "exposure", "report"),
 }
@@ -99,6 +100,7 @@ __all__ = [
     "compare",
     "evaluate",
     "find_relations",
+    "giveaways",
     "infer_schema",
     "load_heart",
     "read_schema",

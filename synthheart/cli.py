@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from synthheart.declared import RawRows
     from synthheart.finding import Found
+    from synthheart.judging import Verdict
     from synthheart.pipeline import Parameter
     from synthheart.reading import Reading
     from synthheart.tables import Column, Note, Schema
@@ -1024,22 +1025,22 @@ def _read_three(
     return dict(zip(files, tables, strict=True)), known if schema_file else None
 
 # %% ../nbs/11a_cli.ipynb #metric-lines
-def metric_lines(result: pd.DataFrame) -> str:
-    "The metrics of all rows, a line each: title in words, name, value, interval, floor and goal."
+def metric_lines(result: pd.DataFrame, judged: Verdict) -> str:
+    """The metrics of all rows, a line each: title in words, name, value, interval, floor, goal, the
+    smallest difference from it that so many rows can show, and what the verdict says.
+    """
     from synthheart.catalogue import known_metric
+    from synthheart.statistics import detectable
 
-    numbers = {
-        "value": "value",
-        "ci_low": "from",
-        "ci_high": "to",
-        "floor": "floor",
-        "goal": "goal",
-    }
     rows = []
     for row in result[result["group"] == "all"].to_dict("records"):
-        cells = ["-" if row[name] != row[name] else f"{row[name]:.3f}" for name in numbers]
-        rows.append([known_metric(row["metric"]).title, row["metric"], *cells])
-    return in_columns(["what", "metric", *numbers.values()], rows, right=len(numbers))
+        numbers = [row[name] for name in ("value", "ci_low", "ci_high", "floor", "goal")]
+        numbers.append(float(detectable(*numbers[:3])))
+        cells = ["-" if value != value else f"{value:.3f}" for value in numbers]
+        said = judged.judged(row["metric"]) or "-"
+        rows.append([known_metric(row["metric"]).title, row["metric"], *cells, said])
+    head = ["what", "metric", "value", "from", "to", "floor", "goal", "can see", "verdict"]
+    return in_columns(head, rows, right=7)
 
 # %% ../nbs/11a_cli.ipynb #evaluation-page
 def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mapping[str, int]) -> str:
@@ -1051,13 +1052,17 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
     from synthheart.disclosure import page_template
     from synthheart.judging import verdict
     from synthheart.report import table_of
+    from synthheart.statistics import detectable
 
+    judged = verdict(result)
     names = {"value": "value", "ci_low": "from", "ci_high": "to", "floor": "floor", "goal": "goal"}
     records = {name: known_metric(name) for name in dict.fromkeys(result.metric)}
     shown = result.rename(columns=names).fillna({"note": ""})
     shown["what"] = [records[name].title for name in shown.metric]
     shown["better"] = [records[name].better for name in shown.metric]
-    order = ["what", *names.values(), "better", "note"]
+    shown["can see"] = detectable(result.value, result.ci_low, result.ci_high)
+    shown["verdict"] = [judged.judged(name) for name in shown.metric]
+    order = ["what", *names.values(), "can see", "better", "verdict", "note"]
     kinds = shown.metric.map(lambda name: records[name].kind)
     whole, answers = shown["group"] == "all", []
     for kind, question in KINDS.items():
@@ -1065,9 +1070,10 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
             title = question[0].upper() + question[1:]
             part = table_of(shown.loc[whole & (kinds == kind), order], "All rows")
             answers.append({"id": kind, "title": title, "table": part})
+    order.remove("verdict")  # it speaks of all rows
     groups = shown.loc[~whole, ["what", "group", *order[1:]]]
     return page_template("evaluation.html").render(
-        verdict=verdict(result).sentences,
+        verdict=judged.sentences,
         answers=answers,
         groups=table_of(groups, "Groups") if len(groups) else None,
         records=records,
@@ -1076,7 +1082,7 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
     )
 
 # %% ../nbs/11a_cli.ipynb #write-evaluation
-EVALUATION_FORMAT = 1  # of the JSON file
+EVALUATION_FORMAT = 2  # of the JSON file; it is that of metrics.json
 
 
 def write_evaluation(
@@ -1086,12 +1092,13 @@ def write_evaluation(
 
     output: the suffix says which. files, rows: see `evaluation_page`.
     """
+    from synthheart.judging import verdict
     from synthheart.runs import json_text, write_whole
 
     suffix = Path(output).suffix.lower()
     if suffix == ".json":
-        records = result.to_dict("records")
-        write_whole(output, json_text({"format": EVALUATION_FORMAT, "records": records}))
+        told = {"format": EVALUATION_FORMAT, "verdict": verdict(result).to_dict()}
+        write_whole(output, json_text(told | {"records": result.to_dict("records")}))
     elif suffix == ".html":
         write_whole(output, evaluation_page(result, files, rows))
     else:
@@ -1133,6 +1140,10 @@ def evaluate(
     synthheart evaluate --train t.csv --holdout h.csv --synthetic s.csv -o metrics.csv --no-privacy
     synthheart evaluate --train t.csv --holdout h.csv --synthetic s.csv -o page.html
 
+    Printed beside each number: the ends of its 95 % interval, its floor (what real rows score in
+    the place of the synthetic ones), its goal, and the smallest difference from the goal that so
+    many rows can see, in four of five runs.
+
     The holdout must be real rows that the model has not seen: `split` sets them aside before `fit`.
     --coding and --read are of the real rows; the synthetic ones are read as `sample` writes them.
     """
@@ -1146,8 +1157,9 @@ def evaluate(
     read, known = _read_three(files, schema_file, target, how)
     result = _measure(read, target, known, privacy)
     if not output:
-        click.echo(metric_lines(result))
-        click.echo("\n".join(("", *verdict(result).sentences)))
+        judged = verdict(result)
+        click.echo(metric_lines(result, judged))
+        click.echo("\n".join(("", *judged.sentences)))
         return
     write_evaluation(result, output, files, {option: len(df) for option, df in read.items()})
     click.echo(f"{output}: {len(result)} metrics", err=output == "-")

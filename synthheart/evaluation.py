@@ -1414,6 +1414,7 @@ def plot_subgroups(table: pd.DataFrame, metrics: Sequence[str] | None = None) ->
 
     table: of `evaluate`; metrics: their names, None for all that have a value in some group.
     """
+    table = table[~table.group.str.startswith("relation=")]  # no group of patients
     shown = table[table.group != "all"]
     metrics = list(metrics or _worth_drawing(shown) or _worth_drawing(table))
     groups, down = list(dict.fromkeys(table.group)), -(-len(metrics) // 5)

@@ -19,7 +19,7 @@ from .statistics import Z, holm
 from .tables import json_plain, takes_frames
 
 # %% auto #0
-__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
+__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'BROKEN', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
            'as_measure', 'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict',
            'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words',
            'next_step']
@@ -159,12 +159,15 @@ def p_worse(m: Measure, bar: Bar, wider: float = 1.0) -> float:
 
 # %% ../nbs/09c_judging.ipynb #p-of
 OUTSIDE = 0.1  # share of rows outside a schema that real rows may have too
+BROKEN = 0.02  # share of rows that may break a relation, as typing errors in real rows do
 
 
 def _p_of(metric: Metric, m: Measure, bar: Bar) -> float:
-    "`p_worse`, larger for three kinds of number whose interval does not know all of chance."
+    "`p_worse`, larger for four kinds of number whose interval does not know all of chance."
     if metric.name == "invalid_share":
         return p_worse(m, bar._replace(high=bar.high + OUTSIDE))
+    if metric.name == "relations_broken":
+        return p_worse(m, bar._replace(high=bar.high + BROKEN))
     # A floor of likeness is one more sample of real rows, with about the same error.
     p = p_worse(m, bar, math.sqrt(2) if metric.kind == "fidelity" and bar.from_floor else 1.0)
     if metric.kind == "found" and bar.level > 0 and not math.isnan(p):
@@ -312,8 +315,8 @@ def verdict(table: pd.DataFrame) -> Verdict:
     its whole 95 % interval lies on the good (bad) side of its bar: the goal, or the less strict of
     goal and floor for attacks and for goals that are ideals; else it is unclear. A question's
     records for all rows make a "no" if one is bad after Holm's adjustment at 5 % (Holm 1979; with
-    room for the floor's own error in fidelity, for a tenth of rows outside a schema, and for shares
-    found that hang on the best few strangers), a
+    room for the floor's own error in fidelity, for a tenth of rows outside a schema, for one row in
+    fifty that breaks a relation, and for shares found that hang on the best few strangers), a
     "yes" if all are good (Berger 1982) and no group is bad after Holm's adjustment over the groups,
     else "unclear". Without an outcome `useful` is "unclear". The order of rows does not matter.
 
@@ -444,6 +447,7 @@ def group_names(groups: Sequence[str], target: str | None = None) -> list[str]:
     which is called `outcome`.
     """
     columns = list(dict.fromkeys(label.partition("=")[0] for label in groups if "=" in label))
+    columns = [name for name in columns if name != "relation"]  # no group of patients
     others = [name for name in columns if name != target]
     return others + ["outcome"] * (target in columns)
 

@@ -64,6 +64,7 @@ from synthheart.judging import (
 from .layout import group_label
 from .marks import ColumnRow, column_rows, number_line
 from .runs import PRIVATE_FOLDER, Run
+from .statistics import detectable
 from .tables import Column, json_plain, takes_frames
 
 # %% auto #0
@@ -573,12 +574,15 @@ def part_html(part: Part) -> str:
 
 # %% ../nbs/10_report.ipynb #0dfb7481
 def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
-    """All metrics of the run's model, by title: of one group, or of every other one (`group` None).
+    """All metrics of the run's model, by title: of one group, or of every other one (`group` None)
+    but the relations, which have a table of their own.
 
     What a table has not, such as a kind of outcome, has neither a value nor a goal and is left out.
+    `can see`: the smallest difference from the ideal that a run of this size sees (`detectable`).
     """
     rows = found.measured[found.measured.model == found.model.name]
-    rows = rows[rows.group != "all"] if group is None else rows[rows.group == group]
+    related = rows.group.str.startswith("relation=")
+    rows = rows[(rows.group != "all") & ~related] if group is None else rows[rows.group == group]
     rows = rows[rows.value.notna() | rows.goal.notna()]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
     titles = {name: record.title for name, record in {**METRICS, **ATTACKS}.items()}
@@ -587,10 +591,10 @@ def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
         "group": rows.group.map(lambda label: group_label(label, found.run.schema)),
     }
     first = ["metric"] if group else ["metric", "group"]
-    table = rows.assign(**said)[[*first, *names, "goal", "note"]]
-    return (
-        table.rename(columns=names | {"goal": "ideal"}).fillna({"note": ""}).reset_index(drop=True)
-    )
+    seen = detectable(rows.value, rows.ci_low, rows.ci_high)
+    table = rows.assign(**said, can_see=seen)[[*first, *names, "goal", "can_see", "note"]]
+    table = table.rename(columns=names | {"goal": "ideal", "can_see": "can see"})
+    return table.fillna({"note": ""}).reset_index(drop=True)
 
 # %% ../nbs/10_report.ipynb #06dc2d4b
 def data_uri(svg: str) -> str:
@@ -731,7 +735,6 @@ def columns_section(found: Findings) -> Section | None:
         text,
         Columns(caption, rows),
         Folded("The columns in numbers", (features,)) if (features := _features(found)) else None,
-        _proposals(found),
     )
 
 # %% ../nbs/10_report.ipynb #features
@@ -756,6 +759,7 @@ def relations_section(found: Findings) -> Section | None:
         text if likeness else None,
         likeness,
         relation_measures(found),
+        _proposals(found),
         *pictures(found.run, "fidelity", 1),
     )
 
@@ -1083,6 +1087,10 @@ def metrics_section(found: Findings) -> Section | None:
         "All metrics",
         table_of(table, "All rows") if len(table) else None,
         _glossary(found),
+        Text(
+            "Can see: the smallest difference from the ideal that a run with so many rows sees at "
+            "all, in four of five runs."
+        ),
         folded=True,
     )
 

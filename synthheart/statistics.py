@@ -10,13 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata, t as student_t
 
 from .space import Rows
 
 # %% auto #0
-__all__ = ['Z', 'MOST_DRAWN', 'wilson', 'auc_wins', 'Placements', 'placements', 'placement_error', 'delong_error',
-           'bootstrap_error', 'bootstrap_note', 'enough_draws', 'corrected_t_test', 'OverSplits', 'over_splits', 'holm']
+__all__ = ['Z', 'POWER_Z', 'MOST_DRAWN', 'wilson', 'detectable', 'auc_wins', 'Placements', 'placements', 'placement_error',
+           'delong_error', 'bootstrap_error', 'bootstrap_note', 'enough_draws', 'corrected_t_test', 'OverSplits',
+           'over_splits', 'holm']
 
 # %% ../nbs/01d_statistics.ipynb #f6026504
 Z = 1.96  # half a 95 % interval in standard errors
@@ -35,6 +37,23 @@ def wilson(hits: float, n: float, z: float = Z) -> tuple[float, float]:
     low = 0.0 if hits == 0 else float(middle - half)
     high = 1.0 if hits == n else float(middle + half)
     return low, high
+
+# %% ../nbs/01d_statistics.ipynb #detectable
+POWER_Z = (
+    0.8416  # standard errors that a difference must exceed the test's limit by, for 80 % power
+)
+
+
+def detectable(value: ArrayLike, low: ArrayLike, high: ArrayLike) -> np.ndarray:
+    """The smallest difference from a goal that a run of this size sees with 80 % power (Cohen
+    1988): a test at 5 % sees 1.96 + 0.84 standard errors in four of five runs.
+
+    value, low, high: a number and its 95 % interval, of which the wider half counts (the other may
+    end at the metric's range). NaN without an interval.
+    """
+    value, low, high = (np.asarray(part, dtype=float) for part in (value, low, high))
+    error = np.maximum(value - low, high - value) / Z
+    return (Z + POWER_Z) * error
 
 # %% ../nbs/01d_statistics.ipynb #wins
 def auc_wins(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:

@@ -790,7 +790,11 @@ def test_measures_as_json(measured, tmp_path):
         assert answer.exit_code == 0 and answer.stdout.startswith(str(tmp_path / name))
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     found = json.loads((tmp_path / "a.json").read_text())
-    assert list(found) == ["format", "records"] and found["format"] == EVALUATION_FORMAT
+    assert list(found) == ["format", "verdict", "records"]
+    assert found["format"] == EVALUATION_FORMAT
+    jsonschema = pytest.importorskip("jsonschema")
+    known = Path(cli.__file__).parent / "templates" / "metrics.schema.json"
+    jsonschema.validate(found, json.loads(known.read_text()))
     assert {tuple(record) for record in found["records"]} == {COLUMNS}
     assert shell(*measured, "-o", tmp_path / "m.csv").exit_code == 0
     table = pd.read_csv(tmp_path / "m.csv")
@@ -828,11 +832,12 @@ def test_measures_in_the_shell_are_titled_in_words(measured):
     told, verdict = answer.stdout.split("\n\n")
     assert len(verdict.splitlines()) == 3
     head, *lines = told.splitlines()
-    assert head.split() == "what metric value from to floor goal".split()
-    for line in lines:
-        name = line.split()[-6]
+    assert head.split() == "what metric value from to floor goal can see verdict".split()
+    names = [next(word for word in line.split() if word in METRICS) for line in lines]
+    for name, line in zip(names, lines, strict=True):
         assert line.startswith(METRICS[name].title + " "), line
-    assert [line.split()[-6] for line in lines][:2] == ["column_shapes", "column_pairs"]
+        assert line.endswith((" met", " missed", " cannot tell", " -")), line
+    assert names[:2] == ["column_shapes", "column_pairs"]
     assert len({len(line) for line in (head, *lines)}) == 1
 
 

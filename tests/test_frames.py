@@ -1,5 +1,4 @@
-"""Every public function that takes a table takes one of pandas, polars or pyarrow, and says the
-same of each."""
+"""Every public function that takes a table takes polars and pyarrow too, and says the same."""
 
 import numpy as np
 import pandas as pd
