@@ -20,6 +20,7 @@ from synthheart.engine import (
     check_least,
     draw_rows,
     epoch_steps,
+    load_tensorflow,
     tf,
     unflatten,
 )
@@ -267,6 +268,7 @@ def naive_networks(
     output: the generator's last activation. The discriminator ends in a logit: the original's
     sigmoid is inside the loss.
     """
+    load_tensorflow()  # quietly, before Keras does it aloud
     from keras import Sequential, initializers, layers
 
     seeds = iter(
