@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import functools
 import math
+import os
+import sys
 import warnings
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TYPE_CHECKING, TypeVar
 
@@ -19,20 +22,41 @@ from tqdm import tqdm
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'Layout', 'weight_count', 'initial_weights',
-           'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam', 'falling_rate',
-           'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress', 'run_program',
-           'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker', 'RowProgram',
-           'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings', 'Training', 'Network']
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow', 'Layout', 'weight_count',
+           'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam',
+           'falling_rate', 'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress',
+           'run_program', 'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker',
+           'RowProgram', 'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings', 'Training',
+           'Network']
+
+# %% ../nbs/01b_engine.ipynb #chatter
+@contextmanager
+def _without_chatter() -> Iterator[None]:
+    "What compiled code writes to standard error meanwhile is dropped; it obeys no Python stream."
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+# %% ../nbs/01b_engine.ipynb #load-tensorflow
+def load_tensorflow() -> Any:
+    "The module `tensorflow`, imported without its lines on which graphics card is not there."
+    if "tensorflow" not in sys.modules:
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        with _without_chatter():
+            import tensorflow
+    return sys.modules["tensorflow"]
 
 # %% ../nbs/01b_engine.ipynb #tensorflow
 class _LateTensorFlow:
     "Stands for the module `tensorflow`, and imports it when a name of it is first asked for."
 
     def __getattr__(self, name: str) -> Any:
-        import tensorflow
-
-        return getattr(tensorflow, name)
+        return getattr(load_tensorflow(), name)
 
 # %% ../nbs/01b_engine.ipynb #tf
 if TYPE_CHECKING:

@@ -26,8 +26,9 @@ from .tables import Column, Schema, takes_frames
 
 # %% auto #0
 __all__ = ['REAL', 'FAKE', 'THIRD', 'BAD', 'GREY', 'FLOOR', 'SKY', 'PINK', 'YELLOW', 'INK', 'PALE', 'PALETTE', 'FORMATS',
-           'FIGURES', 'new_figure', 'set_title', 'axis_label', 'name_days', 'draw_intervals', 'draw_floors',
-           'legend_below', 'figure_bytes', 'save_figure', 'write_figure', 'keep', 'FigureRecord', 'figures_of']
+           'FIGURES', 'Described', 'new_figure', 'set_title', 'axis_label', 'name_days', 'draw_intervals',
+           'draw_floors', 'legend_below', 'figure_bytes', 'save_figure', 'write_figure', 'keep', 'FigureRecord',
+           'figures_of']
 
 # %% ../nbs/00f_figures.ipynb #99ababbc
 REAL = "#0072B2"  # blue: real rows
@@ -39,6 +40,14 @@ FLOOR = GREY  # what real rows get in the place of synthetic ones
 SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"  # where more are needed
 INK, PALE = "#333333", "#BBBBBB"  # fine lines, and what stays in the background
 PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a colour of their own
+
+# %% ../nbs/00f_figures.ipynb #described
+class Described(Figure):
+    "A figure that says in words what it shows, where a notebook can only write."
+
+    def __repr__(self) -> str:
+        "Its description, or what matplotlib says of it where it has none."
+        return str(self.get_label()) or super().__repr__()
 
 # %% ../nbs/00f_figures.ipynb #new-figure
 def new_figure(
@@ -52,10 +61,9 @@ def new_figure(
     """
     import matplotlib.pyplot as plt
 
+    look = {"figsize": (width, height), "layout": "constrained", "FigureClass": Described}
     with matplotlib.rc_context({"font.size": 11}):
-        figure, axes = plt.subplots(
-            rows, columns, figsize=(width, height), layout="constrained", squeeze=False, **options
-        )
+        figure, axes = plt.subplots(rows, columns, squeeze=False, **look, **options)
         plt.close(figure)
     for ax in axes.flat:
         ax.spines[["top", "right"]].set_visible(False)
@@ -148,12 +156,16 @@ def legend_below(figure: Figure, ax: Axes, columns: int = 2, **options: Any) -> 
 FORMATS = {"svg": {"Date": None}, "png": {"Software": None}}  # by suffix: the metadata to leave out
 
 
-def figure_bytes(figure: Figure, name: str, suffix: str) -> bytes:
+def figure_bytes(figure: Figure, name: str, suffix: str, letters: str = "path") -> bytes:
     """The figure as a file of the format `suffix` (one of FORMATS); a figure drawn again gives the
-    same bytes."""
+    same bytes.
+
+    letters: of an SVG, "path" as drawings that look the same everywhere, "none" as text, which
+    takes a third of the room and the reader's own font.
+    """
     file, told = BytesIO(), str(figure.get_label())
     metadata = {"Description": told, **FORMATS[suffix]}
-    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": "path"}):
+    with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": letters}):
         figure.savefig(file, format=suffix, dpi=120, metadata=metadata)
     made = file.getvalue()
     return slim_svg(made.decode(), told).encode() if suffix == "svg" else made
@@ -168,20 +180,23 @@ def save_figure(figure: Figure, folder: str | Path, name: str) -> list[Path]:
 
 # %% ../nbs/00f_figures.ipynb #write-figure
 def write_figure(run: Run, figure: Figure, name: str) -> list[Path]:
-    """Write a figure into the run as `figures/name.svg` and `.png`, and for phones as
-    `figures/narrow/name.svg`.
+    """Write a figure into the run as `figures/name.svg` and `.png`, and for the page as
+    `figures/page/name.svg` and, laid out for a phone, `figures/phone/name.svg`.
 
     Columns and groups are called there what the run's schema calls them.
     """
     if run.has("schema"):
         _say(figure, run.schema)
-    small = figure_bytes(narrowed(figure), name, "svg")
+    layouts = {"page": figure, "phone": narrowed(figure)}
     return [
         *(
             run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))
             for suffix in FORMATS
         ),
-        run.write(f"figures/narrow/{name}.svg", small),
+        *(
+            run.write(f"figures/{folder}/{name}.svg", figure_bytes(laid, name, "svg", "none"))
+            for folder, laid in layouts.items()
+        ),
     ]
 
 # %% ../nbs/00f_figures.ipynb #keep

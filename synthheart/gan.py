@@ -21,6 +21,7 @@ from synthheart.engine import (
     draw_rows,
     epoch_steps,
     gated,
+    load_tensorflow,
     tf,
     unflatten,
 )
@@ -270,6 +271,7 @@ def naive_networks(
     output: the generator's last activation. The discriminator ends in a logit: the original's
     sigmoid is inside the loss.
     """
+    load_tensorflow()  # quietly, before Keras does it aloud
     from keras import Sequential, initializers, layers
 
     seeds = iter(

@@ -98,6 +98,12 @@ def _texts(ax: Axes) -> list[Text]:
     own = [child for child in ax.get_children() if isinstance(child, Text)]
     return [*own, ax.xaxis.label, ax.yaxis.label, *named]
 
+# %% ../nbs/00e_layout.ipynb #tick-name
+def _tick_name(text: str, schema: Schema, most: int) -> str:
+    "What stands at a tick in the place of a code, in at most so many letters."
+    told = spoken(text, schema)
+    return told if told == text else textwrap.shorten(told, most, placeholder=" …")
+
 # %% ../nbs/00e_layout.ipynb #say-names
 MOST_LETTERS = 44  # of a name at a tick
 
@@ -105,14 +111,11 @@ MOST_LETTERS = 44  # of a name at a tick
 def say_names(figure: Figure, schema: Schema) -> Figure:
     "Put the schema's names in the place of codes wherever a figure has words; returns the figure."
 
-    def tick(text: str) -> str:
-        told = spoken(text, schema)
-        return told if told == text else textwrap.shorten(told, MOST_LETTERS, placeholder=" …")
-
     for ax in figure.axes:
-        for axis in (ax.xaxis, ax.yaxis):
+        wide = ax.get_position().width * figure.get_figwidth() > 4.5
+        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 22)):
             if _worded(axis):
-                _relabel(axis, tick)
+                _relabel(axis, lambda text, most=most: _tick_name(text, schema, most))
         for text in _texts(ax):
             text.set_text(spoken(text.get_text(), schema))
     return figure
@@ -216,9 +219,11 @@ def _slim_path(text: str) -> str:
 
 # %% ../nbs/00e_layout.ipynb #slim-style
 def _slim_style(text: str) -> str:
-    "A style without blanks, its numbers and colours in short."
+    "A style without blanks, its numbers and colours in short; the font's name stands elsewhere."
     told = re.sub(r"\s*([:;])\s*", r"\1", _rounded(text))
-    return re.sub(r"#(\w)\1(\w)\2(\w)\3\b", r"#\1\2\3", told)
+    told = re.sub(r"font-family:[^;]*;?|(?<=font:)([^;']*px)[^;]*", r"\1", told)
+    told = re.sub(r"font:([\d.]+px);?", r"font-size:\1;", told)
+    return re.sub(r"#(\w)\1(\w)\2(\w)\3\b", r"#\1\2\3", told).strip(";")
 
 # %% ../nbs/00e_layout.ipynb #slim-names
 _SVG, _LINK = "http://www.w3.org/2000/svg", "{http://www.w3.org/1999/xlink}href"
@@ -242,9 +247,9 @@ def _slim_element(element: ElementTree.Element, ids: dict[str, str]) -> None:
             kept[name] = ids[value]
         elif name == _LINK:
             kept["href"] = f"#{ids[value[1:]]}" if value.startswith("#") else value
-        elif name == "transform":
+        elif name == "transform" and not re.match(r"rotate\(-?0 ", value):
             kept[name] = re.sub(r"translate\([^)]*\)", lambda found: _rounded(found[0]), value)
-        elif name != "id":
+        elif name not in ("id", "transform"):
             kept[name] = _SLIM.get(name, str)(told)
     element.tag = element.tag.rpartition("}")[2]
     element.attrib.clear()
@@ -261,6 +266,26 @@ def _unwrap(parent: ElementTree.Element) -> None:
         children += list(child) if bare else [child]
     parent[:] = children
 
+# %% ../nbs/00e_layout.ipynb #slim-merge
+def _merge(parent: ElementTree.Element) -> None:
+    "Put neighbours that are clipped alike into one group, and a style that all share on the group."
+    kept: list[ElementTree.Element] = []
+    for child in parent:
+        before = kept[-1] if kept else None
+        if before is not None and child.tag == before.tag == "g" and child.attrib == before.attrib:
+            before.extend(child)
+        else:
+            kept.append(child)
+    parent[:] = kept
+    for child in parent:
+        _merge(child)
+    styles = {child.get("style") for child in parent if child.tag == "use"}
+    plain = parent.tag == "g" and not parent.get("style") and len(styles) == 1 and len(parent) > 2
+    if plain and all(child.tag == "use" for child in parent) and styles != {None}:
+        parent.set("style", styles.pop() or "")
+        for child in parent:
+            del child.attrib["style"]
+
 # %% ../nbs/00e_layout.ipynb #slim-svg
 def slim_svg(svg: str, description: str = "") -> str:
     """An SVG of matplotlib's in about half as many letters: it looks the same.
@@ -274,7 +299,12 @@ def slim_svg(svg: str, description: str = "") -> str:
     for element in root.iter():
         _slim_element(element, ids)
     _unwrap(root)
+    _merge(root)
     root.attrib.pop("version", None)
+    if root.find(".//text") is not None:
+        look = ElementTree.Element("style")
+        look.text = "text{font-family:'DejaVu Sans',Verdana,Arial,sans-serif}"
+        root.insert(0, look)
     note = '<metadata xmlns:dc="http://purl.org/dc/elements/1.1/"><dc:description>'
     note += f"{html.escape(description, quote=False)}</dc:description></metadata>"
     text = ElementTree.tostring(root, encoding="unicode").replace(" />", "/>")

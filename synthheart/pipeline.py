@@ -348,7 +348,7 @@ def _reason(error: Exception, timeout: float) -> str:
 _KERNEL_ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",  # these networks and tables are small: more threads make them slower
     "PYTHONHASHSEED": "0",  # the order of sets must not depend on the day
-    "TF_CPP_MIN_LOG_LEVEL": "2",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 

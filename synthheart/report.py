@@ -618,11 +618,11 @@ def svg_width(svg: str) -> float:
 # %% ../nbs/10_report.ipynb #b72c1da7
 def picture(run: Run, name: str, caption: str = "") -> Picture | None:
     "The run's figure `name` as a part of the page; None where the run has no such figure."
-    file, small = f"figures/{name}.svg", f"figures/narrow/{name}.svg"
+    file, page, phone = (f"figures/{folder}{name}.svg" for folder in ("", "page/", "phone/"))
     if not run.has(file):
         return None
-    svg = run.text(file)
-    narrow = data_uri(run.text(small)) if run.has(small) else ""
+    svg = run.text(page if run.has(page) else file)
+    narrow = data_uri(run.text(phone)) if run.has(phone) else ""
     about = svg_description(svg), caption
     return Picture(name, *about, round(svg_width(svg)), data_uri(svg), narrow)
 
@@ -1203,22 +1203,67 @@ def render_page(
         dataset=dataset,
     )
 
-# %% ../nbs/10_report.ipynb #ead27f20
-def notebook_page(path: str | Path) -> str:
-    "An executed notebook as one HTML page that needs no network."
+# %% ../nbs/10_report.ipynb #library-noise
+_NOISE = re.compile(  # lines of compiled libraries about the machine, which say nothing of the run
+    r"^(?:WARNING: All log messages before absl|[IWE]\d{4} [\d:.]+ |To enable the following instr|"
+    r"\d{4}-\d\d-\d\d [\d:.]+: [IWE] |.*(?:cuda|cuInit|cuDNN|oneDNN|TF-TRT)).*(?:\n|\Z)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def _without_noise(outputs: Sequence[Any]) -> list[Any]:
+    "The outputs of a cell, without the lines of compiled libraries on its error stream."
+    kept = []
+    for output in outputs:
+        if output.output_type == "stream" and output.name == "stderr":
+            output.text = _NOISE.sub("", output.text)
+            if not output.text.strip():
+                continue
+        kept.append(output)
+    return kept
+
+# %% ../nbs/10_report.ipynb #describe-images
+def _describe_images(outputs: Sequence[Any]) -> None:
+    "Give each picture of a cell the words that its figure says of itself, for who cannot see it."
+    for output in outputs:
+        data = output.get("data", {})
+        for kind in (kind for kind in data if kind.startswith("image/")):
+            words = str(data.get("text/plain", "")).strip()
+            output.metadata.setdefault(kind, {})["alt"] = words or "A figure of this notebook"
+
+# %% ../nbs/10_report.ipynb #quiet-notebook
+def _quiet_notebook(path: str | Path) -> Any:
+    "An executed notebook without directives, empty cells and noise, its pictures described."
     import nbformat
-    from nbconvert import HTMLExporter
-    from pygments.formatters import HtmlFormatter
 
     notebook = nbformat.read(path, as_version=4)
     for cell in notebook.cells:
         if cell.cell_type == "code":  # its first lines may tell nbdev what to do with it
             cell.source = re.sub(r"\A(#\|.*\n?)+", "", cell.source)
+            cell.outputs = _without_noise(cell.outputs)
+            _describe_images(cell.outputs)
     notebook.cells = [cell for cell in notebook.cells if cell.source.strip()]
-    body, _ = HTMLExporter(template_name="basic").from_notebook_node(notebook)
-    colours = HtmlFormatter(style="default").get_style_defs(".highlight")
-    template = page_template("notebook.html")
-    return template.render(title=Path(path).stem, body=body, colours=colours)
+    return notebook
+
+# %% ../nbs/10_report.ipynb #ead27f20
+def notebook_page(path: str | Path) -> str:
+    "An executed notebook as one HTML page that needs no network; a switch shows its code."
+    from nbconvert import HTMLExporter
+    from pygments.formatters import HtmlFormatter
+
+    path = Path(path)
+    body, _ = HTMLExporter(template_name="basic").from_notebook_node(_quiet_notebook(path))
+    heads = re.findall(r'<h2 id="([^"]+)">(.*?)<a class="anchor-link"', body, re.DOTALL)
+    title = re.search(r"<h1[^>]*>(.*?)<", body)
+    private = path.parent.parent.name == PRIVATE_FOLDER
+    return page_template("notebook.html").render(
+        title=html.unescape(title[1]) if title else path.stem,
+        body=body,
+        heads=[(name, html.unescape(re.sub(r"<[^>]*>", "", words))) for name, words in heads],
+        back="../../report.html" if private else "../report.html",
+        colours=HtmlFormatter(style="default").get_style_defs(".highlight"),
+        dark_colours=HtmlFormatter(style="github-dark").get_style_defs(".highlight"),
+    )
 
 # %% ../nbs/10_report.ipynb #write-page
 def write_page(run: Run, later: Sequence[str] = ()) -> Path:
