@@ -38,7 +38,7 @@ from synthheart.conditions import (
     sample_where,
 )
 from .declared import RawRows, declared_rows, heart_rows, raw_frame, raw_rows, tell_unread
-from .dp import check_budget, private_rows, public_rows, public_schema
+from .dp import check_budget, private_rows, privacy_statement, public_rows, public_schema
 from .engine import Callback
 from .inference import resolve_schema, schema_of
 from .models import MODELS
@@ -754,8 +754,8 @@ def _learned_facts(model: Synthesizer) -> list[Fact]:
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
     facts = [Fact("learned from", f"{count}, {len(names)} columns: {', '.join(names)}")]
     if model.epsilon is not None:
-        spent = f"epsilon {model.epsilon_:.3g}, delta {model.delta_:.2g}"
-        facts.append(Fact("privacy spent", spent))
+        said = " ".join(privacy_statement(model.epsilon_, model.delta_))
+        facts.append(Fact("privacy", said))
     return facts
 
 # %% ../nbs/07_synthesizer.ipynb #course-facts
