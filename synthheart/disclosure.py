@@ -364,7 +364,10 @@ def within_budget(run: Run, name: str) -> bool:
     """May the file go where the run's model has a budget? Only what comes from the noisy sums may:
     the release with its label, and pages that saw no real row. Without a budget, any file may.
     """
-    if model_facts(run).epsilon is None:
+    try:
+        if model_facts(run).epsilon is None:
+            return True
+    except ValueError:  # a file that is no model says nothing of a budget
         return True
     release = _release_name(run)
     return name in (release, f"{release}-metadata.json", "disclosure.md", "SHARING.md")

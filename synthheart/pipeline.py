@@ -840,6 +840,7 @@ def kept_seed(out: Path) -> Iterator[int]:
     yield seed
     with _keeping_to_oneself(True):
         done = Run(out).write(f"{PRIVATE_FOLDER}/seed.json", {"seed": seed})
+        done.chmod(0o600)
     waiting.unlink()
     _to_stderr(f"the seed was drawn, and is kept in {done}")
 
