@@ -901,7 +901,11 @@ def fit(
         f"{output}: {fitted.chosen_} fitted to {rows} rows and {len(fitted.schema_)} columns"
     )
     if fitted.epsilon is not None:
+        from synthheart.dp import privacy_statement
+
         click.echo(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
+        for sentence in privacy_statement(fitted.epsilon_, fitted.delta_)[1:]:
+            click.echo(sentence)
 
 # %% ../nbs/11a_cli.ipynb #a6b05d07
 @main.command()

@@ -20,6 +20,7 @@ import pandas as pd
 
 from .catalogue import ATTACKS, known_metric, of_kind
 from .cohorts import DATASETS, Dataset
+from .dp import privacy_statement
 from .judging import Verdict, group_names, in_words, number, run_verdict, verdict
 from .runs import Run, replacing, sha256
 from .space import fit_space, group_masks, group_plan
@@ -31,8 +32,9 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'small_groups', 'csv_label', 'ModelFacts', 'model_facts',
-           'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows', 'most_named', 'page_template',
-           'disclosure_page', 'FileRule', 'shareable', 'sharing_page', 'pack', 'write_disclosure']
+           'private_page', 'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows', 'most_named',
+           'page_template', 'disclosure_page', 'FileRule', 'within_budget', 'shareable', 'sharing_page', 'pack',
+           'write_disclosure']
 
 # %% ../nbs/09d_disclosure.ipynb #threshold
 THRESHOLD = 0.09  # EMA Policy 0070 and Health Canada; a group of 11
@@ -147,6 +149,8 @@ def model_facts(run: Run) -> ModelFacts:
         return ModelFacts()
     about = read_archive(run.path("model")).about
     settings = {k: v for k, v in about["parameters"].items() if v is not None}
+    if not (run.has("dataset") and run.dataset.public):  # with it, a guess could be checked
+        settings = {k: v for k, v in settings.items() if k not in ("seed", "random_state")}
     epsilon = settings.get("epsilon")
     if epsilon is None:
         settings.pop("delta", None)  # means nothing without a budget
@@ -157,6 +161,14 @@ def model_facts(run: Run) -> ModelFacts:
     if "chosen" in about:  # by `auto`: say what, and why
         name, settings["chosen_because"] = about["chosen"]
     return ModelFacts(name, settings, plain, *spent)
+
+# %% ../nbs/09d_disclosure.ipynb #private-page
+def private_page(release: Any, model: ModelFacts) -> str:
+    "The disclosure page of a release of a model with a budget: the account, and nothing besides."
+    said = privacy_statement(model.epsilon, model.delta)
+    return page_template("disclosure_private.md").render(
+        label=LABEL, release=release, model=model, statement=said
+    )
 
 # %% ../nbs/09d_disclosure.ipynb #release-class
 @dataclass(frozen=True)
@@ -268,8 +280,11 @@ def disclosure_page(
 
     attacks: the table of `attack`; release: what is released; model: what made it; groups: the
     table of `small_groups`, None leaves that part out; target: the outcome's column; judged: the
-    run's verdict, None for one on the attacks alone.
+    run's verdict, None for one on the attacks alone. A model with a budget gets a page on which
+    nothing stands that saw a real row without noise: no attack, no verdict, no count.
     """
+    if model is not None and model.epsilon is not None:
+        return private_page(release, model)
     membership = attacks[attacks.metric.isin(of_kind("membership"))]
     judged = verdict(attacks) if judged is None else judged
     records = judged.records
@@ -363,6 +378,19 @@ MAY_GO = (
     FileRule("figures/*", False, "may draw real patients' values"),
 )
 
+# %% ../nbs/09d_disclosure.ipynb #within-budget
+def within_budget(run: Run, name: str) -> bool:
+    """May the file go where the run's model has a budget? Only what comes from the noisy sums may:
+    the release with its label, and pages that saw no real row. Without a budget, any file may.
+    """
+    try:
+        if model_facts(run).epsilon is None:
+            return True
+    except ValueError:  # a file that is no model says nothing of a budget
+        return True
+    release = _release_name(run)
+    return name in (release, f"{release}-metadata.json", "disclosure.md", "SHARING.md")
+
 # %% ../nbs/09d_disclosure.ipynb #is-public
 def _is_public(run: Run) -> bool:
     "Is the run's schema the dictionary of a public dataset, and nothing learned from patients?"
@@ -407,6 +435,8 @@ def shareable(run: Run) -> pd.DataFrame:
     found = []
     for name in run.files():
         share, why = _judge_file(name, release, public)
+        if share and not within_budget(run, name):
+            share, why = False, "saw real rows without noise, and the model has a budget"
         same = secret.get(sha256(run.path(name))) if share else None
         found.append((name, False, f"the same bytes as {same}") if same else (name, share, why))
     table = pd.DataFrame(found, columns=["file", "share", "why"])

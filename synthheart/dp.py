@@ -29,12 +29,12 @@ if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is
     import tensorflow as tf
 
 # %% auto #0
-__all__ = ['DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'clipped_gradient',
-           'sampled_epsilon', 'sgd_noise_multiplier', 'public_schema', 'public_rows', 'NoiseConfig', 'PublicColumn',
-           'centred', 'level_column', 'number_cells', 'digit_class', 'number_column', 'ColumnAnswers', 'Answers',
-           'Design', 'build_design', 'number_places', 'level_places', 'public_cells', 'secret_normals', 'noisy_sum',
-           'ColumnFit', 'fit_column', 'pair_products', 'shrunk_correlations', 'Release', 'NoisyTables', 'private_rows',
-           'Attack', 'audit_epsilon']
+__all__ = ['DP_ROWS', 'gaussian_delta', 'check_budget', 'noise_multiplier', 'epsilon_spent', 'together', 'privacy_statement',
+           'clipped_gradient', 'sampled_epsilon', 'sgd_noise_multiplier', 'public_schema', 'public_rows', 'NoiseConfig',
+           'PublicColumn', 'centred', 'level_column', 'number_cells', 'digit_class', 'number_column', 'ColumnAnswers',
+           'Answers', 'Design', 'build_design', 'number_places', 'level_places', 'public_cells', 'secret_normals',
+           'noisy_sum', 'ColumnFit', 'fit_column', 'pair_products', 'shrunk_correlations', 'Release', 'NoisyTables',
+           'private_rows', 'Attack', 'audit_epsilon']
 
 # %% ../nbs/06_dp.ipynb #delta
 def gaussian_delta(epsilon: float, mu: float) -> float:
@@ -82,6 +82,38 @@ def epsilon_spent(multipliers: Sequence[float], delta: float) -> float:
         return 0.0
     most = mu**2 / 2 + mu * (10 - ndtri(delta))
     return float(brentq(lambda e: gaussian_delta(e, mu) - delta, 0, most, xtol=1e-12))
+
+# %% ../nbs/06_dp.ipynb #together
+def together(budgets: Sequence[tuple[float, float]], delta: float) -> float:
+    """The epsilon, at this delta, of several fits on the same patients, each with its (epsilon,
+    delta) of one Gaussian mechanism.
+    """
+    return epsilon_spent([noise_multiplier(*budget) for budget in budgets], delta)
+
+# %% ../nbs/06_dp.ipynb #statement
+def privacy_statement(
+    epsilon: float | None, delta: float | None = None, says: str = "whoever ran the fit"
+) -> list[str]:
+    """The whole account in sentences: of a fit, of what is made from it, and of what is not
+    covered. epsilon, delta: what the fit spent, None for a fit without. says: who vouches for it.
+    """
+    if epsilon is None or delta is None:
+        return [
+            "No differential privacy: nothing bounds what a release may tell about one patient."
+        ]
+    odds, twice = float(np.exp(epsilon)), together([(epsilon, delta)] * 2, delta)
+    return [
+        f"The fit spent epsilon {epsilon:.4g} and delta {delta:.2g}, in one release of noisy sums: "
+        "whoever sees what comes of it, and knows all else, can raise the odds that a given row "
+        f"took part by the factor {odds:.3g} at most, except with a probability of about delta.",
+        "The promise is to one row, added or removed; who has several rows is promised less.",
+        "Training, the model file and all rows drawn from it add nothing: they come from the noisy "
+        "sums alone.",
+        "Evaluation, attacks, verdict, counts and figures read the real rows without noise: they "
+        "are not covered, and stay with the holder of the data.",
+        f"A second fit like this on the same rows would make it epsilon {twice:.3g}.",
+        f"No seal stands on these numbers: {says} vouches for them.",
+    ]
 
 # %% ../nbs/06_dp.ipynb #backward
 def _backward(parts: list[tf.Tensor], rows: tf.Tensor) -> tuple[list[tf.Tensor], list[tf.Tensor]]:
@@ -499,7 +531,10 @@ class Design:
         for column, at in zip(self.columns, cells.T):
             known = (at >= 0)[:, None]
             crossed = side[:, :, None] * (known * column.crossed[at])[:, None, :]
-            parts += [known * column.asked[at], crossed.reshape(len(at), -1)]
+            parts += [
+                known * column.asked[at],
+                crossed.reshape(len(at), column.crossed.shape[1] * self.outcomes),
+            ]
         return np.concatenate(parts, axis=1)
 
     def sums(self, cells: np.ndarray, outcome: np.ndarray) -> np.ndarray:

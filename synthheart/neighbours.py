@@ -79,7 +79,7 @@ def neighbours(
     """Two CSV files of at most twelve of the rows, a fifth of them nasty, that differ in one row of
     this kind. names: the header's.
     """
-    some = [rows[k] for k in rng.integers(len(rows), size=rng.integers(0, 13))]
+    some = [rows[int(k)] for k in rng.integers(len(rows), size=rng.integers(0, 13))]
     of_all = [KINDS[rng.integers(len(KINDS))] if rng.random() < 0.2 else "as it is" for _ in some]
     lines = [nasty_row(row, own, rng) for row, own in zip(some, of_all)]
     new = nasty_row(rows[rng.integers(len(rows))], kind, rng)
@@ -92,7 +92,8 @@ def neighbours(
 class NoiseInput:
     """The sums over a file's rows, before noise, in units of the sensitivity.
 
-    schema: public. names, rows: a table whose noisy tables the questions on pairs of columns take.
+    schema: public. epsilon: of the release on an empty table from which the questions about pairs
+    follow; any release would do.
     """
 
     def __init__(self, schema: Schema, epsilon: float = 3.0):

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import secrets
 import sys
 import tempfile
 import time
@@ -46,7 +47,7 @@ if TYPE_CHECKING:  # the runner's packages are an extra
 __all__ = ['PROFILES', 'GOALS', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared', 'check_name',
            'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile', 'BuildError',
            'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page', 'is_private',
-           'run_pipeline', 'build_report']
+           'run_pipeline', 'kept_seed', 'build_report']
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
@@ -821,6 +822,28 @@ def run_pipeline(
         copy = Run(failed_folder(out)).path(f"executed/{str(error).split()[0]}.ipynb")
         raise BuildError(f"{error}; see {copy} (kernel's log: .log)") from error
 
+# %% ../nbs/11_pipeline.ipynb #kept-seed
+@contextmanager
+def kept_seed(out: Path) -> Iterator[int]:
+    """A drawn seed for a build of private data in `out`. Who knows it can check guesses at a
+    patient's row against the release, so it stands in no page and in no manifest.
+
+    While the build is unfinished it lies in a hidden file beside `out`, for the build that goes on
+    from there; then in the report's private part, as `seed.json`. Only its owner may read either.
+    """
+    waiting = out.with_name(f".{out.name}.seed")
+    if not waiting.exists():
+        waiting.parent.mkdir(parents=True, exist_ok=True)
+        waiting.touch(mode=0o600)
+        waiting.write_text(str(secrets.randbelow(2**31)))
+    seed = int(waiting.read_text())
+    yield seed
+    with _keeping_to_oneself(True):
+        done = Run(out).write(f"{PRIVATE_FOLDER}/seed.json", {"seed": seed})
+        done.chmod(0o600)
+    waiting.unlink()
+    _to_stderr(f"the seed was drawn, and is kept in {done}")
+
 # %% ../nbs/11_pipeline.ipynb #build-report
 def build_report(
     data: str | Path | None = None,
@@ -840,7 +863,8 @@ def build_report(
     `read_schema`); None infers it. target: the outcome's column; None takes `target`, where there
     is one. out: the report's folder; None takes `reports/latest`, or `reports/` and the file's
     name. title: in the report; None takes the file's name. profile: one of PROFILES; None takes
-    "default", or "own" for a table of one's own. parameters, options: see `run_pipeline`.
+    "default", or "own" for a table of one's own. parameters, options: see `run_pipeline`; where
+    data is given and no seed, one is drawn and kept in the private part (`kept_seed`).
 
     Raises ValueError for input that cannot be used, before anything runs, and BuildError if a
     notebook fails; `out` then keeps what it held.
@@ -857,5 +881,10 @@ def build_report(
         "outcome": target or "",
         "title": title or "",
     }
-    place = out or Path("reports") / mine.name
-    return run_pipeline(place, values | dict(parameters or {}), profile=profile or "own", **options)
+    place = Path(out or Path("reports") / mine.name)
+    values |= dict(parameters or {})
+    if "seed" in values:
+        return run_pipeline(place, values, profile=profile or "own", **options)
+    with kept_seed(place) as seed:
+        values["seed"] = seed
+        return run_pipeline(place, values, profile=profile or "own", **options)

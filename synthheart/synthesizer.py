@@ -35,7 +35,7 @@ from synthheart.conditions import (
     sample_where,
 )
 from .declared import RawRows, declared_rows, heart_rows, raw_frame, raw_rows, tell_unread
-from .dp import check_budget, private_rows, public_rows, public_schema
+from .dp import check_budget, private_rows, privacy_statement, public_rows, public_schema
 from .engine import Callback
 from .inference import resolve_schema, schema_of
 from .models import MODELS, Codec
@@ -431,15 +431,10 @@ class Synthesizer(BaseEstimator):
         epsilon is the word of whoever made it.
         """
         check_is_fitted(self, "model_")
-        if self.epsilon is None:
-            return "No differential privacy: the model learned from the rows as they are."
-        spent = f"epsilon {self.epsilon_:.3g}, delta {self.delta_:.2g}"
-        if getattr(self, "loaded_", False):
-            return (
-                f"The file says: differential privacy with {spent}. Nothing in the file proves "
-                "it; whoever made the file vouches for it."
-            )
-        return f"Differential privacy with {spent}, spent by this fit; this program vouches for it."
+        spent = (None, None) if self.epsilon is None else (self.epsilon_, self.delta_)
+        if self.loaded_:
+            return " ".join(privacy_statement(*spent, says="whoever made the file"))
+        return " ".join(privacy_statement(*spent))
 
     def __sklearn_tags__(self) -> Tags:
         "What scikit-learn may give it: numbers and words, with missing cells."
@@ -719,7 +714,7 @@ def _learned_facts(model: Synthesizer) -> list[Fact]:
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
     facts = [Fact("learned from", f"{count}, {len(names)} columns: {', '.join(names)}")]
     if model.epsilon is not None:
-        facts.append(Fact("privacy spent", model.privacy_statement()))
+        facts.append(Fact("privacy", model.privacy_statement()))
     return facts
 
 # %% ../nbs/07_synthesizer.ipynb #course-facts

@@ -219,7 +219,7 @@ def test_a_file_does_not_vouch_for_its_epsilon(tmp_path):
     forged = hashed(parts | {"about.json": json.dumps(about | {"spent": [1.0, 1e-5]}).encode()})
     model = Synthesizer.load(packed(tmp_path / "m.synth", forged))
     said = model.privacy_statement()
-    assert "The file says" in said and "whoever made the file vouches" in said
+    assert "No seal stands on these numbers: whoever made the file vouches" in said
     assert "The file says" in model._repr_html_()
     about["spent"] = [-1.0, 1e-5]
     with pytest.raises(ValueError, match="epsilon must be a positive number"):

@@ -16,6 +16,7 @@ from synthheart.inference import infer_schema
 from synthheart.judging import verdict
 from synthheart.privacy import attack
 from synthheart.runs import Run, start_run
+from synthheart.synthesizer import Synthesizer
 
 
 def disclose(run: Run, attacks: pd.DataFrame, **options) -> None:
@@ -160,10 +161,32 @@ def test_the_disclosure_page_says_what_was_found(run, attacks):
 
 def test_a_leak_is_called_a_leak(run):
     release = dis.Release("synthetic.csv", 212, 212, 91, "UCI.")
-    model = dis.ModelFacts("copy", {"epsilon": 1.0, "delta": 1e-3}, {}, 1.0, 1e-3)
+    model = dis.ModelFacts("copy", {"latent": 3})
     leak = dis.disclosure_page(attack(run.train, run.holdout, run.train, by=()), release, model)
     assert "Safe: no. Membership: distance 1.000" in leak and "AUC 1.00" in leak
-    assert "(ε = 1, δ = 0.001)" in leak and "`copy`; `epsilon=1.0`)" in leak
+    assert "`copy`; `latent=3`)" in leak
+
+
+def test_a_page_with_a_budget_shows_nothing_that_saw_real_rows(run):
+    found = attack(run.train, run.holdout, run.train, by=())
+    release = dis.Release("synthetic.csv", 2000, 212, 91, "UCI.")
+    model = dis.ModelFacts("gan", {"epsilon": 1.0}, {}, 1.0, 1e-4)
+    page = dis.disclosure_page(found, release, model, dis.small_groups(run.train, run.train))
+    assert "epsilon 1 and delta 0.0001" in page and "2,000 synthetic rows" in page
+    for words in ("212", "91", "Safe", "AUC", "Verdict", "risk |", "below 11"):
+        assert words not in page, words
+
+
+def test_a_parcel_with_a_budget_holds_what_came_from_the_noise_only(tmp_path):
+    run = start_run(tmp_path, DATASETS.find("cleveland"))
+    model = Synthesizer("gan", epochs=1, epsilon=1.0).fit(run.train, progress=False)
+    model.save(run.path("model"))
+    release = run.dataset.release
+    for name in (release, "metrics.json", "privacy.csv", "features.csv", "history.csv"):
+        run.path(name).write_text("x\n1\n")
+    run.write("disclosure", "page")
+    may = dis.shareable(run)
+    assert set(may.file[may.share.astype(bool)]) == {release, "disclosure.md"}
 
 
 def test_a_release_of_strangers_is_no_leak():

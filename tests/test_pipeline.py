@@ -520,3 +520,30 @@ def test_what_lists_the_files_is_written_last(tiny, tmp_path):
     must_stay = page[page.index("## Must stay") :]
     for name in ("train.csv", "late.csv", "manifest.json", "executed/01_second.html"):
         assert f"`{name}`" in must_stay
+
+
+def test_a_build_of_private_data_draws_a_seed_and_keeps_it_in_the_private_part(
+    tmp_path, monkeypatch
+):
+    data, seeds = tmp_path / "ward.csv", []
+    data.write_text("age,ill\n" + "".join(f"{40 + k},{k % 2}\n" for k in range(60)))
+
+    def build(out, values, **_):
+        seeds.append(values["seed"])
+        if len(seeds) == 1:
+            raise KeyboardInterrupt
+        (out / "private").mkdir(parents=True, exist_ok=True)
+        return {}
+
+    monkeypatch.setattr(pipeline, "run_pipeline", build)
+    out = tmp_path / "reports" / "ward"
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.build_report(data, out=out)
+    assert (out.parent / ".ward.seed").stat().st_mode & 0o777 == 0o600
+    pipeline.build_report(data, out=out)  # goes on with the seed of the interrupted build
+    kept = out / "private" / "seed.json"
+    assert json.loads(kept.read_text())["seed"] == seeds[0] == seeds[1]
+    assert kept.stat().st_mode & 0o077 == 0 and not (out.parent / ".ward.seed").exists()
+    pipeline.build_report(data, out=out, parameters={"seed": 3})
+    pipeline.build_report(data, out=out)
+    assert seeds[2] == 3 and seeds[3] != seeds[0]
