@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
 import math
@@ -48,6 +49,8 @@ def check_untouched(run: Run) -> dict[str, str]:
     Raises ValueError naming the first file that was changed, taken away or made a link, and where
     there is no manifest.
     """
+    if not run.folder.is_dir():
+        raise ValueError(f"{run.folder}: no such folder")
     if not run.has("manifest"):
         raise ValueError(
             f"{run.folder}: no manifest.json, so no finished build; nothing was packed"
@@ -320,16 +323,17 @@ def parcel_contents(run: Run) -> dict[str, bytes]:
     """
     written, found = check_untouched(run), shareable(run)
     names = [n for n in found.file[found.share.astype(bool)] if n in written and n != "SHARING.md"]
-    made = {} if is_open(run) else rounded_files(run)
     for needed in (run.dataset.release if run.has("dataset") else "release", "disclosure.md"):
         if needed not in names:
             raise ValueError(f"{run.folder}: no {needed} that may be shared; nothing was packed")
-    contents = {}
+    made, contents = {} if is_open(run) else rounded_files(run), {}
+    if not is_open(run):  # what is not written anew stays
+        names = [n for n in names if n in made or n not in (*ROUNDED, "disclosure.md")]
     for name in sorted(names):
-        if not is_open(run) and (name in ROUNDED or name == "disclosure.md") and name not in made:
-            continue
         text = made.get(name)
         contents[name] = run.path(name).read_bytes() if text is None else text.encode()
+        if text is None and hashlib.sha256(contents[name]).hexdigest() != written[name]:
+            raise ValueError(f"{name}: changed while it was packed; nothing was packed")
     real = real_rows(run)
     for name, content in contents.items():
         check_rows(name, content, real, run.schema.names)
