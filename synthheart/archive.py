@@ -91,7 +91,7 @@ def _check_end(file: BinaryIO) -> int:
     "The length of a file that ends as a zip of ours does; ValueError for any other."
     size = file.seek(0, io.SEEK_END)
     if not 22 <= size <= MOST_BYTES:
-        raise ValueError(f"{size:,} bytes; a model file has at most {MOST_BYTES:,}")
+        raise ValueError(f"a file of {size:,} bytes")
     file.seek(max(0, size - 42))
     end = file.read()
     mark, _, _, here, members, length, _, comment = struct.unpack("<4s4H2LH", end[-22:])

@@ -1333,7 +1333,8 @@ def report(
 @one_line_errors
 def share(folder: str, output: str) -> None:
     "Pack what may be shared of a report's FOLDER, and nothing else."
-    from synthheart.disclosure import pack, shareable
+    from synthheart.disclosure import shareable
+    from synthheart.parcel import pack
     from synthheart.runs import Run
 
     check_writable(output, [".zip"])

@@ -31,10 +31,10 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 # %% auto #0
-__all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'small_groups', 'csv_label', 'ModelFacts', 'model_facts',
-           'private_page', 'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows', 'most_named',
-           'page_template', 'disclosure_page', 'FileRule', 'within_budget', 'shareable', 'sharing_page', 'pack',
-           'write_disclosure']
+__all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'TIDY', 'ROUNDED', 'small_groups', 'csv_label', 'ModelFacts',
+           'model_facts', 'private_page', 'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows',
+           'most_named', 'page_template', 'disclosure_page', 'FileRule', 'within_budget', 'is_open', 'rule_fits',
+           'shareable', 'sharing_page', 'write_disclosure']
 
 # %% ../nbs/09d_disclosure.ipynb #threshold
 THRESHOLD = 0.09  # EMA Policy 0070 and Health Canada; a group of 11
@@ -342,7 +342,8 @@ STAY = (
 # %% ../nbs/09d_disclosure.ipynb #results-rules
 _RESULTS = {  # tables of results, which rest on many patients each
     "results on groups of at least 20 patients": (
-        "evaluation*.csv evaluation*.json privacy*.csv privacy*.json references.csv references.json"
+        "evaluation.csv evaluation.json privacy.csv privacy.json references.csv references.json "
+        "privacy_references.csv privacy_references.json"
     ),
     "losses of the training": "history.csv",
     "results, means and shares of at least 20 patients": "metrics.json",
@@ -400,6 +401,28 @@ def _is_public(run: Run) -> bool:
         return False
     return any(schema == known.schema for known in DATASETS.values() if known.public)
 
+# %% ../nbs/09d_disclosure.ipynb #is-open
+def is_open(run: Run) -> bool:
+    """Are the run's patients public? Only where its dataset is a public cohort of the package, by
+    name and schema, and it has no private part; a folder that does not say is not.
+    """
+    if run.is_private or not run.has("dataset") or not _is_public(run):
+        return False
+    told = json.loads(run.text("dataset"))
+    known = next((d for d in DATASETS.values() if d.name == told.get("name")), None)
+    return known is not None and known.public and told.get("public") is True
+
+# %% ../nbs/09d_disclosure.ipynb #rounded-files
+TIDY = ("evaluation", "privacy", "references", "privacy_references")  # tables of known form
+ROUNDED = ("metrics.json", *(f"{name}.{suffix}" for name in TIDY for suffix in ("csv", "json")))
+
+
+def rule_fits(name: str, pattern: str) -> bool:
+    "Does a file's path fit the pattern, part by part? A star does not reach into other folders."
+    parts, wanted = name.split("/"), pattern.split("/")
+    pairs = zip(parts, wanted, strict=False)
+    return len(parts) == len(wanted) and all(fnmatch.fnmatchcase(a, b) for a, b in pairs)
+
 # %% ../nbs/09d_disclosure.ipynb #judge-file
 def _judge_file(name: str, release: str, public: bool) -> tuple[bool, str]:
     "May the file be shared, and why: by its content where that can tell, else by the first rule."
@@ -407,12 +430,38 @@ def _judge_file(name: str, release: str, public: bool) -> tuple[bool, str]:
         return public, "a public dictionary" if public else "ranges taken from real patients"
     if name in ("report.pdf", "poster.pdf") and not public:
         return False, "prints the dictionary, whose ranges may be taken from real patients"
+    for rule in STAY:
+        if fnmatch.fnmatchcase(name, rule.pattern):  # what must stay, must in every folder
+            return rule.share, rule.why
     label = FileRule(f"{release}-metadata.json", True, "its label")
-    own = (FileRule(release, True, "the release"), label)
-    for rule in (*STAY, *own, *MAY_GO):
-        if fnmatch.fnmatchcase(name, rule.pattern):
+    for rule in (FileRule(release, True, "the release"), label, *MAY_GO):
+        if rule_fits(name, rule.pattern):
             return rule.share, rule.why
     return False, "not known to be harmless"
+
+# %% ../nbs/09d_disclosure.ipynb #judge-private
+def _judge_private(name: str, release: str, noisy: bool) -> tuple[bool, str]:
+    """The same where the patients are not public; noisy: their model had an epsilon.
+
+    Then nothing goes out that saw real rows without noise.
+    """
+    share, why = _judge_file(name, release, public=False)
+    if not share or name in (release, f"{release}-metadata.json", "SHARING.md"):
+        return share, why
+    if noisy:
+        said = name == "disclosure.md"
+        return said, "what is promised" if said else "saw real rows without the promised noise"
+    if name in ROUNDED or name == "disclosure.md":
+        return True, f"{why}; rounded on packing, small groups left out"
+    return False, "exact numbers of real patients"
+
+# %% ../nbs/09d_disclosure.ipynb #has-noise
+def _has_noise(run: Run) -> bool:
+    "Was the run's model given an epsilon, or can that not be told?"
+    try:
+        return model_facts(run).epsilon is not None
+    except ValueError:  # a model of another format, or a damaged one
+        return True
 
 # %% ../nbs/09d_disclosure.ipynb #release-name
 def _release_name(run: Run) -> str:
@@ -423,18 +472,22 @@ def _release_name(run: Run) -> str:
 def shareable(run: Run) -> pd.DataFrame:
     """Every file of a run: columns file, share (True or False), why; what may be shared first.
 
-    A file that is byte for byte one that must stay (a renamed train.csv) must stay too. Raises
+    Computed anew from names and contents; an earlier SHARING.md is not read, links are left out. A
+    file that is byte for byte one that must stay (a renamed train.csv) must stay too. Raises
     ValueError where there is no such folder.
     """
     if not run.folder.is_dir():
         raise ValueError(f"{run.folder}: no such folder")
-    release, public = _release_name(run), _is_public(run)
+    release, public, free = _release_name(run), _is_public(run), is_open(run)
+    noisy = not free and _has_noise(run)
     secret = {
-        sha256(run.path(name)): name for name in ("train.csv", "holdout.csv") if run.has(name)
+        sha256(run.path(name)): f"{name}.csv" for name in ("train", "holdout") if run.has(name)
     }
     found = []
     for name in run.files():
-        share, why = _judge_file(name, release, public)
+        share, why = (
+            _judge_file(name, release, public) if free else _judge_private(name, release, noisy)
+        )
         if share and not within_budget(run, name):
             share, why = False, "saw real rows without noise, and the model has a budget"
         same = secret.get(sha256(run.path(name))) if share else None
@@ -450,41 +503,6 @@ def sharing_page(run: Run) -> str:
     parts = {"May be shared": found[found.share], "Must stay": found[~found.share.astype(bool)]}
     rows = {title: list(part.itertuples()) for title, part in parts.items()}
     return page_template("sharing.md").render(label=LABEL, parts=rows)
-
-# %% ../nbs/09d_disclosure.ipynb #beca2222
-def pack(run: Run, out: str | Path) -> Path:
-    """Pack what of a run may be shared, and nothing else, into a zip; returns its path.
-
-    out: a folder (the zip is then SYNTHETIC_release.zip in it), or a zip whose name says
-    "synthetic"; equal contents give equal bytes. Raises ValueError where the run has no release or
-    no disclosure page, or for another name.
-    """
-    out = Path(out)
-    out = out / "SYNTHETIC_release.zip" if out.is_dir() else out
-    if "synthetic" not in out.name.lower() or out.suffix != ".zip":
-        raise ValueError(f"{out.name}: must be called .zip and say 'synthetic' in its name")
-    names = _packed(run, out)
-    with replacing(out) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.comment = LABEL.encode()
-        for name in names:
-            entry = zipfile.ZipInfo(f"SYNTHETIC_not_real_patients/{name}", (1980, 1, 1, 0, 0, 0))
-            entry.external_attr, entry.compress_type = 0o644 << 16, zipfile.ZIP_DEFLATED
-            archive.writestr(entry, run.path(name).read_bytes())
-    return out
-
-# %% ../nbs/09d_disclosure.ipynb #packed
-def _packed(run: Run, out: Path) -> list[str]:
-    "The names of what is packed; ValueError where the release or its disclosure is not among it."
-    found = shareable(run)
-    names = [
-        name
-        for name in sorted(found.file[found.share.astype(bool)])
-        if name != "SHARING.md" and run.path(name).resolve() != out.resolve()
-    ]
-    for needed in (_release_name(run) or "release", "disclosure.md"):
-        if needed not in names:
-            raise ValueError(f"{run.folder}: no {needed} that may be shared; nothing was packed")
-    return names
 
 # %% ../nbs/09d_disclosure.ipynb #write-disclosure
 def write_disclosure(run: Run, page: str, label: Mapping[str, Any]) -> list[Path]:

@@ -431,10 +431,10 @@ class Synthesizer(BaseEstimator):
         epsilon is the word of whoever made it.
         """
         check_is_fitted(self, "model_")
-        spent = (None, None) if self.epsilon is None else (self.epsilon_, self.delta_)
-        if self.loaded_:
-            return " ".join(privacy_statement(*spent, says="whoever made the file"))
-        return " ".join(privacy_statement(*spent))
+        if self.epsilon is None:
+            return " ".join(privacy_statement(None))
+        says = "whoever made the file" if self.loaded_ else "whoever ran the fit"
+        return " ".join(privacy_statement(self.epsilon_, self.delta_, says))
 
     def __sklearn_tags__(self) -> Tags:
         "What scikit-learn may give it: numbers and words, with missing cells."

@@ -220,7 +220,7 @@ def test_a_file_does_not_vouch_for_its_epsilon(tmp_path):
     model = Synthesizer.load(packed(tmp_path / "m.synth", forged))
     said = model.privacy_statement()
     assert "No seal stands on these numbers: whoever made the file vouches" in said
-    assert "The file says" in model._repr_html_()
+    assert "whoever made the file" in model._repr_html_()
     about["spent"] = [-1.0, 1e-5]
     with pytest.raises(ValueError, match="epsilon must be a positive number"):
         forged = hashed(parts | {"about.json": json.dumps(about).encode()})

@@ -28,12 +28,13 @@ from synthheart.cli import (
     read_described,
     read_patients,
 )
-from synthheart.cohorts import CODINGS, heart_schema, load_heart, original_5000
+from synthheart.cohorts import CODINGS, DATASETS, heart_schema, load_heart, original_5000
 from synthheart.conditions import check_where
 from synthheart.inference import infer_schema
 from synthheart.models import MODELS
 from synthheart.reading import read_table
 from synthheart.registry import PLUGINS
+from synthheart.runs import Recipe, make_manifest, start_run
 from synthheart.splitting import train_holdout_split
 
 WRITE = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text(f'x\\n{seed}\\n')"
@@ -41,10 +42,11 @@ WRITE = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text(f'x\\n{s
 
 def test_share_packs_what_may_be_shared(tmp_path):
     run, out = tmp_path / "run", tmp_path / "SYNTHETIC_release.zip"
-    run.mkdir()
-    for name in ("synthetic_heart_disease.csv", "disclosure.md", "train.csv", "model.synth"):
-        (run / name).write_text(name)
-    (run / "dataset.json").write_text('{"release": "synthetic_heart_disease.csv"}')
+    started = start_run(run, DATASETS["cleveland"], seed=0)
+    for name in ("synthetic_heart_disease.csv", "disclosure.md", "model.synth"):
+        started.write(name, name)
+    refused(shell("share", run, "-o", out), "no manifest.json")
+    started.write("manifest", make_manifest(started, Recipe(()), {}, {}))
     answer = shell("share", run, "-o", out)
     assert answer.exit_code == 0, answer.output
     assert (
@@ -55,10 +57,13 @@ def test_share_packs_what_may_be_shared(tmp_path):
         assert {Path(n).name for n in archive.namelist()} == {
             "synthetic_heart_disease.csv",
             "disclosure.md",
+            "schema.json",
         }
     refused(shell("share", run, "-o", tmp_path / "patients.zip"), "patients.zip", "synthetic")
     refused(shell("share", tmp_path / "none"), "none", "no such folder")
     (run / "disclosure.md").unlink()
+    refused(shell("share", run, "-o", tmp_path / "synthetic.zip"), "disclosure.md: changed since")
+    started.write("manifest", make_manifest(started, Recipe(()), {}, {}))
     refused(shell("share", run, "-o", tmp_path / "synthetic.zip"), "no disclosure.md")
     assert not (tmp_path / "synthetic.zip").exists()
 

@@ -14,8 +14,9 @@ from synthheart.cohorts import DATASETS, Dataset, load_heart
 from synthheart.evaluation import independent_marginals
 from synthheart.inference import infer_schema
 from synthheart.judging import verdict
+from synthheart.parcel import pack
 from synthheart.privacy import attack
-from synthheart.runs import Run, start_run
+from synthheart.runs import Recipe, Run, make_manifest, start_run
 from synthheart.synthesizer import Synthesizer
 
 
@@ -24,6 +25,11 @@ def disclose(run: Run, attacks: pd.DataFrame, **options) -> None:
     page = dis.disclosure_page(attacks, dis.release_of(run), **options)
     label = dis.csv_label(run.synthetic, run.dataset.release, run.schema)
     dis.write_disclosure(run, page, label)
+
+
+def finish(run: Run) -> None:
+    "Write the manifest of a finished build."
+    run.write("manifest", make_manifest(run, Recipe(()), {}, {}))
 
 
 @pytest.fixture(scope="module")
@@ -45,14 +51,14 @@ def run(tmp_path, attacks) -> Run:
         "figures/09_exposure.png",
         "report.html",
         "executed/00_data.ipynb",
-        "model.synth",
         "checkpoint.keras",
         "unheard.of",
-        "manifest.json",
     ):
         run.write(name, "x")
     groups = dis.small_groups(run.train, run.synthetic, schema=run.schema)
     disclose(run, attacks, model=dis.ModelFacts("independent"), groups=groups)
+    run.write("model.synth", "x")
+    finish(run)
     return run
 
 
@@ -69,7 +75,7 @@ def test_small_groups_add_up(run):
 
 
 def test_only_the_harmless_is_packed(run):
-    with zipfile.ZipFile(dis.pack(run, run.folder)) as archive:
+    with zipfile.ZipFile(pack(run, run.folder)) as archive:
         names = {name.removeprefix("SYNTHETIC_not_real_patients/") for name in archive.namelist()}
         assert b"SYNTHETIC" in archive.comment
     assert names == {
@@ -80,7 +86,7 @@ def test_only_the_harmless_is_packed(run):
         "figures/09_membership.svg",
     }
     first = run.path("SYNTHETIC_release.zip").read_bytes()
-    assert dis.pack(run, run.folder).read_bytes() == first
+    assert pack(run, run.folder).read_bytes() == first
     sharing = dis.sharing_page(run)
     stays = sharing[sharing.index("Must stay") :]
     for name in (
@@ -116,14 +122,15 @@ def test_papers_go_where_their_dictionary_is_public(run):
 
 def test_patients_under_the_releases_name_stay(run):
     run.write(run.dataset.release, run.path("holdout").read_bytes())
+    finish(run)
     with pytest.raises(ValueError, match="nothing was packed"):
-        dis.pack(run, run.folder)
+        pack(run, run.folder)
     assert not list(run.folder.glob("*.zip"))
 
 
 def test_names_say_synthetic(run):
     for call in (
-        lambda: dis.pack(run, run.folder / "patients.zip"),
+        lambda: pack(run, run.folder / "patients.zip"),
         lambda: dis.csv_label(run.train, "patients.csv"),
     ):
         with pytest.raises(ValueError, match="synthetic"):
@@ -207,12 +214,13 @@ def test_another_table_is_spoken_of_by_its_name(tmp_path):
         run.write(name, independent_marginals(run.train, 100, 0))
     found = attack(run.train, run.holdout, run.synthetic, by=())
     disclose(run, found, target=run.schema.target)
+    finish(run)
     page = run.text("disclosure")
     assert "`synthetic_ward_7.csv`: 100 synthetic rows" in page
     assert "Ward 7, 2024: not public." in page
     for text in (page, run.text("sharing")):
         assert not re.search(r"\bheart|cleveland|\buci\b", text, re.IGNORECASE)
-    with zipfile.ZipFile(dis.pack(run, run.folder)) as archive:
+    with zipfile.ZipFile(pack(run, run.folder)) as archive:
         names = {name.partition("/")[2] for name in archive.namelist()}
     assert names == {
         "synthetic_ward_7.csv",
@@ -223,14 +231,15 @@ def test_another_table_is_spoken_of_by_its_name(tmp_path):
 
 def test_a_folder_that_names_no_dataset_has_no_release(run):
     run.path("dataset").unlink()
+    finish(Run(run.folder))
     found = dis.shareable(Run(run.folder)).set_index("file").share
     assert not found["synthetic_heart_disease.csv"]
     with pytest.raises(ValueError, match="nothing was packed"):
-        dis.pack(Run(run.folder), run.folder)
+        pack(Run(run.folder), run.folder)
 
 
 def test_the_model_file_is_read_once_for_all(run):
-    run.path("model").unlink()
+    run.path("model").unlink(missing_ok=True)
     assert dis.model_facts(run) == dis.ModelFacts()
     assert dis.model_facts(run).name == "unknown"
 
