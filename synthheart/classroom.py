@@ -97,12 +97,13 @@ def unfolded(notebook: Mapping[str, Any]) -> dict[str, Any]:
 # %% ../nbs/00g_classroom.ipynb #write-copies
 def write_copies(notebooks: str | Path, out: str | Path, solutions: bool = False) -> list[Path]:
     """Write the lessons of a folder into the folder `out`, without their solutions or with them
-    (unfolded).
+    (unfolded). Files of the reports that a lesson reads are found from there too.
 
     Notebooks in `out` from an earlier call are replaced; nothing else there is touched. Returns the
     files. Raises ValueError where there is no lesson.
     """
     out = Path(out)
+    reports = Path(os.path.relpath(Path(notebooks).parent / "reports", out)).as_posix()
     numbered = sorted(Path(notebooks).glob("[0-9][0-9]*_*.ipynb"))
     found = {path: json.loads(path.read_text(encoding="utf-8")) for path in numbered}
     lessons = {path: notebook for path, notebook in found.items() if is_lesson(notebook)}
@@ -114,5 +115,6 @@ def write_copies(notebooks: str | Path, out: str | Path, solutions: bool = False
     for path, notebook in lessons.items():
         copied = unfolded(notebook) if solutions else student_copy(notebook)
         text = json.dumps(copied, indent=1, ensure_ascii=False)
+        text = text.replace("../reports/", f"{reports}/")
         (out / path.name).write_text(text + "\n", encoding="utf-8")
     return [out / path.name for path in lessons]
