@@ -627,18 +627,47 @@ _DESIGNS = {  # columns of the table of designs, with their headings
     "brier": "Brier score",
 }
 
+# %% ../nbs/10_report.ipynb #use-words
+_USES = (  # name after `tstr_` and `trtr_`, and what a model trained on synthetic patients does
+    ("auc", "Classifiers trained on synthetic patients predict the outcome of", "AUC"),
+    ("r2", "Regressions trained on synthetic patients predict the outcome of", "R²"),
+    (
+        "concordance",
+        "Cox models trained on synthetic patients rank the time to the event of",
+        "concordance",
+    ),
+)
+
+
+def _use_words(metrics: Mapping[str, Any], name: str, does: str, score: str) -> str | None:
+    "What training on synthetic and on real rows reaches; None for an outcome of another kind."
+    fake, real = (measure(metrics, f"{trained}_{name}") for trained in ("tstr", "trtr"))
+    if not _known(fake, real):
+        return None
+    return (
+        f"{does} real, held-out ones with {score} {number(fake.value)}; trained on real patients "
+        f"they reach {number(real.value)}. The difference, {number(fake.value - real.value)}, is "
+        "what one pays for not having the real rows."
+    )
+
+# %% ../nbs/10_report.ipynb #survival-words
+def _survival_words(metrics: Mapping[str, Any]) -> str | None:
+    "How far the survival curves are apart, where there are any."
+    gap = measure(metrics, "survival_gap")
+    if not _known(gap):
+        return None
+    return (
+        "The Kaplan-Meier curves of held-out and synthetic patients are at most "
+        f"{number(gap.value)} apart, those of held-out and training patients {number(gap.floor)}."
+    )
+
 # %% ../nbs/10_report.ipynb #d9ef0e4a
 def utility_section(found: Findings) -> Section | None:
     "Are they of use?"
-    names = ("tstr_auc", "trtr_auc", "invalid_share")
-    fake, real, invalid = (measure(found.metrics, name) for name in names)
+    invalid = measure(found.metrics, "invalid_share")
     text = _text_of(
-        "Classifiers trained on synthetic patients predict the outcome of real, held-out ones with "
-        f"AUC {number(fake.value)}; trained on real patients they reach {number(real.value)}. The "
-        f"difference, {number(fake.value - real.value)}, is what one pays for not having the real "
-        "rows."
-        if _known(fake, real)
-        else None,
+        *[_use_words(found.metrics, *words) for words in _USES],
+        _survival_words(found.metrics),
         f"Share of rows that break the data dictionary: {number(invalid.value)}.",
     )
     designs = found.metrics["clinical"].get("utility", [])
