@@ -777,6 +777,40 @@ _DESIGNS = {  # columns of the table of designs, with their headings
     "brier": "Brier score",
 }
 
+# %% ../nbs/10_report.ipynb #use-words
+_USES = (  # name after `tstr_` and `trtr_`, and what a model trained on synthetic patients does
+    ("auc", "Classifiers trained on synthetic patients predict the outcome of", "AUC"),
+    ("r2", "Regressions trained on synthetic patients predict the outcome of", "R²"),
+    (
+        "concordance",
+        "Cox models trained on synthetic patients rank the time to the event of",
+        "concordance",
+    ),
+)
+
+
+def _use_words(metrics: Mapping[str, Any], name: str, does: str, score: str) -> str | None:
+    "What training on synthetic and on real rows reaches; None for an outcome of another kind."
+    fake, real = (measure(metrics, f"{trained}_{name}") for trained in ("tstr", "trtr"))
+    if not _known(fake, real):
+        return None
+    return (
+        f"{does} real, held-out ones with {score} {number(fake.value)}; trained on real patients "
+        f"they reach {number(real.value)}. The difference, {number(fake.value - real.value)}, is "
+        "what one pays for not having the real rows."
+    )
+
+# %% ../nbs/10_report.ipynb #survival-words
+def _survival_words(metrics: Mapping[str, Any]) -> str | None:
+    "How far the survival curves are apart, where there are any."
+    gap = measure(metrics, "survival_gap")
+    if not _known(gap):
+        return None
+    return (
+        "The Kaplan-Meier curves of held-out and synthetic patients are at most "
+        f"{number(gap.value)} apart, those of held-out and training patients {number(gap.floor)}."
+    )
+
 # %% ../nbs/10_report.ipynb #d9ef0e4a
 def analysis_section(found: Findings) -> Section | None:
     "Would an analysis come out the same?"
@@ -785,6 +819,7 @@ def analysis_section(found: Findings) -> Section | None:
     external = results.get("external", [])
     hospitals = [{**row, "site": place_of(row["site"])} for row in external]
     designs = [r for r in results.get("utility", []) if r.get("classifier", "mean") == "mean"]
+    uses = [_use_words(found.metrics, *words) for words in _USES]
     tables = (
         shown(designs, _DESIGNS, "Four designs, means of the classifiers; TSTR: " + _TSTR),
         shown(relations, _RELATIONS, "Known relations, in all real and in synthetic patients"),
@@ -794,6 +829,7 @@ def analysis_section(found: Findings) -> Section | None:
         "analysis",
         "Would an analysis come out the same?",
         _answer(found, "useful"),
+        _text_of(*uses, _survival_words(found.metrics)),
         measures(found, ("utility",), "Use: models trained on synthetic rows, tested on real ones"),
         _clinical_text(relations, results.get("odds", []), external),
         *pictures(found.run, "clinical", 1),
