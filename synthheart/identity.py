@@ -243,7 +243,8 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
     distinct = len(values)
     if distinct <= 2 or n <= 10:
         return Identity()
-    seen = f"{distinct} different whole numbers of the form {form_of(f'{number[0]:.0f}')!r} in {n} rows"
+    form = form_of(f"{number[0]:.0f}")
+    seen = f"{distinct} different whole numbers of the form {form!r} in {n} rows"
     unique = distinct == n
     if unique and values[-1] - values[0] == n - 1:
         return Identity("id", f"{seen} that count the rows")
