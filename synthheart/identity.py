@@ -16,7 +16,7 @@ from scipy.stats import kstest, spearmanr
 
 # %% auto #0
 __all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'AMOUNTS', 'TITLE', 'NAME_WORD', 'PERSON_NAME', 'TITLED',
-           'EMAIL', 'PHONE', 'STREET', 'HEX', 'Identity', 'header_words', 'is_named_key', 'is_persons_key',
+           'EMAIL', 'PHONE', 'STREET', 'HEX', 'Identity', 'form_of', 'header_words', 'is_named_key', 'is_persons_key',
            'is_free_text', 'identity_of']
 
 # %% ../nbs/00b_identity.ipynb #identity
@@ -31,6 +31,15 @@ class Identity(NamedTuple):
     role: str = ""
     reason: str = ""
     sure: bool = True
+
+# %% ../nbs/00b_identity.ipynb #form-of
+def form_of(text: str) -> str:
+    """How a cell is written, and nothing of what it says: `Aa-000` for `Bo-417`.
+
+    A doubt about a column that may name people shows this in the place of a cell.
+    """
+    letters = re.sub(r"[^\W\d_]", lambda found: "A" if found[0].isupper() else "a", text)
+    return re.sub(r"\d", "0", letters)
 
 # %% ../nbs/00b_identity.ipynb #header-words
 def header_words(name: str) -> list[str]:
@@ -212,7 +221,7 @@ def _text_key(name: str, cells: pd.Series) -> Identity:
     distinct = len(texts)
     if distinct <= 2 or n <= 10:
         return Identity()
-    seen = f"{distinct} different values such as {texts[0]!r:.40} in {n} rows"
+    seen = f"{distinct} different values of the form {form_of(texts[0])!r:.40} in {n} rows"
     if distinct > 0.9 * n:
         return Identity("id", seen, is_named_key(name) or _one_make(texts))
     person = is_persons_key(name)
@@ -234,7 +243,8 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
     distinct = len(values)
     if distinct <= 2 or n <= 10:
         return Identity()
-    seen = f"{distinct} different whole numbers such as {number[0]:.0f} in {n} rows"
+    form = form_of(f"{number[0]:.0f}")
+    seen = f"{distinct} different whole numbers of the form {form!r} in {n} rows"
     unique = distinct == n
     if unique and values[-1] - values[0] == n - 1:
         return Identity("id", f"{seen} that count the rows")
@@ -304,7 +314,7 @@ def identity_of(values: pd.Series, name: str, others: pd.DataFrame | None = None
 def _identity_of_text(name: str, cells: pd.Series) -> Identity:
     "What a column of text (no missing cells) gives away."
     texts = list(cells.unique())
-    example = f"such as {texts[0]!r:.40}"
+    example = f"of the form {form_of(texts[0])!r:.40}"
     contact = _contact(name, texts)
     if contact:
         return Identity("person", f"{contact} {example}")

@@ -1301,6 +1301,7 @@ def _refused(context: _Context, kind: str, found: _Found | None) -> BadCell:
 NINES = tuple(
     sorted(
         {-9.0, *(sign * float("9" * n) for n in range(2, 9) for sign in (1, -1))}
+        | {sign * float(d * n) for d in "78" for n in range(2, 6) for sign in (1, -1)}
         | {
             sign * float(f"{'9' * n}.{'9' * d}")
             for n in range(1, 5)
@@ -1313,8 +1314,8 @@ NINES = tuple(
 
 # %% ../nbs/00a_reading.ipynb #far-codes
 def far_codes(numbers: np.ndarray) -> list[float]:
-    """The values among numbers [n] (NaN: missing) that are made of nines and lie far outside of all
-    others.
+    """The values among numbers [n] (NaN: missing) that are made of nines, or of eights or sevens,
+    and lie far outside of all others.
 
     Below: the only negative ones, or further away than the others reach. Above: further away than
     the others reach (for 99, three times as far). The others must hold two different values.
@@ -1327,7 +1328,7 @@ def far_codes(numbers: np.ndarray) -> list[float]:
         return []
     low, high = rest.min(), rest.max()
     reach = high - low
-    below = [code for code in seen if code < low and (low >= 0 or low - code > reach)]
+    below = [code for code in seen if code < 0 <= low or low - code > reach]
     often = {code: int((finite == code).sum()) > 1 for code in seen}
     far = {code: reach * (3 if code < 100 else 1) * (0.5 if often[code] else 1) for code in seen}
     return below + [code for code in seen if code - high > far[code]]

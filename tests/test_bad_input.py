@@ -340,19 +340,22 @@ READ = {
     "names": (
         csv(who=[f"Patient No {i}" for i in range(303)]),
         FIT,
-        f"Note: who: 303 different values such as 'Patient No 0' in 303 rows in 303 cells, {KEY}",
+        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' in 303 rows "
+        f"in 303 cells, {KEY}",
         "fitted to 303 rows and 15 columns",
     ),
     "a schema of names": (
         csv(who=[f"Patient No {i}" for i in range(303)]),
         "schema in.csv",
-        f"Note: who: 303 different values such as 'Patient No 0' in 303 rows in 303 cells, {KEY}",
+        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' in 303 rows "
+        f"in 303 cells, {KEY}",
         "who - text id",
     ),
     "a patient's key": (
         csv(patient=[f"c{i % 120}" for i in range(303)]),
         FIT,
-        "Note: patient: 120 different values such as 'c0' in 303 rows in 303 cells, read as the "
+        "Note: patient: 120 different values of the form 'a0' in 303 rows in 303 cells, read as "
+        "the "
         "patients' key: on one side of a split, not learned, and made up again",
         "fitted to 303 rows and 15 columns",
     ),

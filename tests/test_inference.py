@@ -290,3 +290,39 @@ def test_an_outcome_that_is_no_column_is_refused(real):
     with pytest.raises(ValueError) as error:
         infer_schema(real, target="death")
     assert "target 'death' is not a column" in one_line(error)
+
+
+@pytest.mark.parametrize(
+    "cells, form",
+    [
+        ([f"PT-{7 * k:05d}" for k in range(120)], "'AA-00000'"),
+        (["Dr. Abel", "Anna Klein", "Jo Haydn"] * 40, "'Aa. Aaaa'"),
+        ([f"user{k}@x.org" for k in range(120)], "'aaaa0@a.aaa'"),
+        (["0171 5551234", "0172 5559876", "0170 5550000"] * 40, "'0000 0000000'"),
+    ],
+)
+def test_a_doubt_shows_no_cell_of_a_column_that_may_name_people(cells, form):
+    table = pd.DataFrame({"contact": cells, "age": np.arange(120) % 50 + 20})
+    (note,) = (str(note) for note in infer_schema(table).notes if note.column == "contact")
+    assert form in note and not [cell for cell in cells if cell in note]
+
+
+def test_free_text_is_refused_without_a_word_of_it():
+    texts = ["Seen by Mr Smith, better today and walking", "Not well, called Mrs Jones at night"]
+    with pytest.raises(ValueError, match="free text") as refusal:
+        infer_schema(pd.DataFrame({"remark": texts * 30, "age": np.arange(60) % 40 + 20}))
+    assert "Smith" not in str(refusal.value) and "Jones" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("code", [-88, -77, 777, 888, -999, 9999, 8888])
+def test_codes_far_outside_are_missing_and_said(code):
+    value = np.where(np.arange(120) % 12 == 0, code, 100 + np.arange(120) * 7 % 60)
+    schema = infer_schema(pd.DataFrame({"bp": value, "sex": np.arange(120) % 2}))
+    assert schema["bp"].minimum >= 100 and schema["bp"].maximum < 160
+    assert any(note.column == "bp" and str(code) in str(note) for note in schema.notes)
+
+
+@pytest.mark.parametrize("low", [77, 88, 99])
+def test_a_lowest_value_next_to_the_others_is_no_code(low):
+    value = np.where(np.arange(120) % 40 == 0, low, low + 1 + np.arange(120) * 7 % 90)
+    assert infer_schema(pd.DataFrame({"bp": value, "sex": np.arange(120) % 2}))["bp"].minimum == low

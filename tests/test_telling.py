@@ -28,7 +28,7 @@ def test_spoiled_rows_are_told_and_their_column_named():
     fake.loc[::4, "bp"] += 150
     rows, columns = (work(cohort(150, 0), fake, draws=1) for work in (giveaway_rows, giveaways))
     spoiled = rows.row % 4 == 0
-    assert rows.probability[spoiled].mean() > 0.7 > rows.probability[~spoiled].mean()
+    assert rows.probability[spoiled].mean() > 0.6 > rows.probability[~spoiled].mean()
     assert columns.column[0] == "bp"
     figure = plot_giveaways(columns, rows)
     assert "bp gives most away" in " ".join(text.get_text() for text in figure.texts)
