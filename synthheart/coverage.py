@@ -230,9 +230,10 @@ def coverage_study(
 ) -> pd.DataFrame:
     """How often each kind of 95 % interval holds a known truth.
 
-    draws: of each kind, a fifth of them for SLOW ones; kinds: names in KINDS, None for all. Columns: kind, draws, covered (share),
-    low, high (its Wilson interval), below, above (shares whose interval lies below or above the
-    truth), width (mean). Raises ValueError for an unknown kind.
+    draws: of each kind, a fifth of them for SLOW ones; kinds: names in KINDS, None for all.
+    Columns: kind, draws, covered (share), low, high (its Wilson interval), below, above (shares
+    whose interval lies below or above the truth), width (mean). Raises ValueError for an unknown
+    kind.
     """
     names = list(KINDS if kinds is None else kinds)
     if unknown := [name for name in names if name not in KINDS]:
