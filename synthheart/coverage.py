@@ -198,7 +198,12 @@ def _shapes(shift: float, rng: np.random.Generator) -> Interval:
 
 # %% ../nbs/12c_coverage.ipynb #study
 Kind = Callable[[np.random.Generator], Interval]
-SLOW = ("c2st", "column_shapes")  # kinds whose names begin so are drawn a fifth as often
+SLOW = (
+    "tstr",
+    "trtr",
+    "c2st",
+    "column_shapes",
+)  # kinds whose names begin so are drawn a fifth as often
 KINDS: dict[str, Kind] = {
     "share (Wilson)": _share,
     "AUC, 41 and 50 rows (DeLong)": _delong,

@@ -151,9 +151,8 @@ def membership_wins(
     """
     small = 1e-6  # a copy's distance is 0: the ratio stays a number, copies tie
     width = _kernel_width(np.vstack([members, others]), small)
-    (nearest, dense), (nearest_others, dense_others) = (
-        _near_release(people, fake, width) for people in (members, others)
-    )
+    nearest, dense = _near_release(members, fake, width)
+    nearest_others, dense_others = _near_release(others, fake, width)
     gap, gap_others = row_distances(members, others), _apart(others)
     ratio = (nearest[:, None] + small) / (_nearest_without(gap) + small)
     ratio_others = (nearest_others + small) / (gap_others.min(axis=1) + small)
