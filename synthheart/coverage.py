@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -188,8 +189,8 @@ def _shapes(shift: float, rng: np.random.Generator) -> Interval:
     truth = Truth()
     train, held, fake = (truth.draw(n, rng) for n in (TRAIN, HELD, RELEASE))
     fake[["x", "z"]] += shift
-    settings = {"metrics": ["column_shapes"], "by": (), "floors": False}
-    row = evaluate(train, held, fake, schema=POPULATION, **settings).iloc[0]
+    shapes = partial(evaluate, metrics=["column_shapes"], by=(), floors=False)
+    row = shapes(train, held, fake, schema=POPULATION).iloc[0]
     grid = np.linspace(-5, 6, 2001)
     parts = zip((1 - truth.share, truth.share), truth.means, strict=True)
     curve = [w * (norm.cdf(grid - m) - norm.cdf(grid - m - shift)) for w, m in parts]
