@@ -319,7 +319,7 @@ def run_metrics(
     with threadpool_limits(1), tqdm(total=len(shared), disable=hidden, delay=2, unit="part") as bar:
         found = []
         for together in shared.values():
-            bar.set_description(together[0].title)
+            bar.set_description(together[0].title, refresh=False)
             found += _ask(case, together)
             bar.update()
     groups = list(dict.fromkeys([*case.groups, *(result.group for result in found)]))

@@ -643,21 +643,46 @@ def odds_ratios(
     same = np.sign(first.value) == np.sign(second.value)
     return table.assign(overlap=first.overlap(second), same_sign=same)
 
+# %% ../nbs/08a_clinical.ipynb #leaving
+def _leaving(odds: pd.DataFrame) -> str:
+    "Which synthetic intervals do not meet the real one, and which lie only partly in it."
+    if "synthetic_low" not in odds:
+        return ""
+    low, high = odds.synthetic_low, odds.synthetic_high
+    apart = (high < odds.real_low) | (low > odds.real_high)
+    outside = ((odds.synthetic < odds.real_low) | (odds.synthetic > odds.real_high)) & ~apart
+    told = [
+        (apart, "whose synthetic interval does not meet the real one"),
+        (
+            outside,
+            "whose synthetic odds ratio lies outside the real interval, the intervals meeting",
+        ),
+    ]
+    parts = [
+        f"{int(which.sum())} {word}" + (f" ({', '.join(odds.term[which])})" if which.any() else "")
+        for which, word in told
+    ]
+    return f"Of {len(odds)} terms there are {' and '.join(parts)}."
+
 # %% ../nbs/08a_clinical.ipynb #largest-shift
 @takes_frames
 def largest_shift(odds: pd.DataFrame) -> str:
     """The clear real association (an interval without 1) whose odds ratio is furthest off in the
-    synthetic table, in a sentence; empty where none is clear. odds: of `odds_ratios`."""
+    synthetic table, then which synthetic intervals leave the real one, in two sentences; empty
+    where no association is clear. odds: of `odds_ratios`."""
     clear = odds[(odds.real_low > 1) | (odds.real_high < 1)].dropna(subset=["synthetic"])
     if clear.empty:
         return ""
     off = np.log(clear.synthetic.astype(float) / clear.real.astype(float)).abs()
     worst = clear.loc[off.idxmax()]
     ends = f"({worst.real_low:.2f} to {worst.real_high:.2f})"
+    made = f"{worst.synthetic:.2f}"
+    if "synthetic_low" in odds:
+        made += f" ({worst.synthetic_low:.2f} to {worst.synthetic_high:.2f})"
     return (
         f"Furthest off of the {len(clear)} clear ones is {worst.term}: {worst.real:.2f} {ends} in "
-        f"the real patients, {worst.synthetic:.2f} in the synthetic ones."
-    )
+        f"the real patients, {made} in the synthetic ones. {_leaving(odds)}"
+    ).strip()
 
 # %% ../nbs/08a_clinical.ipynb #26affdb2
 @takes_frames

@@ -239,8 +239,9 @@ def _spearman(numbers: np.ndarray) -> np.ndarray:
         out[np.ix_(columns[:first], columns)] = found
         out[np.ix_(columns, columns[:first])] = found.T
 
-    whole = list(np.flatnonzero(~gaps.any(axis=0)))
-    holed = list(np.flatnonzero(gaps.any(axis=0)))
+    whole, holed = (
+        [int(j) for j in np.flatnonzero(some)] for some in (~gaps.any(axis=0), gaps.any(axis=0))
+    )
     if whole:
         fill(whole, len(whole))
     for i, j in enumerate(holed):

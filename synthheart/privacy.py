@@ -61,8 +61,8 @@ from .statistics import auc_wins, delong_error, enough_draws, wilson
 from .tables import Schema, takes_frames
 
 # %% auto #0
-__all__ = ['RATES', 'BIG', 'MOST_PAIRS', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves', 'roc',
-           'found_members', 'plot_roc', 'Risk', 'Share', 'success_share', 'net_risk', 'Queries', 'plain_table',
+__all__ = ['RATES', 'BIG', 'MOST_TRIED', 'MOST_PAIRS', 'Play', 'HALVES', 'Guess', 'membership_wins', 'Half', 'stranger_halves',
+           'roc', 'found_members', 'plot_roc', 'Risk', 'Share', 'success_share', 'net_risk', 'Queries', 'plain_table',
            'singling_queries', 'size_factor', 'column_spans', 'Success', 'Guesses', 'Coded', 'singling_out',
            'linkability', 'attribute_inference', 'measure_membership', 'measure_risks', 'attack', 'simple_attack',
            'plot_attacks', 'plot_risks', 'Nearness', 'exposure']
@@ -151,9 +151,8 @@ def membership_wins(
     """
     small = 1e-6  # a copy's distance is 0: the ratio stays a number, copies tie
     width = _kernel_width(np.vstack([members, others]), small)
-    (nearest, dense), (nearest_others, dense_others) = (
-        _near_release(people, fake, width) for people in (members, others)
-    )
+    nearest, dense = _near_release(members, fake, width)
+    nearest_others, dense_others = _near_release(others, fake, width)
     gap, gap_others = row_distances(members, others), _apart(others)
     ratio = (nearest[:, None] + small) / (_nearest_without(gap) + small)
     ratio_others = (nearest_others + small) / (gap_others.min(axis=1) + small)
@@ -418,6 +417,9 @@ def _several_columns(
     return Queries(columns, np.where(ordered & ~above, -BIG, value), np.where(above, BIG, value))
 
 # %% ../nbs/09_privacy.ipynb #b2c0de07
+MOST_TRIED = 500_000_000  # descriptions times rows: fewer are drawn where the table is large
+
+
 def singling_queries(
     table: np.ndarray,
     numbers: int,
@@ -429,8 +431,8 @@ def singling_queries(
     """At most `most` different descriptions on `k` columns that fit exactly one row of `table`, and
     that row.
 
-    table: of `plain_table`, its first `numbers` columns numbers; tries: after so many draws there
-    may be fewer.
+    table: of `plain_table`, its first `numbers` columns numbers; tries: after so many draws, or
+    fewer for more than 25,000 rows (MOST_TRIED), there may be fewer.
     """
     if k == 1:
         queries, rows = _one_column(table, numbers)
@@ -440,6 +442,7 @@ def singling_queries(
     batch, middle = 500, np.median(np.nan_to_num(table, posinf=0), axis=0)
     columns = np.ascontiguousarray(table.T)
     orders = np.argsort(columns, axis=1)
+    tries = min(tries, MOST_TRIED // max(1, len(table)))
     for _ in range(max(1, tries // batch)):
         drawn = _several_columns(table, middle, numbers, k, batch, rng)
         only = _only_rows(drawn, columns, orders)

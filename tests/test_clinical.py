@@ -172,6 +172,11 @@ def test_the_association_that_is_furthest_off_is_named():
     said = "Furthest off of the 2 clear ones is one vessel: 4.50 (2.10 to 9.60) in the real"
     assert cl.largest_shift(odds).startswith(said)
     assert cl.largest_shift(odds[1:2]) == ""
+    ends = odds.assign(synthetic_low=[1.1, 0.5, 2.4], synthetic_high=[2.0, 9.0, 3.4])
+    told = cl.largest_shift(ends)
+    assert "1.50 (1.10 to 2.00) in the synthetic ones. Of 3 terms there are 1 whose" in told
+    assert "does not meet the real one (one vessel) and 1 whose" in told
+    assert told.endswith("the intervals meeting (age).")
 
 
 def test_odds_ratios_equal_scikit_learn(tables):

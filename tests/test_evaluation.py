@@ -335,7 +335,7 @@ def test_a_large_table_is_subsampled_and_says_so():
     note = table.note
     assert "interval from bootstrap draws of 2000 rows" in note["column_shapes"]
     assert "1 draws of 1000 + 1000 rows, of 3000 held-out and 24000 synthetic" in note["c2st_auc"]
-    assert "20 draws of 1000 + 1000 rows, of 3000 held-out and 24000 synthetic" in note["coverage"]
+    assert "5 draws of 1000 + 1000 rows, of 3000 held-out and 24000 synthetic" in note["coverage"]
     assert (
         "trained on 20,000 of 24,000 rows" in note["tstr_auc"]
         and "trained on" not in note["trtr_auc"]
@@ -607,3 +607,41 @@ def test_subgroup_figure_counts_what_is_clearly_worse(tables, table):
         ["trtr_auc", "copies_holdout"]
     )
     assert few.sum() > 2 and f"{few.sum()} more have no number" in every
+
+
+@pytest.mark.parametrize("rows", [2, 40, 300])
+def test_rank_correlations_with_gaps_equal_pandas(rows):
+    rng = np.random.default_rng(rows)
+    numbers = np.round(rng.normal(size=(rows, 6)), 1)  # ties
+    numbers[:, 1::2][rng.random((rows, 3)) < 0.3] = np.nan
+    found = ev._spearman(numbers)
+    expected = pd.DataFrame(numbers).corr(method="spearman").to_numpy()
+    off = ~np.eye(6, dtype=bool)
+    np.testing.assert_allclose(found[off], expected[off], atol=1e-12)
+
+
+def test_patterns_of_many_columns_are_told_apart():
+    rng = np.random.default_rng(1)
+    real, fake = (rng.random((400, 70)) < 0.01 for _ in range(2))
+    counts = [pd.Series(map(bytes, t)).value_counts(normalize=True) for t in (real, fake)]
+    distance = counts[0].sub(counts[1], fill_value=0).abs().sum() / 2
+    assert ev._patterns(real, fake) == pytest.approx(1 - distance)
+
+
+def test_threads_change_nothing(monkeypatch):
+    rng = np.random.default_rng(2)
+    real, fake = rng.normal(size=(2, 600, 3))
+    learners = ("logistic regression", "random forest")
+    settings = {"draws": 1, "seed": 0, "folds": 2, "learners": learners}
+    several = ev._two_sample(real, fake, **settings).scores
+    monkeypatch.setattr("os.cpu_count", lambda: 1)
+    pd.testing.assert_frame_equal(several, ev._two_sample(real, fake, **settings).scores)
+
+
+def test_progress_is_shown_where_asked_for(tables, capsys):
+    _, train, holdout, fake = tables
+    settings = {"by": (), "metrics": ["column_shapes", "copies_train"], "boot": 0}
+    ev.evaluate(train, holdout, fake, **settings)
+    assert capsys.readouterr().err == ""
+    ev.evaluate(train, holdout, fake, progress=True, **settings)
+    assert capsys.readouterr().err.strip() == ""  # done before two seconds were over

@@ -357,6 +357,7 @@ def test_large_tables_are_subsampled(tables):
     many = pd.concat([train] * 20, ignore_index=True)
     table = whole(pr.attack(many, holdout, independent_marginals(train), cap=300))
     assert table.note[list(MEMBERSHIP)].str.startswith("300 members").all()
+    assert table.note.str.contains("on a sample of 300 of 4,240 train rows").all()
 
 
 def test_a_member_in_the_reference_would_decide_the_game(tables):
@@ -387,3 +388,40 @@ def test_larger_releases_of_a_leak_are_worse(tables):
     rows = pd.concat([independent_marginals(train, 1000, 0), train]).sample(frac=1, random_state=0)
     table = along_size(train, holdout, lambda n: rows.head(n), sizes=(50, 1212))
     assert table.membership_distance.iloc[1] > 0.95 > table.membership_distance.iloc[0]
+
+
+def test_a_copy_of_a_large_table_is_caught_though_few_of_its_rows_are_attacked():
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame(rng.normal(size=(34_000, 4)), columns=list("abcd"))
+    train, holdout = real[:30_000], real[30_000:]
+    quick = {"by": (), "boot": 0, "floors": False, "cap": 300}
+    table = whole(pr.attack(train, holdout, train, **quick))
+    assert table.value[["membership_distance", "membership_ratio"]].min() > 0.99
+    assert table.value["attribute_inference"] > 0.9
+
+
+def test_only_rows_and_unique_rows_equal_numpy():
+    rng = np.random.default_rng(3)
+    table = rng.integers(0, 6, (200, 4)).astype(float)
+    table[rng.random((200, 4)) < 0.1] = np.inf
+    rows, first = pr._unique_rows(table)
+    expected = np.unique(table, axis=0, return_index=True)
+    np.testing.assert_array_equal(rows, expected[0])
+    np.testing.assert_array_equal(first, expected[1])
+    for k in (1, 2, 3):
+        middle = np.median(np.nan_to_num(rows, posinf=0), axis=0)
+        queries = pr._several_columns(rows, middle, 2, k, 300, rng)
+        fit = queries.fits(rows)
+        alone = np.where(fit.sum(axis=1) == 1, fit.argmax(axis=1), -1)
+        columns = np.ascontiguousarray(rows.T)
+        found = pr._only_rows(queries, columns, np.argsort(columns, axis=1))
+        np.testing.assert_array_equal(found, alone)
+
+
+def test_patients_guessed_about_are_a_sample_where_the_release_is_large(tables, monkeypatch):
+    train, holdout = tables
+    monkeypatch.setattr(pr, "MOST_PAIRS", 30_000)
+    table = pr.attack(train, holdout, train, by=("sex",), floors=False, boot=0, min_rows=10)
+    rows = table[table.metric == "attribute_inference"].set_index("group")
+    assert rows.note["all"].split("guesses about ")[1].startswith("a sample of 100 and 91 of 212")
+    assert rows.value["sex=1"] > 0.9
