@@ -69,10 +69,12 @@ def _entries(archive: Archive) -> Iterator[tuple[str, bytes]]:
 def write_archive(path: str | Path, archive: Archive) -> Path:
     """Write the archive, whole or not at all, without dates, uncompressed; its checksums last.
 
+    It holds values of patients: only its owner may read it.
+
     Raises ValueError for one that `read_archive` would refuse for its size.
     """
     hashes, size = {}, 0
-    with replacing(path) as part, zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as file:
+    with replacing(path, private=True) as part, zipfile.ZipFile(part, "w") as file:
         for name, content in _entries(archive):
             hashes[name], size = hashlib.sha256(content).hexdigest(), size + len(content)
             if size > MOST_BYTES * 0.99 or len(hashes) >= MOST_MEMBERS:

@@ -10,7 +10,9 @@ import io
 import json
 import os
 import re
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -110,6 +112,23 @@ def _note(message: Warning | str, *_: Any, **__: Any) -> None:
     "A warning as a note of one line, on standard error."
     click.echo(f"Note: {shell_words(str(message))}", err=True)
 
+# %% ../nbs/11a_cli.ipynb #ended
+@contextmanager
+def _ended_in_order() -> Iterator[None]:
+    "A request to end (SIGTERM) unwinds as an interrupt does, so that temporary files go."
+
+    def end(*_: Any) -> None:
+        raise SystemExit(128 + signal.SIGTERM)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
 # %% ../nbs/11a_cli.ipynb #d1836d44
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -121,13 +140,15 @@ def one_line_errors(command: Callable[_P, _T]) -> Callable[_P, _T]:
     @wraps(command)
     def wrapped(*args: _P.args, **kwargs: _P.kwargs) -> _T:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), _ended_in_order():
             warnings.simplefilter("ignore")
             warnings.simplefilter("default", UserWarning)
+            # a notebook keeps a training that was stopped; a command leaves no half-trained model
+            warnings.filterwarnings("error", r"\w+ interrupted at step", UserWarning)
             warnings.showwarning = _note
             try:
                 return command(*args, **kwargs)
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, UserWarning):
                 click.echo("Interrupted.", err=True)
                 raise click.exceptions.Exit(130) from None
             except BrokenPipeError:  # `| head` has seen enough

@@ -210,7 +210,7 @@ def rounded_tidy(table: pd.DataFrame, rows: int, groups: Mapping[str, str]) -> p
     whole = table[table.group.isin(list(groups)) | table.group.str.startswith("relation=")]
     half = (pd.to_numeric(whole.ci_high) - pd.to_numeric(whole.ci_low)) / 2
     steps = [step_of(float(h), rows) for h in half]
-    new = {
+    new: dict[str, list[Any]] = {
         name: [to_step(float(v), s) for v, s in zip(pd.to_numeric(whole[name]), steps)]
         for name in ("value", "ci_low", "ci_high", "floor")
     }

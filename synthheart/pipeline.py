@@ -703,7 +703,7 @@ def _last_pages(run: Run) -> None:
 # %% ../nbs/11_pipeline.ipynb #finish
 def _finish(plan: _Plan, draft: Draft) -> dict[str, Any]:
     "Write what needs all files, the manifest last; returns it."
-    draft.path("unfinished").unlink()
+    draft.finishing()
     _last_pages(draft)
     values = {stage.stem: _values(stage, plan.recipe.parameters) for stage in plan.stages}
     manifest = make_manifest(draft, plan.recipe, values, draft.seconds)

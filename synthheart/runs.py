@@ -9,6 +9,8 @@ import hashlib
 import json
 import os
 import platform
+import re
+import secrets
 import shutil
 import tempfile
 import threading
@@ -33,27 +35,27 @@ from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frames
 
 # %% auto #0
-__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'replacing', 'write_whole',
-           'csv_text', 'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run', 'open_run', 'Recipe',
-           'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files', 'hash_inputs', 'versions',
-           'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling', 'find_unfinished',
-           'drafting']
+__all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'HIDDEN_STATE', 'replacing',
+           'write_whole', 'csv_text', 'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run',
+           'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files',
+           'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling',
+           'find_unfinished', 'sweep', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
-def replacing(path: str | Path) -> Iterator[Path]:
+def replacing(path: str | Path, *, private: bool = False) -> Iterator[Path]:
     """A temporary path beside `path` that takes its name when the block ends well, else is removed.
 
-    Folders on the way are made. The file may be read by whoever may read its folder.
+    Folders on the way are made. The file may be read by whoever may read its folder and the umask
+    lets; private: by its owner alone.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
-    os.close(handle)
-    part = Path(name)
+    mode = 0o600 if private else path.parent.stat().st_mode & 0o644 | 0o600
+    part = path.with_name(f".{path.stem}.{secrets.token_hex(4)}{path.suffix}")
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, mode))  # the umask takes its share
     try:
         yield part
-        part.chmod(path.parent.stat().st_mode & 0o644 | 0o600)  # mkstemp's are private
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -559,6 +561,9 @@ def make_manifest(
         "built": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
     }
 
+# %% ../nbs/00e_runs.ipynb #hidden-state
+HIDDEN_STATE = ".unfinished.json"  # the state of a build whose last pages are being written
+
 # %% ../nbs/00e_runs.ipynb #draft
 class Draft(Run):
     "A run being built: `key` says what from, `seconds` how long each finished notebook took."
@@ -574,7 +579,17 @@ class Draft(Run):
         with self.lock:
             self.seconds |= seconds
             state = {"key": self.key, "pid": os.getpid(), "done": self.seconds}
-            self.write("unfinished", state)
+            self.write("unfinished", state | {"files": self.trusted()})
+
+    def trusted(self) -> dict[str, str]:
+        "The checksums of what a later build would go on from: tables, settings, the model."
+        kept = [name for name in self.files() if Path(name).suffix in (".csv", ".json", ".synth")]
+        skip = {FILES[part] for part in ("unfinished", "manifest")}
+        return {name: sha256(self.folder / name) for name in kept if name not in skip}
+
+    def finishing(self) -> None:
+        "Hide the state while the last pages list the run's files; a later build still finds it."
+        self.path("unfinished").replace(self.folder / HIDDEN_STATE)
 
 # %% ../nbs/00e_runs.ipynb #check-target
 def check_target(out: Path) -> None:
@@ -628,6 +643,20 @@ def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
+# %% ../nbs/00e_runs.ipynb #state-of
+def _state(folder: Path) -> dict[str, Any]:
+    "The state that an unfinished build left; OSError or ValueError without one."
+    hidden = folder / HIDDEN_STATE
+    path = hidden if hidden.is_file() else Run(folder).path("unfinished")
+    state: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return state
+
+# %% ../nbs/00e_runs.ipynb #is-untouched
+def _is_untouched(folder: Path, written: Mapping[str, str]) -> bool:
+    "Are the files of an unfinished build as it left them?"
+    paths = {name: folder / name for name in written}
+    return all(p.is_file() and sha256(p) == written[name] for name, p in paths.items())
+
 # %% ../nbs/00e_runs.ipynb #find-unfinished
 def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]:
     """The unfinished build of `out` with this key that has most done, and the seconds by stem.
@@ -638,12 +667,13 @@ def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]
     at_work = [p for p in out.parent.glob(".*") if p.name.startswith(f".{out.name}.")]
     for folder in (failed_folder(out), *at_work):
         try:
-            state = json.loads(Run(folder).text("unfinished"))
+            state = _state(folder)
             done = {str(k): float(v) for k, v in state["done"].items()}
             busy = os.name == "posix" and folder in at_work and _alive(int(state["pid"]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             continue
-        if state["key"] == key and not busy and len(done) > len(best[1]):
+        sound = state["key"] == key and not busy and len(done) > len(best[1])
+        if sound and _is_untouched(folder, state.get("files", {})):
             best = (folder, done)
     return best
 
@@ -661,6 +691,24 @@ def _put_in_place(folder: Path, out: Path) -> None:
         raise
     if old:
         shutil.rmtree(old)
+
+# %% ../nbs/00e_runs.ipynb #sweep
+def sweep(out: Path, spared: Path) -> None:
+    """Remove what builds of `out` that were killed have left beside it in hidden folders, real rows
+    among it; an earlier report that was on its way out comes back where there is no other. spared:
+    the folder that is being built in.
+    """
+    for folder in sorted(out.parent.glob(".*")):
+        old = re.fullmatch(rf"\.{re.escape(out.name)}\.(\d+)\.old", folder.name)
+        if old and not _alive(int(old[1])):
+            shutil.rmtree(folder) if out.exists() else folder.rename(out)
+        elif folder.name.startswith(f".{out.name}.") and folder.is_dir() and folder != spared:
+            try:
+                dead = not _alive(int(_state(folder)["pid"]))
+            except (OSError, ValueError, KeyError, TypeError):
+                continue  # none of ours, or one that holds nothing yet
+            if dead:
+                shutil.rmtree(folder, ignore_errors=True)
 
 # %% ../nbs/00e_runs.ipynb #drafting
 @contextmanager
@@ -683,12 +731,16 @@ def drafting(
     if earlier is not None:
         folder.rmdir()
         earlier.rename(folder)
+        (folder / HIDDEN_STATE).unlink(missing_ok=True)
+    if os.name == "posix":
+        sweep(out, folder)
     if private:
         (folder / PRIVATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
     try:
         draft = Draft(folder, key, done)
         yield draft
-        draft.path("unfinished").unlink(missing_ok=True)
+        for state in (draft.path("unfinished"), folder / HIDDEN_STATE):
+            state.unlink(missing_ok=True)
     except BaseException:
         shutil.rmtree(failed_folder(out), ignore_errors=True)
         folder.rename(failed_folder(out))
