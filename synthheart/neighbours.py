@@ -82,7 +82,7 @@ def neighbours(
     some = [rows[int(k)] for k in rng.integers(len(rows), size=rng.integers(0, 13))]
     of_all = [KINDS[rng.integers(len(KINDS))] if rng.random() < 0.2 else "as it is" for _ in some]
     lines = [nasty_row(row, own, rng) for row, own in zip(some, of_all)]
-    new = nasty_row(rows[rng.integers(len(rows))], kind, rng)
+    new = nasty_row(rows[int(rng.integers(len(rows)))], kind, rng)
     end, at = (b"\n", b"\r\n")[rng.integers(2)], int(rng.integers(len(lines) + 1))
     header = ",".join(names).encode()
     without = end.join([header, *lines, b""])

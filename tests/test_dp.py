@@ -3,6 +3,7 @@ the mechanism.
 """
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -439,3 +440,13 @@ def test_a_delta_above_one_in_rows_is_told(train):
     many = pd.concat([train] * 10)
     with pytest.warns(UserWarning, match="delta 0.001 is 1 in 1,000, but there are about"):
         dp.NoisyTables(heart_schema(), 5.0, 1e-3).fit(many)
+
+
+def test_the_measured_price_of_a_budget_is_within_what_is_asked():
+    "Ten splits of Cleveland at epsilon 1, as `measure_private` wrote them down."
+    place = Path(__file__).resolve().parent.parent / "reports" / "reference" / "private.csv"
+    table = pd.read_csv(place)
+    strict = table[table.epsilon == 1]
+    means = strict.groupby("metric").value.mean()
+    assert set(strict.split) == set(range(10)) and set(strict.delta) == {1e-4}
+    assert means.tstr_less_trtr >= -0.03 and means.c2st_auc <= 0.74
