@@ -204,7 +204,7 @@ def size_recipe(rows: int, columns: int) -> dict[str, Any]:
     """Settings of `GANConfig` for a table of so many rows and columns.
 
     Up to 300 rows they are its defaults, chosen on Cleveland's 212 (`12a_recipes`). The others are
-    fitted on tables of 1,300 to 14,000 rows and 7 to 45 columns (`12a_recipes` shows what they
+    fitted on tables of 1,300 to 14,000 rows and 7 to 16 columns (`12a_recipes` shows what they
     bring), and stay the same beyond. Wide tables get fewer steps, since each takes longer.
     """
     places = np.log([size.rows for size in SIZES])
