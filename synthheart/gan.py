@@ -18,6 +18,7 @@ from synthheart.engine import (
     Layout,
     Shapes,
     check_least,
+    check_share,
     draw_rows,
     epoch_steps,
     gated,
@@ -46,7 +47,8 @@ def _check_gan(config: GANConfig) -> None:
     if config.loss not in ("relativistic", "classic"):
         raise ValueError(f"loss must be 'relativistic' or 'classic', got {config.loss!r}")
     check_least(config, 1, "latent", "batch", "steps")
-    check_least(config, 0, "factors", "shrink", "frequent")
+    check_least(config, 0, "factors", "shrink")
+    check_share(config, "frequent")
 
 # %% ../nbs/02_gan.ipynb #config
 @dataclass(frozen=True)

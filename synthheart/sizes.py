@@ -16,8 +16,8 @@ from .gan import GANConfig
 from .preprocessing import Coded
 
 # %% auto #0
-__all__ = ['SMALL', 'SIZES', 'WIDE', 'missing_cells', 'find_flags', 'frequent_intervals', 'other_ranks', 'Frequent', 'Size',
-           'size_recipe']
+__all__ = ['SMALL', 'SIZES', 'MANY_COLUMNS', 'missing_cells', 'find_flags', 'frequent_intervals', 'other_ranks', 'Frequent',
+           'Size', 'size_recipe']
 
 # %% ../nbs/02a_sizes.ipynb #whole
 def missing_cells(coded: Coded) -> np.ndarray:
@@ -82,13 +82,13 @@ class Frequent:
     @classmethod
     def fit(cls, coded: Coded, cardinalities: Sequence[int], share: float) -> Frequent:
         "Find what at least this share of the rows has."
-        missing, rows, found = missing_cells(coded), len(coded), list[np.ndarray]()
-        for c in range(missing.shape[1]):
-            there = ~missing[:, c]
-            least = share * rows / max(1, int(there.sum()))
+        flags, found = find_flags(coded, cardinalities), list[np.ndarray]()
+        for c, flag in enumerate(flags):
+            there = ~_told_missing(coded, flag)
+            least = share * len(coded) / max(1, int(there.sum()))
             cells = coded.low[there, c], coded.high[there, c]
             found.append(frequent_intervals(*cells, least))
-        return cls(tuple(found), find_flags(coded, cardinalities))
+        return cls(tuple(found), flags)
 
     @property
     def blocks(self) -> list[int]:
@@ -116,12 +116,12 @@ class Frequent:
         "The rows as the game learns them."
         if not self.blocks:
             return coded
-        low, high, missing = coded.low.copy(), coded.high.copy(), missing_cells(coded)
+        low, high = coded.low.copy(), coded.high.copy()
         levels = [coded.levels[:, j] for j in self._kept(coded.levels.shape[1])]
         for c in self.blocks:
             own, knots = self.intervals[c], other_ranks(self.intervals[c])
             level = _which(own, low[:, c], high[:, c])
-            level = np.where(missing[:, c], 1 + len(own), level)
+            level = np.where(_told_missing(coded, self.flags[c]), 1 + len(own), level)
             ends = (np.where(level > 0, 0.5, np.interp(end[:, c], *knots)) for end in (low, high))
             low[:, c], high[:, c] = (np.clip(end, 2.0**-21, 1 - 2.0**-21) for end in ends)
             levels.append(level)
@@ -156,6 +156,11 @@ class Frequent:
         own = state.get("frequent", {"intervals": (), "flags": ()})
         pairs = (np.array(one, float).reshape(-1, 2) for one in own["intervals"])
         return cls(tuple(pairs), tuple(own["flags"]))
+
+# %% ../nbs/02a_sizes.ipynb #told-missing
+def _told_missing(coded: Coded, flag: int) -> np.ndarray:
+    "The rows whose discrete column `flag` says missing, boolean [rows]; none for -1."
+    return coded.levels[:, flag] == 1 if flag >= 0 else np.zeros(len(coded), bool)
 
 # %% ../nbs/02a_sizes.ipynb #which
 def _which(intervals: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
@@ -192,14 +197,14 @@ SIZES = (
     Size(1300, 0.01, 1.0, 2e-3, 6_000, 128, 200),
     Size(6000, 0.01, 1.0, 2e-3, 12_000, 128, 250),
 )
-WIDE = 16  # columns above which steps fall, by the root
+MANY_COLUMNS = 16  # columns above which steps fall, by the root
 
 # %% ../nbs/02a_sizes.ipynb #recipe
 def size_recipe(rows: int, columns: int) -> dict[str, Any]:
     """Settings of `GANConfig` for a table of so many rows and columns.
 
     Up to 300 rows they are its defaults, chosen on Cleveland's 212 (`12a_recipes`). The others are
-    fitted on tables of 1,300 to 14,000 rows and 7 to 45 columns (`12a_recipes` shows what they
+    fitted on tables of 1,300 to 14,000 rows and 7 to 16 columns (`12a_recipes` shows what they
     bring), and stay the same beyond. Wide tables get fewer steps, since each takes longer.
     """
     places = np.log([size.rows for size in SIZES])
@@ -210,7 +215,7 @@ def size_recipe(rows: int, columns: int) -> dict[str, Any]:
     large = rows > SIZES[0].rows
     fewer = max(1.0, rows / 1000) ** 0.5  # by so much the settings' steps are multiplied
     if large:
-        fewer *= max(1.0, columns / WIDE) ** 0.5
+        fewer *= max(1.0, columns / MANY_COLUMNS) ** 0.5
     layers = (8 * round(width / 8),) * 2
     return {
         "penalty": penalty,

@@ -327,7 +327,7 @@ def _made_numbers(raw: tf.Tensor, shift: tf.Tensor, layout: Layout) -> tuple[tf.
     logits = raw[:, layout.continuous :] + shift
     chances = gumbel_softmax(logits, tf.constant(0.0), layout, 1.0)
     there = gated(tf.ones_like(scores), chances, layout)
-    there = there / tf.reduce_sum(there, axis=0)
+    there = there / tf.maximum(tf.reduce_sum(there, axis=0), 1e-9)
     mean = tf.reduce_sum(there * scores, axis=0)
     return mean, tf.sqrt(tf.reduce_sum(there * (scores - mean) ** 2, axis=0))
 
@@ -404,9 +404,11 @@ class GAN(Network[GANConfig]):
         gates = self.frequent_.gates(cardinalities)
         return replace(super().layout_of(coded, cardinalities), gates=gates)
 
-    def draw(self, *which: Any) -> tuple[np.ndarray, ...]:
-        "Rows of the stream that weights make, as `Network.draw`."
-        return self.frequent_.outside(*super().draw(*which))
+    def draw(
+        self, weights: np.ndarray, n: int, seed: int, start: int = 0
+    ) -> tuple[np.ndarray, ...]:
+        "Rows `start` to `start + n` of the stream that these weights make, as (scores, levels)."
+        return self.frequent_.outside(*super().draw(weights, n, seed, start))
 
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, ...]:
         "The rows that uniforms [n, n_uniforms_] make."

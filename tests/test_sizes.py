@@ -3,10 +3,12 @@
 import json
 import os
 from dataclasses import replace
+from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -182,3 +184,11 @@ def test_the_history_holds_every_look_and_finite_losses(model):
     assert history.step.tolist() == [100, 200, 250]
     assert list(history) == ["step", "critic", "generator", "gradient_penalty", "moments"]
     assert np.isfinite(history.to_numpy()).all()
+
+
+def test_the_file_of_larger_tables_is_whole():
+    table = pd.read_csv(Path(__file__).parents[1] / "reports" / "reference" / "sizes.csv")
+    models = table.groupby(["table", "seed"]).model.agg(sorted)
+    assert all(found == ["copula", "gan", "trees"] for found in models)
+    assert table.c2st.between(0.4, 1).all() and table.membership.between(0.4, 1).all()
+    assert (table.cpu_seconds > 0).all()
