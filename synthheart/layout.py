@@ -105,7 +105,7 @@ def _tick_name(text: str, schema: Schema, most: int) -> str:
     return told if told == text else textwrap.shorten(told, most, placeholder=" …")
 
 # %% ../nbs/00e_layout.ipynb #say-names
-MOST_LETTERS = 44  # of a name at a tick
+MOST_LETTERS = 52  # of a name at a tick
 
 
 def say_names(figure: Figure, schema: Schema) -> Figure:
@@ -145,7 +145,8 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
     small = grid.ncols > 2 and width / grid.ncols < 2.5
     across = 2 if small and not any(map(_worded, (ax.yaxis for ax in panels))) else 1
     down = -(-len(panels) // across)
-    each = min(max(height / grid.nrows, 1.0), 1.2 * NARROW)
+    lines = max(len(ax.get_yticks()) * _worded(ax.yaxis) for ax in panels)
+    each = max(min(max(height / grid.nrows, 1.0), 1.2 * NARROW), 0.42 * lines + 0.4)
     spec = GridSpec(down, across, figure=figure)
     for i, ax in enumerate(panels):
         ax.set_subplotspec(spec[i // across, i % across])
@@ -156,8 +157,8 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
 # %% ../nbs/00e_layout.ipynb #break-words
 def _break_words(ax: Axes, letters: int) -> None:
     "Break long words at the ticks and around a panel, which is about so many letters wide."
-    if _worded(ax.yaxis):
-        _relabel(ax.yaxis, lambda text: textwrap.fill(text, 17))
+    if _worded(ax.yaxis) and max(len(t.get_text()) for t in ax.get_yticklabels()) > 17:
+        _relabel(ax.yaxis, lambda text: textwrap.fill(textwrap.shorten(text, 34), 17))
     if _worded(ax.xaxis):
         longest = max(len(t.get_text()) for t in ax.get_xticklabels())
         ax.tick_params("x", rotation=90 if longest > 6 else 0)
