@@ -1241,7 +1241,7 @@ def notebook_page(path: str | Path) -> str:
     private = path.parent.parent.name == PRIVATE_FOLDER
     return page_template("notebook.html").render(
         title=html.unescape(title[1]) if title else path.stem,
-        body=body,
+        body=body.replace("</img>", ""),
         heads=[(name, html.unescape(re.sub(r"<[^>]*>", "", words))) for name, words in heads],
         back="../../report.html" if private else "../report.html",
         colours=HtmlFormatter(style="default").get_style_defs(".highlight"),
