@@ -10,6 +10,8 @@ import pickle
 import re
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 from xml.etree import ElementTree
 
 from matplotlib.axes import Axes
@@ -85,7 +87,7 @@ def _worded(axis: Axis) -> bool:
 def _relabel(axis: Axis, change: Callable[[str], str]) -> None:
     "Change the words at the ticks of an axis; their places and looks stay."
     old = list(axis.get_ticklabels())
-    looks = [(t.get_size(), t.get_rotation(), t.get_ha()) for t in old]
+    looks = [(t.get_fontsize(), t.get_rotation(), t.get_horizontalalignment()) for t in old]
     axis.set_ticks(axis.get_ticklocs(), [change(t.get_text()) for t in old])
     for label, (size, rotation, ha) in zip(axis.get_ticklabels(), looks, strict=False):
         label.set(size=size, rotation=rotation, ha=ha)
@@ -115,7 +117,7 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
         for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 22)):
             if _worded(axis):
-                _relabel(axis, lambda text, most=most: _tick_name(text, schema, most))
+                _relabel(axis, partial(_tick_name, schema=schema, most=most))
         for text in _texts(ax):
             text.set_text(spoken(text.get_text(), schema))
     return figure
@@ -169,7 +171,7 @@ def _break_words(ax: Axes, letters: int) -> None:
 # %% ../nbs/00e_layout.ipynb #legends
 def _lay_legends(figure: Figure) -> None:
     "Set the figure's legends below it, in as many columns as fit."
-    known = {}
+    known: dict[str, Any] = {}
     for ax in figure.axes:
         handles, labels = ax.get_legend_handles_labels()
         known |= {label: handle for label, handle in zip(labels, handles, strict=True)}
@@ -179,8 +181,8 @@ def _lay_legends(figure: Figure) -> None:
             continue
         legend.remove()
         columns = max(1, min(len(labels), int(44 / (max(map(len, labels)) + 5))))
-        shown = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 10}
-        figure.legend([known[label] for label in labels], labels, **shown)
+        look: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "fontsize": 10}
+        figure.legend([known[label] for label in labels], labels, frameon=False, **look)
 
 # %% ../nbs/00e_layout.ipynb #narrowed
 def narrowed(figure: Figure) -> Figure:
