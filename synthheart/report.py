@@ -652,6 +652,11 @@ def _known(*measures: Measure) -> bool:
     "Were they all computed?"
     return not any(math.isnan(m.value) for m in measures)
 
+# %% ../nbs/10_report.ipynb #in-catalogue
+def _catalogue() -> set[str]:
+    "The names of all metrics and attacks."
+    return {*METRICS, *ATTACKS}
+
 # %% ../nbs/10_report.ipynb #reading-of
 def _reading(found: Findings, record: Mapping[str, Any], title: str, judged: str) -> Reading:
     "A record of metrics.json in words."
@@ -683,11 +688,6 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         if metric.kind in kinds and not metric.yardstick:
             readings.append(_reading(found, record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
-
-
-def _catalogue() -> set[str]:
-    "The names of all metrics and attacks."
-    return {*METRICS, *ATTACKS}
 
 # %% ../nbs/10_report.ipynb #relation-measures
 def relation_measures(found: Findings) -> Measures | None:
