@@ -61,7 +61,11 @@ def new_figure(
     """
     import matplotlib.pyplot as plt
 
-    look = {"figsize": (width, height), "layout": "constrained", "FigureClass": Described}
+    look: dict[str, Any] = {
+        "figsize": (width, height),
+        "layout": "constrained",
+        "FigureClass": Described,
+    }
     with matplotlib.rc_context({"font.size": 11}):
         figure, axes = plt.subplots(rows, columns, squeeze=False, **look, **options)
         plt.close(figure)

@@ -10,6 +10,8 @@ import pickle
 import re
 import textwrap
 from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
 from xml.etree import ElementTree
 
 from matplotlib.axes import Axes
@@ -85,7 +87,7 @@ def _worded(axis: Axis) -> bool:
 def _relabel(axis: Axis, change: Callable[[str], str]) -> None:
     "Change the words at the ticks of an axis; their places and looks stay."
     old = list(axis.get_ticklabels())
-    looks = [(t.get_size(), t.get_rotation(), t.get_ha()) for t in old]
+    looks = [(t.get_fontsize(), t.get_rotation(), t.get_horizontalalignment()) for t in old]
     axis.set_ticks(axis.get_ticklocs(), [change(t.get_text()) for t in old])
     for label, (size, rotation, ha) in zip(axis.get_ticklabels(), looks, strict=False):
         label.set(size=size, rotation=rotation, ha=ha)
@@ -105,7 +107,7 @@ def _tick_name(text: str, schema: Schema, most: int) -> str:
     return told if told == text else textwrap.shorten(told, most, placeholder=" …")
 
 # %% ../nbs/00e_layout.ipynb #say-names
-MOST_LETTERS = 44  # of a name at a tick
+MOST_LETTERS = 52  # of a name at a tick
 
 
 def say_names(figure: Figure, schema: Schema) -> Figure:
@@ -115,7 +117,7 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
         for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 22)):
             if _worded(axis):
-                _relabel(axis, lambda text, most=most: _tick_name(text, schema, most))
+                _relabel(axis, partial(_tick_name, schema=schema, most=most))
         for text in _texts(ax):
             text.set_text(spoken(text.get_text(), schema))
     return figure
@@ -145,7 +147,8 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
     small = grid.ncols > 2 and width / grid.ncols < 2.5
     across = 2 if small and not any(map(_worded, (ax.yaxis for ax in panels))) else 1
     down = -(-len(panels) // across)
-    each = min(max(height / grid.nrows, 1.0), 1.2 * NARROW)
+    lines = max(len(ax.get_yticks()) * _worded(ax.yaxis) for ax in panels)
+    each = max(min(max(height / grid.nrows, 1.0), 1.2 * NARROW), 0.42 * lines + 0.4)
     spec = GridSpec(down, across, figure=figure)
     for i, ax in enumerate(panels):
         ax.set_subplotspec(spec[i // across, i % across])
@@ -156,8 +159,8 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
 # %% ../nbs/00e_layout.ipynb #break-words
 def _break_words(ax: Axes, letters: int) -> None:
     "Break long words at the ticks and around a panel, which is about so many letters wide."
-    if _worded(ax.yaxis):
-        _relabel(ax.yaxis, lambda text: textwrap.fill(text, 17))
+    if _worded(ax.yaxis) and max(len(t.get_text()) for t in ax.get_yticklabels()) > 17:
+        _relabel(ax.yaxis, lambda text: textwrap.fill(textwrap.shorten(text, 34), 17))
     if _worded(ax.xaxis):
         longest = max(len(t.get_text()) for t in ax.get_xticklabels())
         ax.tick_params("x", rotation=90 if longest > 6 else 0)
@@ -168,7 +171,7 @@ def _break_words(ax: Axes, letters: int) -> None:
 # %% ../nbs/00e_layout.ipynb #legends
 def _lay_legends(figure: Figure) -> None:
     "Set the figure's legends below it, in as many columns as fit."
-    known = {}
+    known: dict[str, Any] = {}
     for ax in figure.axes:
         handles, labels = ax.get_legend_handles_labels()
         known |= {label: handle for label, handle in zip(labels, handles, strict=True)}
@@ -178,8 +181,8 @@ def _lay_legends(figure: Figure) -> None:
             continue
         legend.remove()
         columns = max(1, min(len(labels), int(44 / (max(map(len, labels)) + 5))))
-        shown = {"loc": "outside lower center", "ncols": columns, "frameon": False, "fontsize": 10}
-        figure.legend([known[label] for label in labels], labels, **shown)
+        look: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "fontsize": 10}
+        figure.legend([known[label] for label in labels], labels, frameon=False, **look)
 
 # %% ../nbs/00e_layout.ipynb #narrowed
 def narrowed(figure: Figure) -> Figure:

@@ -85,11 +85,11 @@ def _few(bars: Bars) -> Bars:
         return bars
     common = sorted(np.argsort(bars.real, kind="stable")[::-1][: MOST_LEVELS - 1])
     rest = [i for i in range(len(bars.labels)) if i not in common]
-    sides = [
+    real, fake = (
         (*(side[i] for i in common), sum(side[i] for i in rest)) for side in (bars.real, bars.fake)
-    ]
+    )
     labels = (*(bars.labels[i] for i in common), f"{len(rest)} others")
-    return Bars(labels, *sides, levels=True)
+    return Bars(labels, real, fake, levels=True)
 
 # %% ../nbs/09e_marks.ipynb #column-bars
 def column_bars(real: pd.Series, fake: pd.Series, column: Column) -> Bars:

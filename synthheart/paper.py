@@ -34,16 +34,18 @@ from .disclosure import ModelFacts, model_facts
 from .evaluation import association_matrix, column_shapes, invalid_share
 from .figures import FIGURES
 from synthheart.judging import (
+    QUESTIONS,
     Measure,
     group_names,
     in_words,
+    next_step,
     number,
     worst_membership,
     worst_of,
 )
 from .marks import bar_edges, shares
 from .models import MODELS
-from .report import page_title, place_of, svg_description
+from .report import build_day, page_title, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
 from .tables import Column, allowed_text, dates_from_days, json_plain, to_floats
@@ -183,11 +185,11 @@ def drawn_metrics() -> dict[str, tuple[str, ...]]:
 
 # %% ../nbs/10a_paper.ipynb #df97beb6
 def strips(facts: Mapping[str, Any], model: str) -> dict[str, list[dict[str, Any]]]:
-    "Lines of the three figures: quality (a scale each), membership and risks (a scale together)."
+    "Lines of the three figures: quality, membership and risks, the lines of each on one scale."
     have = [m for m, by in facts[model].items() if by.get("all", {}).get("value") is not None]
-    scales = {"membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
+    scales = {"quality": (-0.02, 1.02), "membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
     return {
-        part: [strip(facts, model, m, scales.get(part)) for m in names if m in have]
+        part: [strip(facts, model, m, scales[part]) for m in names if m in have]
         for part, names in drawn_metrics().items()
     }
 
@@ -292,6 +294,8 @@ def measured_facts(metrics: Mapping[str, Any], target: str | None) -> dict[str, 
         "names": {name: record.title for name, record in records.items()},
         "strips": strips(facts, model),
         "verdict": metrics["verdict"]["sentences"],
+        "answers": {question.name: metrics["verdict"][question.name] for question in QUESTIONS},
+        "next_step": next_step(metrics["verdict"]),
         "worst": _named(*worst_membership(metrics)),
         "worst_risk": _named(title, worst_risk),
         "grouped_by": in_words(group_names([r["group"] for r in metrics["records"]], target)),
@@ -338,6 +342,8 @@ def gather_facts(run: Run) -> dict[str, Any]:
     return json_plain(
         {
             "version": __version__,
+            "day": build_day(),
+            "seed": metrics["model"].get("seed") if run.dataset.public else None,
             "repo": repository(),
             "dataset": dataset_facts(run.dataset),
             "rows": metrics["rows"],

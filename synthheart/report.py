@@ -61,11 +61,11 @@ from synthheart.judging import (
     run_verdict,
     worst_membership,
 )
-from .layout import group_label
+from .layout import group_label, spoken
 from .marks import ColumnRow, column_rows, number_line
 from .runs import PRIVATE_FOLDER, Run
 from .statistics import detectable
-from .tables import Column, json_plain, takes_frames
+from .tables import Column, Schema, json_plain, takes_frames
 
 # %% auto #0
 __all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
@@ -627,14 +627,17 @@ def picture(run: Run, name: str, caption: str = "") -> Picture | None:
     return Picture(name, *about, round(svg_width(svg)), data_uri(svg), narrow)
 
 # %% ../nbs/10_report.ipynb #drawn
-def pictures(run: Run, address: str, shown: int | None = None) -> list[Part | None]:
-    """The figures of a section, in order; those after the first `shown` open on demand."""
+def pictures(
+    run: Run, address: str, shown: int | None = None, about: str = ""
+) -> list[Part | None]:
+    """The figures of a section, in order; those after the first `shown` (None: all) open on demand,
+    under words that say what they are about."""
     there = [picture(run, record.name, record.caption) for record in figures_of(address)]
     found: list[Part] = [part for part in there if part is not None]
     if shown is None or len(found) <= shown:
         return list(found)
     more = found[shown:]
-    many = f"{len(more)} more picture{'s' * (len(more) > 1)}"
+    many = f"{len(more)} picture{'s' * (len(more) > 1)}: {about or address}"
     return [*found[:shown], Folded(many, tuple(more))]
 
 # %% ../nbs/10_report.ipynb #other-figures
@@ -659,6 +662,11 @@ def _text_of(*said: str | None) -> Text | None:
 def _known(*measures: Measure) -> bool:
     "Were they all computed?"
     return not any(math.isnan(m.value) for m in measures)
+
+# %% ../nbs/10_report.ipynb #in-catalogue
+def _catalogue() -> set[str]:
+    "The names of all metrics and attacks."
+    return {*METRICS, *ATTACKS}
 
 # %% ../nbs/10_report.ipynb #reading-of
 def _reading(found: Findings, record: Mapping[str, Any], title: str, judged: str) -> Reading:
@@ -691,11 +699,6 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         if metric.kind in kinds and not metric.yardstick:
             readings.append(_reading(found, record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
-
-
-def _catalogue() -> set[str]:
-    "The names of all metrics and attacks."
-    return {*METRICS, *ATTACKS}
 
 # %% ../nbs/10_report.ipynb #relation-measures
 def relation_measures(found: Findings) -> Measures | None:
@@ -760,7 +763,7 @@ def relations_section(found: Findings) -> Section | None:
         likeness,
         relation_measures(found),
         _proposals(found),
-        *pictures(found.run, "fidelity", 1),
+        *pictures(found.run, "fidelity", 1, "all columns at once"),
     )
 
 # %% ../nbs/10_report.ipynb #designs
@@ -831,9 +834,9 @@ def analysis_section(found: Findings) -> Section | None:
         _answer(found, "useful"),
         _text_of(*uses, _survival_words(found.metrics)),
         measures(found, ("utility",), "Use: models trained on synthetic rows, tested on real ones"),
-        _clinical_text(relations, results.get("odds", []), external),
-        *pictures(found.run, "clinical", 1),
-        *pictures(found.run, "utility", 0),
+        _clinical_text(relations, results.get("odds", []), external, found.run.schema),
+        *pictures(found.run, "clinical", 1, "relations, means and other places"),
+        *pictures(found.run, "utility", 0, "the outcome predicted"),
         *(Folded(table.caption, (table,)) for table in tables if table),
     )
 
@@ -868,6 +871,7 @@ def _clinical_text(
     relations: Sequence[Mapping[str, Any]],
     odds: Sequence[Mapping[str, Any]],
     abroad: Sequence[Mapping[str, Any]],
+    schema: Schema,
 ) -> Text | None:
     "How many conclusions are the same."
     agree = sum(row["agree"] is True for row in relations)
@@ -883,7 +887,7 @@ def _clinical_text(
         f"{sum(overlap > 0 for overlap in overlaps)} of {len(overlaps)} odds ratios overlap."
         if overlaps
         else None,
-        largest_shift(pd.DataFrame(odds)) if overlaps else None,
+        spoken(largest_shift(pd.DataFrame(odds)), schema) if overlaps else None,
         f"At {len(gaps)} other hospitals training on synthetic instead of real patients changes "
         f"the AUC by {sum(gaps) / len(gaps):+.3f} on average."
         if gaps
@@ -923,7 +927,9 @@ def privacy_section(found: Findings) -> Section | None:
         _answer(found, "safe"),
         _privacy_text(found.metrics),
         measures(found, kinds, "Attacks, and copies of real rows"),
-        *pictures(found.run, "privacy", 0),
+        *pictures(
+            found.run, "privacy", 0, "attacks here, on independent columns, on a copy of train"
+        ),
     )
 
 # %% ../nbs/10_report.ipynb #comparison-columns
@@ -1030,7 +1036,7 @@ def model_section(found: Findings) -> Section | None:
             f"the model) saw the first part only. The model then drew {rows['synthetic']:,} rows."
         ),
         Terms(tuple((str(k).replace("_", " "), str(v)) for k, v in told.items()), "facts"),
-        *pictures(found.run, "model", 0),
+        *pictures(found.run, "model", 0, "the training"),
     )
 
 # %% ../nbs/10_report.ipynb #release-parts
@@ -1294,7 +1300,7 @@ def notebook_page(path: str | Path) -> str:
     private = path.parent.parent.name == PRIVATE_FOLDER
     return page_template("notebook.html").render(
         title=html.unescape(title[1]) if title else path.stem,
-        body=body,
+        body=body.replace("</img>", ""),
         heads=[(name, html.unescape(re.sub(r"<[^>]*>", "", words))) for name, words in heads],
         back="../../report.html" if private else "../report.html",
         colours=HtmlFormatter(style="default").get_style_defs(".highlight"),

@@ -1,5 +1,6 @@
 """The page: all of the run is on it, it needs no network, a screen reader finds its way."""
 
+import html
 import json
 import re
 import shutil
@@ -15,6 +16,7 @@ from reference import write as write_reference
 from sklearn.datasets import load_diabetes
 
 from synthheart import disclosure, report
+from synthheart.catalogue import ATTACKS, METRICS
 from synthheart.cohorts import DATASETS, Dataset
 from synthheart.evaluation import evaluate, independent_marginals
 from synthheart.figures import FIGURES, FigureRecord, write_figure
@@ -135,7 +137,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.elements.append((tag, dict(attrs)))
-        if tag not in ("meta", "img", "br", "link", "input", "hr"):
+        if tag not in ("meta", "img", "br", "link", "input", "hr", "source"):
             self.open.append(tag)
 
     def handle_endtag(self, tag):
@@ -179,6 +181,44 @@ def test_every_address_inside_the_page_exists_once(page):
     assert {s["aria-labelledby"] for s in page.all("section")} <= set(ids)
 
 
+def test_nothing_is_wider_than_a_phone(text):
+    "No fixed width but that of a drawing, which shrinks; what may be long breaks or scrolls alone."
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    found = re.findall(r"(?<![-\w])(?:min-)?width:\s*(\d+(?:\.\d+)?(?:px|rem|em|pt))", style)
+    media = re.findall(r"@media \(min-width: ([^)]+)\)", style)
+    assert sorted(found) == sorted(media)
+    assert "overflow-wrap" in style and not re.findall(r'style="(?!--w)', text)
+    assert all("--w" in image["style"] for _, image in Page(text).elements if _ == "img")
+    assert text.count("<source media=") == text.count("<img")
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [x / 12.92 if x <= 0.04045 else ((x + 0.055) / 1.055) ** 2.4 for x in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(a: str, b: str) -> float:
+    "Of two colours, as WCAG 2.2 computes it."
+    high, low = sorted((luminance(a), luminance(b)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_words_stand_out_from_their_ground_by_day_by_night_and_on_paper(text):
+    style = re.search(r"<style>(.*?)</style>", text, re.DOTALL)[1]
+    palettes = [
+        dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", root))
+        for root in re.findall(r":root \{(.*?)\}", style, re.DOTALL)
+    ]
+    assert len(palettes) == 3  # a screen, a dark one, paper
+    for colours in palettes:
+        for name in ("ink", "soft", "link", "real", "fake", "good", "bad", "unsure"):
+            for ground in ("paper", "wash"):
+                assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground, colours)
+        assert contrast(colours["mark"], colours["on"]) >= 4.5
+    assert "#ffffff" == palettes[0]["paper"] != palettes[1]["paper"]
+
+
 def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name(page):
     scrolling = [d for d in page.all("div") if d.get("class") == "scroll"]
     assert scrolling and all(
@@ -187,19 +227,77 @@ def test_what_scrolls_can_be_reached_by_keyboard_and_has_a_name(page):
 
 
 def test_every_figure_of_the_run_is_shown_with_words(folder, page, text):
+    "But for those whose record gives them no section: the page itself shows what is on them."
     shown = {f["id"] for f in page.all("figure")}
-    assert (
-        shown
-        == {p.stem for p in (folder / "figures").glob("*.svg")}
-        >= {"10_columns", "10_tradeoff", "08a_odds", "99_new"}
-    )
+    there = {p.stem for p in (folder / "figures").glob("*.svg")}
+    assert shown == there - {"10_columns"} >= {"10_tradeoff", "08a_odds", "99_new"}
     assert all(len(i["alt"]) > 20 for i in page.all("img"))
+    assert all(s["aria-label"] for s in page.all("svg"))
     assert "What is &lt;drawn&gt;." in text and "<drawn>" not in text
 
 
 def test_every_known_figure_has_a_caption_and_a_place():
     for record in FIGURES.values():
-        assert record.caption and record.section in report.SECTIONS, record.name
+        assert record.caption and record.section in report.PICTURED, record.name
+
+
+def test_the_first_screen_answers_and_the_sections_follow_the_questions(text, page):
+    first = text[: text.index('id="summary"')]
+    for part in (
+        "SYNTHETIC DATA: no row is a real patient",
+        report.build_day(),
+        "1,000",
+        "What to do next",
+        "What was not tested",
+        "shadow models",
+    ):
+        assert part in first, part
+    for answer in re.findall(r'<li class="(yes|no|unclear)"><strong>\w+: (\w+)\.', first):
+        assert answer[0] == answer[1]
+    names = [a["id"] for tag, a in page.elements if tag == "h2"]
+    wanted = "answers summary columns relations analysis privacy release model appendix"
+    assert names == wanted.split()
+    bars = re.findall(r"<nav.*?</nav>", text, re.DOTALL)
+    assert len(bars) == 2
+    for bar in bars:
+        for name in set(names) - {"summary"}:
+            assert f'href="#{name}"' in bar, name
+
+
+def test_numbers_of_other_releases_stand_in_the_appendix(text):
+    appendix = text.index('id="appendix"')
+    for name in ("10_tradeoff", "09_exposure", "99_new"):
+        assert text.index(f'<figure id="{name}"') > appendix
+    assert text.index("Models and references") > appendix
+    assert text.index('<figure id="08_embedding"') < appendix
+
+
+def test_each_column_is_a_line_that_opens_and_each_measure_says_what_it_is(run, text):
+    table = re.search(r'<table class="sortable columns searchable">.*?</table>', text, re.DOTALL)[0]
+    assert table.count("<tr>") == 1 + len(run.schema) == table.count("<details>") + 1
+    assert table.count("<svg") == 2 * len(run.schema)
+    scores = [float(x) for x in re.findall(r'data-head="Score"><b>([\d.]+)', table)]
+    assert scores == sorted(scores)
+    measures = re.findall(r'<table class="sortable measures">.*?</table>', text, re.DOTALL)
+    told = "".join(measures)
+    for record in (*METRICS.values(), *ATTACKS.values()):
+        if record.name in set(run.table("evaluation").metric) | set(run.table("privacy").metric):
+            assert (f"<summary>{html.escape(record.title)}</summary>" in told) == (
+                not record.yardstick
+            ), record.name
+
+
+def test_a_metric_that_somebody_adds_is_shown_and_relations_have_lines(run):
+    found = report.read_findings(run)
+    extra = found.measured[found.measured.metric == "invalid_share"].head(1)
+    extra = extra.assign(group="relation=a <= b")
+    measured = pd.concat([found.measured, extra])
+    more = report.Findings(run, measured, found.model, found.history, found.tables)
+    lines = report.relation_measures(more)
+    assert [line.title for line in lines.readings] == ["a <= b"]
+    assert "a &lt;= b" in report.part_html(lines)
+    assert report.relation_measures(found) is None
+    assert report.measures(found, (), "none") is None
 
 
 def test_a_figure_that_somebody_adds_is_drawn_and_shown(run, tmp_path):
@@ -225,14 +323,11 @@ def test_sections_and_files_are_there(text, page):
     for title in (
         "Three answers",
         "Five numbers that matter",
-        "Would a clinician conclude the same?",
-        "Beside other generators",
-        "Limits",
-        "Disclosure",
-        "All metrics",
-        "Files",
+        "Would an analysis come out the same?",
     ):
         assert f">{title}</h2>" in text, title
+    for title in ("Other releases: models, budgets, repeated fits", "Disclosure", "All metrics"):
+        assert f">{title}</h3></summary>" in text, title
     links = {a["href"] for a in page.all("a")}
     assert {
         "report.pdf",
@@ -249,7 +344,7 @@ def test_sections_and_files_are_there(text, page):
 
 
 def test_tables_can_be_sorted_and_their_text_is_safe(page, text):
-    assert all(t.get("class") == "sortable" for t in page.all("table"))
+    assert all(t["class"].split()[0] == "sortable" for t in page.all("table"))
     assert len(page.all("thead")) == len(page.all("tbody")) == len(page.all("table"))
     assert all(h.get("scope") in ("col", "row") for h in page.all("th"))
     assert "aria-sort" in text and "&lt;copula&gt;" in text and "<copula>" not in text
@@ -260,7 +355,8 @@ def test_metrics_hold_what_the_page_shows(folder, text):
     assert [r["model"] for r in metrics["comparison"]["ranking"]] == list(RANKING.model)
     assert metrics["clinical"]["relations"][1]["agree"] is False
     assert [r["epsilon"] for r in metrics["privacy"]["tradeoff"]] == [0.5, 10.0, None, None]
-    prose = re.sub(r"<(script|style|img)\b.*?(</\1>|>)", "", text, flags=re.DOTALL)
+    drawn = re.sub(r"<svg\b.*?</svg>|<source\b[^>]*>", "", text, flags=re.DOTALL)
+    prose = re.sub(r"<(script|style|img)\b.*?(</\1>|>)", "", drawn, flags=re.DOTALL)
     known = json.dumps(metrics) + (folder / "disclosure.md").read_text()
     numbers = {float(x) for x in re.findall(r"-?\d+\.?\d*(?:e-?\d+)?", known)}
     rounded = {f"{x:.3f}" for x in numbers} | {f"{abs(x):.3f}" for x in numbers}
@@ -286,9 +382,7 @@ def test_a_short_run_says_less(folder, tmp_path):
     report.write_report(Run(tmp_path))
     text = (tmp_path / "report.html").read_text(encoding="utf-8")
     assert (
-        "Beside other generators" not in text
-        and "Disclosure</h2>" not in text
-        and "report.pdf" not in text
+        "Other releases" not in text and "Disclosure</h3>" not in text and "report.pdf" not in text
     )
     assert json.loads((tmp_path / "metrics.json").read_text())["comparison"] == {}
     assert Page(text).open == []
@@ -318,6 +412,30 @@ def test_markdown_is_made_harmless():
     assert (
         told.count('<th scope="col">') == 2 and "<thead>" in told and "<strong>1</strong>" in told
     )
+
+
+def test_an_executed_notebook_is_a_page_without_code_and_noise(tmp_path):
+    nbformat = pytest.importorskip("nbformat")
+    noise = "I0000 00:00:17.1 1 cudart_stub.cc:31] Could not find cuda drivers\n"
+    outputs = [
+        nbformat.v4.new_output("stream", name="stderr", text=noise),
+        nbformat.v4.new_output("stream", name="stderr", text=f"{noise}a warning that counts\n"),
+        nbformat.v4.new_output(
+            "display_data", {"image/png": "aGk=", "text/plain": "Two bars. Blue < red."}
+        ),
+    ]
+    code = nbformat.v4.new_code_cell("#| export\nx = 1", outputs=outputs)
+    head = nbformat.v4.new_markdown_cell("# Bars & more\n\n## A part")
+    path = tmp_path / "private" / "executed" / "08_bars.ipynb"
+    path.parent.mkdir(parents=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=[head, code]), path)
+    told = report.notebook_page(path)
+    assert Page(told).open == [] and "<title>Bars &amp; more</title>" in told
+    assert "cudart" not in told and "a warning that counts" in told and "#| export" not in told
+    assert "Two bars. Blue &lt; red." in re.search(r'<img[^>]*alt="([^"]*)"', told)[1]
+    assert 'href="../../report.html"' in told and 'href="#A-part"' in told
+    assert re.search(r"#code:not\(:checked\)[^{]*\.input \{ display: none", told)
+    assert not re.findall(r'<link|<script|src="(?!data:)', told)
 
 
 def test_labels_of_the_tradeoff_do_not_overlap():

@@ -1,0 +1,105 @@
+"""A kept figure says names, fits a phone, and its file looks as matplotlib drew it."""
+
+import re
+from io import StringIO
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from synthheart import figures as fg
+from synthheart.cohorts import DATASETS
+from synthheart.layout import NARROW, group_label, narrowed, slim_svg, spoken
+from synthheart.runs import start_run
+from synthheart.tables import Column, Schema
+
+SCHEMA = Schema(
+    (
+        Column("sex", "binary", "int64", levels=(0, 1), labels=("female", "male")),
+        Column("thal", "categorical", "int64", levels=(3, 7), description="thallium scan"),
+        Column("age", "continuous", minimum=20, maximum=90, unit="years"),
+        Column("ward", "categorical", "str", levels=("007", "Ward B (old)")),
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("code", "name"),
+    [
+        ("sex=0", "sex: female"),
+        ("thal=7", "thallium scan: 7"),
+        ("age=<45", "age: <45"),
+        ("age=45-54", "age: 45-54"),
+        ("age=65+", "age: 65+"),
+        ("ward=Ward B (old)", "ward: Ward B (old)"),
+        ("all", "all"),
+        ("other=1", "other=1"),
+        ("relation=a <= b", "a <= b"),
+    ],
+)
+def test_groups_have_names(code, name):
+    assert group_label(code, SCHEMA) == name
+    if not code.startswith("relation"):
+        assert (
+            spoken(f"worst for {code}, then nothing", SCHEMA) == f"worst for {name}, then nothing"
+        )
+
+
+def test_only_whole_names_become_words():
+    assert spoken("thal and thalach", SCHEMA) == "thallium scan and thalach"
+    assert spoken("sex and age of patients", SCHEMA) == "sex and age of patients"
+
+
+def panels():
+    figure, axes = fg.new_figure(12, 3, 1, 3, sharey=True)
+    for ax in axes[:2]:
+        ax.plot([0.123456, 1], [0, 1], label="a line")
+        ax.set_yticks([0, 1], ["sex=0", "a name that is too long for a phone's screen"])
+    axes[2].set_axis_off()
+    fg.legend_below(figure, axes[0])
+    return fg.set_title(figure, "A finding about sex=1 that is long, since it says thal", "Lines.")
+
+
+def test_a_figure_has_a_layout_for_a_phone_and_stays_as_it_was():
+    figure = panels()
+    small = narrowed(figure)
+    assert small.get_figwidth() == NARROW and figure.get_figwidth() == 12
+    assert len(small.axes) == 2 and len(figure.axes) == 3
+    assert all(len(line) <= 44 for line in small.get_suptitle().split("\n"))
+    assert len(small.legends) == 1
+    small.canvas.draw()
+    right = [ax.get_tightbbox().x1 for ax in small.axes]
+    assert max(right) <= NARROW * small.dpi + 1
+
+
+def test_a_kept_figure_says_names_and_has_a_file_for_each_screen(tmp_path):
+    run = start_run(tmp_path, DATASETS["cleveland"], seed=0)
+    fg.write_figure(run, panels(), "lines")
+    names = {f"figures/{folder}lines.svg" for folder in ("", "page/", "phone/")}
+    assert names | {"figures/lines.png"} == set(run.files("figures/**/*.*"))
+    for name in names:
+        text = run.text(name)
+        ElementTree.fromstring(text)
+        told = re.search("<dc:description>(.*?)</dc:description>", text)[1]
+        assert "sex: male" in told and "thallium scan" in told
+    page = run.text("figures/page/lines.svg")
+    assert "sex: female" in page and "sex=0" not in page
+    assert len(page) < len(run.text("figures/lines.svg"))
+
+
+def test_a_slim_file_refers_to_what_it_holds_and_has_the_same_marks():
+    figure, (ax,) = fg.new_figure(4, 3)
+    ax.scatter(np.arange(50), np.arange(50) % 7, alpha=0.5)
+    ax.bar([1], [3], hatch="/")
+    ax.set_title("a < b & c")
+    file = StringIO()
+    figure.savefig(file, format="svg")
+    svg = file.getvalue()
+    slim = slim_svg(svg, "x < y")
+    assert len(slim) < 0.6 * len(svg) and "x &lt; y" in slim
+    ids = set(re.findall(r' id="([^"]+)"', slim))
+    used = re.findall(r'href="#([^"]+)"|url\(#([^)]+)\)', slim)
+    assert {a or b for a, b in used} == ids
+    assert slim.count("<use") == svg.count("<use")
+    assert slim.count("<path") == svg.count("<path")
+    assert not re.search(r"\d\.\d{3}", re.sub(r"scale\([^)]*\)", "", slim))
