@@ -5,6 +5,7 @@
 # %% ../nbs/00f_figures.ipynb #imports
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
 from .layout import narrowed, say_names, slim_svg, spoken
 from .registry import Registry
@@ -43,7 +46,23 @@ PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a co
 
 # %% ../nbs/00f_figures.ipynb #described
 class Described(Figure):
-    "A figure that says in words what it shows, where a notebook can only write."
+    """A figure that says in words what it shows, where a notebook can only write.
+
+    Its texts are taken as they are: `$` in a column's name is no formula.
+    """
+
+    def draw(self, renderer: Any) -> None:
+        "Draw it without formulas; logarithmic axes write their numbers out."
+        for ax in self.axes:
+            for axis in (ax.xaxis, ax.yaxis):
+                if isinstance(axis.get_major_formatter(), LogFormatterMathtext):
+                    axis.set_major_formatter(LogFormatter())
+                if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
+                    axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+        with matplotlib.rc_context({"text.parse_math": False}):
+            for text in self.findobj(Text):
+                text.set_parse_math(False)
+            super().draw(renderer)
 
     def __repr__(self) -> str:
         "Its description, or what matplotlib says of it where it has none."
@@ -172,7 +191,10 @@ def figure_bytes(figure: Figure, name: str, suffix: str, letters: str = "path") 
     with matplotlib.rc_context({"svg.hashsalt": name, "svg.fonttype": letters}):
         figure.savefig(file, format=suffix, dpi=120, metadata=metadata)
     made = file.getvalue()
-    return slim_svg(made.decode(), told).encode() if suffix == "svg" else made
+    if suffix != "svg":
+        return made
+    plain = re.sub(r"[\x00-\x08\x0b\x0c\x0e-\x1f]", "\ufffd", made.decode())  # not allowed in XML
+    return slim_svg(plain, told).encode()
 
 # %% ../nbs/00f_figures.ipynb #save-figure
 def save_figure(figure: Figure, folder: str | Path, name: str) -> list[Path]:

@@ -47,7 +47,8 @@ __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS
            'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn',
            'Hint', 'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling',
            'far_codes', 'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
-           'Options', 'find_separator', 'Reading', 'read_source', 'read_table', 'format_marks', 'moment_reader']
+           'Options', 'find_separator', 'Reading', 'with_apostrophes', 'without_apostrophes', 'read_source',
+           'read_table', 'format_marks', 'moment_reader']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -2863,6 +2864,38 @@ def _hint_of(columns: Iterable[ReadColumn]) -> Hint:
     first = orders.most_common(1)[0][0] if orders else None
     return Hint(marks.most_common(1)[0][0] if marks else "", first)
 
+# %% ../nbs/00a_reading.ipynb #formula
+_FORMULA = re.compile(r"'*[=+\-@\t\r].")
+
+
+def with_apostrophes(text: pd.Series) -> pd.Series:
+    """Cells of text as they are written: an apostrophe before what a spreadsheet would compute.
+
+    A number that is written as text, such as `-5`, stays; so does what is no text.
+    """
+
+    def marked(cell: Any) -> Any:
+        if not isinstance(cell, str) or not _FORMULA.match(cell):
+            return cell
+        return cell if _is_number(cell) else f"'{cell}"
+
+    return text.map(marked) if pd.api.types.is_string_dtype(text.dtype) else text
+
+# %% ../nbs/00a_reading.ipynb #formula-number
+def _is_number(cell: str) -> bool:
+    "Would a spreadsheet read a number, as in `-5` or `+0.5`?"
+    return re.fullmatch(r"[+-]?\d[\d.,\s]*%?", cell) is not None
+
+# %% ../nbs/00a_reading.ipynb #formula-back
+def without_apostrophes(text: pd.Series) -> tuple[pd.Series, int]:
+    "The inverse of `with_apostrophes`, and how many cells lost one."
+    if not pd.api.types.is_string_dtype(text.dtype):
+        return text, 0
+    taken = text.str.startswith("'").fillna(False).to_numpy(bool)
+    if taken.any():
+        taken = taken & text.str.match(_FORMULA).fillna(False).to_numpy(bool)
+    return (text.mask(taken, text.str[1:]), int(taken.sum())) if taken.any() else (text, 0)
+
 # %% ../nbs/00a_reading.ipynb #read-grid-columns
 def _read_columns(
     names: Sequence[str], cells: list[Any], schema: Schema | None, where: str
@@ -2874,8 +2907,13 @@ def _read_columns(
     found: dict[str, ReadColumn] = {}
     kept: dict[str, pd.Series] = {}
     for k, name in enumerate(names):
-        text, cells[k] = _as_series(cells[k]), None
+        text, taken = without_apostrophes(_as_series(cells[k]))
+        cells[k] = None
         found[name] = read_column(text, name, known.get(name))
+        if taken and name not in known:
+            read = "text without the apostrophe in front", "a file without these apostrophes"
+            note = Note(name, "an apostrophe before =, +, - or @", taken, *read)
+            found[name] = replace(found[name], notes=(*found[name].notes, note))
         if found[name].undecided:
             kept[name] = text
     hint = _hint_of(found.values())

@@ -30,7 +30,14 @@ import synthheart
 from .cohorts import DATASETS, Dataset, dataset_from_json, dataset_to_json
 from .inference import measured_rows, measured_schema
 from .keeping import proposal_table, proposals
-from .reading import MARK_PAIRS, number_format, read_table, settled_spelling, spell
+from synthheart.reading import (
+    MARK_PAIRS,
+    number_format,
+    read_table,
+    settled_spelling,
+    spell,
+    with_apostrophes,
+)
 from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frames
 
@@ -171,10 +178,22 @@ def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) ->
     text = df if schema is None else spelled(df, schema)
     return df.assign(**{name: text[name].astype("str").where(df[name].notna()) for name in names})
 
+# %% ../nbs/00e_runs.ipynb #no-formulas
+def _without_formulas(cells: pd.Series) -> pd.Series:
+    "A column as it is written: words among its cells, and its words as levels, are no formulas."
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        words = cells.cat.categories
+        return cells.cat.rename_categories(_without_formulas(pd.Series(words)).to_numpy())
+    words = cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
+    return with_apostrophes(cells) if words else cells
+
 # %% ../nbs/00e_runs.ipynb #write-text
 def _write_text(df: pd.DataFrame, path: Path, schema: Schema | None, sep: str) -> None:
-    "Write a table as text with a separator; lines end in a newline character."
+    """Write a table as text with a separator; lines end in a newline character, and text that a
+    spreadsheet would compute gets an apostrophe in front.
+    """
     text = df if schema is None else spelled(df, schema)
+    text = text.apply(_without_formulas)
     text.to_csv(path, sep=sep, index=False, lineterminator="\n", encoding="utf-8")
 
 # %% ../nbs/00e_runs.ipynb #write-csv

@@ -77,3 +77,17 @@ def test_the_reports_figures_have_captions_and_places_of_their_own():
     fidelity = [record.name for record in fg.figures_of("fidelity")]
     drawn_in_08 = ["08_associations", "08_embedding"]
     assert [name for name in fidelity if name in drawn_in_08] == drawn_in_08
+
+
+def test_a_dollar_in_a_name_is_no_formula(tmp_path):
+    names = ["a$$b", "$x^2$", "cost in $", "{_", "\\frac"]
+    figure, (ax, other) = fg.new_figure(6, 3, 1, 2)
+    ax.bar(names, range(5))
+    ax.set(xlabel="$$", title="a$b$c")
+    other.plot([1, 10, 100], [1, 2, 3], label="$_")
+    other.set_xscale("log")
+    other.legend()
+    fg.set_title(figure, "Columns $$ and $")
+    path = fg.write_figure(tmp_path, figure, "08_dollar")
+    text = (tmp_path / "figures" / "page" / "08_dollar.svg").read_text("utf-8")
+    assert "a$$b" in text and "mathdefault" not in text and path

@@ -485,3 +485,14 @@ def test_a_folder_that_is_no_report_is_not_touched(tmp_path):
         with pytest.raises(ValueError, match=message), drafting(out, "key"):
             raise AssertionError("nothing may be built")
     assert names(tmp_path) == ["mine"] and names(tmp_path / "mine") == ["thesis.txt"]
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_text_is_no_formula_in_a_spreadsheet(tmp_path, suffix):
+    words = ["=1+1", "@b", "-x", "+y", "plain", "-5", "-", "'=z"] * 3
+    table = pd.DataFrame({"w": words, "n": range(24), "g": pd.Categorical(words)})
+    path = write_table(table, tmp_path / f"t{suffix}")
+    cells = path.read_text("utf-8").splitlines()[1:9]
+    assert [line[0] for line in cells] == ["'", "'", "'", "'", "p", "-", "-", "'"]
+    back = read_table(path)
+    assert back.w.tolist() == words and back.g.tolist() == words
