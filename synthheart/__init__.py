@@ -78,7 +78,7 @@ _ROOM_OF = {
 # The rooms that add records to a list, by what they add: a registry imports them at its first look.
 ROOMS: dict[str, tuple[str, ...]] = {
     "dataset": ("cohorts",),
-    "model": ("training", "autoregressive", "trees", "vae", "rnn", "baselines", "gan"),
+    "model": ("training", "autoregressive", "trees", "vae", "rnn", "baselines", "gan", "choosing"),
     "metric": ("evaluation", "broken"),
     "attack": ("privacy",),
     "figure": ("evaluation", "clinical", "privacy", "comparison", "exposure", "report"),

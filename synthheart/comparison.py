@@ -284,7 +284,10 @@ def rank_models(table: pd.DataFrame) -> pd.DataFrame:
         gap = value[attacks] - floor[attacks]
         best = gap.idxmax() if gap.notna().any() else ""
         parts = _shortfall(value, floor, best)
-        notes = table[(table.model == model) & table.value.isna()].note
+        missed = (
+            table.value.isna() & table.floor.notna()
+        )  # what real rows have no number for, none has
+        notes = table[(table.model == model) & missed].note
         row = {"model": model, "shortfall": parts.length, **parts._asdict()}
         row |= {TOLD: value[TOLD], USED: value[USED]}
         row |= {"attack": best, "attack_auc": value[best] if best else np.nan}

@@ -95,7 +95,7 @@ CASES = {
     "free text": (
         {"in.csv": csv(note=[f"seen on day {i % 150} with pain in the chest" for i in range(303)])},
         FIT,
-        ("in.csv: note: looks like free text", "'seen on day 0 with pain in the chest'", '"drop"'),
+        ("in.csv: note: looks like free text", "'aaaa aa aaa 0 aaaa aaaa aa aaa aaaaa'", '"drop"'),
     ),
     "more categories than rows support": (
         {"in.csv": csv(drug=DRUG)},
@@ -333,7 +333,7 @@ READ = {
     "record numbers": (
         csv(record=range(1000, 1303)),
         FIT,
-        f"Note: record: 303 different whole numbers such as 1000 in 303 rows that count the rows "
+        f"Note: record: 303 different whole numbers of the form '0000' in 303 rows that count the rows "
         f"in 303 cells, {KEY}",
         "fitted to 303 rows and 15 columns",
     ),

@@ -482,6 +482,8 @@ def test_schema_writes_json_that_fit_takes(ward, tmp_path):
     )
     assert answer.exit_code == 0, answer.output
     notes = [line for line in answer.stderr.splitlines() if line.startswith("Note: ")]
+    assert any(note.startswith("Note: seed ") for note in notes)  # ... was drawn
+    notes = [note for note in notes if not note.startswith("Note: seed ")]
     # of reading, no doubt is left; what was taken away is said with the shell's own way on
     assert notes and all("extreme rows" in note and "--protect 0" in note for note in notes), notes
     rows = shell("sample", tmp_path / "m.synth", "-n", 30, "-o", "-").stdout.splitlines()[1:]
