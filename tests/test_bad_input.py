@@ -333,8 +333,8 @@ READ = {
     "record numbers": (
         csv(record=range(1000, 1303)),
         FIT,
-        f"Note: record: 303 different whole numbers of the form '0000' in 303 rows that count the rows "
-        f"in 303 cells, {KEY}",
+        "Note: record: 303 different whole numbers of the form '0000' in 303 rows that count the "
+        f"rows in 303 cells, {KEY}",
         "fitted to 303 rows and 15 columns",
     ),
     "names": (
