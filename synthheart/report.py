@@ -686,7 +686,8 @@ _CELLS = ("value", "ci_low", "ci_high", "floor", "goal")
 def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | None:
     """All that was measured on all rows by metrics of these kinds (of KINDS); None without any.
 
-    A metric that is only the yardstick of another stands in the appendix.
+    A metric that is only the yardstick of another stands in the appendix, one of a kind of outcome
+    or relation that the table has not nowhere.
     """
     model, decided = found.model.name, found.metrics["verdict"]["records"]
     judged = {r["metric"]: r["judged"] for r in decided if r["group"] == "all"}
@@ -696,7 +697,8 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         if (record["model"], record["group"]) != (model, "all") or name not in _catalogue():
             continue
         metric = known_metric(name)
-        if metric.kind in kinds and not metric.yardstick:
+        is_here = record["value"] is not None or record["goal"] is not None
+        if metric.kind in kinds and is_here and not metric.yardstick:
             readings.append(_reading(found, record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
 
@@ -1214,6 +1216,9 @@ def _not_measured(found: Findings) -> str:
     "Which metrics have no number on all rows, in a sentence; nothing where all have one."
     rows = found.measured
     rows = rows[(rows.model == found.model.name) & (rows.group == "all") & rows.value.isna()]
+    rows = rows[
+        rows.goal.notna()
+    ]  # what the table has not, such as a time with an event, is no gap
     titles = [known_metric(n).title for n in rows.metric if n in _catalogue()]
     return f"Not measured on this table: {in_words(titles)}." if titles else ""
 
