@@ -937,7 +937,8 @@ def references(
     floor["note"] = [known_metric(name).floor for name in floor.metric]
     parts = {FLOOR_NAME: floor, INDEPENDENT_NAME: independent, COPY_NAME: copy}
     named = [part.assign(reference=name) for name, part in parts.items()]
-    return pd.concat(named, ignore_index=True)[["reference", *copy.columns]]
+    table = pd.concat(named, ignore_index=True)[["reference", *copy.columns]]
+    return table[table.group == "all"].reset_index(drop=True)
 
 # %% ../nbs/08_evaluation.ipynb #314fc0ba
 def _mean_sd(space: Space, df: pd.DataFrame, name: str) -> tuple[float, float]:
