@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -76,7 +77,8 @@ def test_keys_and_words_are_not_measured_and_come_back_spelled(run):
 
 def test_a_model_file_tells_no_key_and_no_name(run, tmp_path):
     model = Synthesizer("copula").fit(run.whole("train"), schema=run.whole_schema, progress=False)
-    content = model.save(tmp_path / "m.synth").read_bytes()
+    with zipfile.ZipFile(model.save(tmp_path / "m.synth")) as file:  # checksums hold any digits
+        content = b"".join(file.read(name) for name in file.namelist() if name != "hashes.json")
     train = run.whole("train")
     assert not [key for key in train.patient_id if str(key).encode() in content]
     assert b"Abel" not in content and b"Bach" not in content
