@@ -559,7 +559,8 @@ def make_manifest(
     ]
     folders = {path.parent for path in recipe.notebooks}
     rooms = {*recipe.notebooks, *(room for f in folders for room in numbered_notebooks(f))}
-    hidden = SECRET if run.is_private else ()
+    hidden = (*SECRET, "dataset") if run.is_private else ()
+    shipped = "synthheart/datasets/" if run.is_private else None  # nothing to a table of one's own
     files = {Path(str(recipe.parameters.get(name))).name for name in hidden}
     told = {name: value for name, value in recipe.parameters.items() if name not in hidden}
     values = {
@@ -573,7 +574,11 @@ def make_manifest(
         "plugins": list(recipe.plugins),
         "notebooks": values,
         "versions": versions(),
-        "inputs": {name: h for name, h in hash_inputs(recipe).items() if name not in files},
+        "inputs": {
+            name: digest
+            for name, digest in hash_inputs(recipe).items()
+            if name not in files and not (shipped and name.startswith(shipped))
+        },
         "code": {path.stem: code_sha256(path) for path in sorted(rooms)},
         "outputs": {name: sha256(run.folder / name) for name in outputs},
         "seconds": {path.stem: round(seconds[path.stem], 1) for path in recipe.notebooks},
