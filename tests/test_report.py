@@ -368,7 +368,7 @@ def test_metrics_hold_what_the_page_shows(folder, text):
     rounded = {f"{x:.3f}" for x in numbers} | {f"{abs(x):.3f}" for x in numbers}
     own = {measure(metrics, "tstr_auc").value - measure(metrics, "trtr_auc").value}
     ends = pd.DataFrame(metrics["records"])[["value", "ci_low", "ci_high"]].astype(float)
-    own |= set(detectable(*(ends[name] for name in ends)).dropna())  # the column "can see"
+    own |= set(pd.Series(detectable(*(ends[name] for name in ends))).dropna())  # "can see"
     rounded |= {f"{abs(x):.3f}" for x in own} | {"0.500"}
     strange = set(re.findall(r"(?<![\d.])\d\.\d{3}(?!\d)", prose)) - rounded
     assert strange == set()
