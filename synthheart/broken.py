@@ -88,7 +88,7 @@ def _relations(case: Case) -> list[Measured]:
     found = counting(case.tables.train, case.tables.holdout, schema)
     if not found:
         note = "all rows of train keep no relation that chance would not"
-        return [Measured("relations_broken", "all", floor=0.0, note=note, goal=NAN)]
+        return [Measured("relations_broken", "all", note=note, goal=NAN)]
     tables = [_broken_by(found, df, schema) for df in case.tables]
     each = [
         _result(f"relation={label_of(one)}", [broken[:, [k]] for broken in tables], case.min_rows)

@@ -294,7 +294,9 @@ def test_a_dataset_brings_its_schema_and_its_outcome():
     settings = {"splits": 1, "rows": 300, "draws": 1, "n_jobs": 1, "progress": False}
     a = cm.compare({"halves": halves}, ward, **settings)
     b = cm.compare({"halves": halves}, load_heart(), **settings)
-    pd.testing.assert_frame_equal(a.runs.drop(columns="seconds"), b.runs.drop(columns="seconds"))
+    a, b = (found.runs.drop(columns="seconds") for found in (a, b))
+    b["note"] = b.note.str.replace("'target'", "'died'")
+    pd.testing.assert_frame_equal(a, b)
     with pytest.raises(ValueError, match="target 'grade' is not a column"):
         cm.compare({"halves": halves}, table, target="grade")
 
