@@ -23,7 +23,7 @@ QUICK = {
     "naive-gan": {"steps": 3},
     "vae": {"steps": 60, "passes": 1, "latent": 4, "hidden": [16]},
     "rnn": {"steps": 40, "passes": 1, "units": 12, "embed": 6, "folds": 2},
-    "auto": {"candidates": ("copula", "trees")},
+    "auto": {"candidates": ["copula", "trees"]},
     "autoregressive": {"steps": 20, "prior_steps": 30, "hidden": 8, "embed": 4, "warm_rows": 500},
 }
 
