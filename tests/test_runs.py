@@ -266,7 +266,10 @@ def test_a_run_keeps_the_patients_and_one_schema(name, tmp_path):
     pd.testing.assert_frame_equal(run.holdout, holdout.reset_index(drop=True))
     assert run.schema == dataset.schema and run.dataset == dataset
     assert len(run.real) == len(dataset.load()) == len(run.dataset.load())
-    assert run.files() == ["dataset.json", "holdout.csv", "schema.json", "train.csv"]
+    always = {"dataset.json", "holdout.csv", "schema.json", "train.csv"}
+    assert (
+        always <= set(run.files()) <= always | {"proposals.csv"}
+    )  # where nearly all rows keep one
 
 
 def test_a_run_of_anyones_own_table(tmp_path):
