@@ -19,6 +19,7 @@ from synthheart.figures import save_figure
 from synthheart.inference import infer_schema
 from synthheart.space import fit_space
 from synthheart.splitting import train_holdout_split
+from synthheart.two_samples import tell_apart
 
 
 @pytest.fixture(scope="module")
@@ -633,9 +634,9 @@ def test_threads_change_nothing(monkeypatch):
     real, fake = rng.normal(size=(2, 600, 3))
     learners = ("logistic regression", "random forest")
     settings = {"draws": 1, "seed": 0, "folds": 2, "learners": learners}
-    several = ev._two_sample(real, fake, **settings).scores
+    several = tell_apart(real, fake, **settings).scores
     monkeypatch.setattr("os.cpu_count", lambda: 1)
-    pd.testing.assert_frame_equal(several, ev._two_sample(real, fake, **settings).scores)
+    pd.testing.assert_frame_equal(several, tell_apart(real, fake, **settings).scores)
 
 
 def test_progress_is_shown_where_asked_for(tables, capsys):
