@@ -2889,7 +2889,7 @@ def _is_number(cell: str) -> bool:
 # %% ../nbs/00a_reading.ipynb #formula-back
 def without_apostrophes(text: pd.Series) -> tuple[pd.Series, int]:
     "The inverse of `with_apostrophes`, and how many cells lost one."
-    if not pd.api.types.is_string_dtype(text.dtype):
+    if not pd.api.types.is_string_dtype(text):  # objects may be numbers
         return text, 0
     taken = text.str.startswith("'").fillna(False).to_numpy(bool)
     if taken.any():
