@@ -386,7 +386,7 @@ HEART_RELATIONS = (
         source="Tanaka et al. 2001, J Am Coll Cardiol 37:153-156",
     ),
     ClinicalRelation(
-        "angina on exercise raises the odds of disease",
+        "angina on exercise goes with higher odds of disease",
         "exang",
         "target",
         "odds ratio",

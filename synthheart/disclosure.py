@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 # %% auto #0
 __all__ = ['THRESHOLD', 'LABEL', 'NOT_TRIED', 'STAY', 'MAY_GO', 'TIDY', 'ROUNDED', 'small_groups', 'csv_label', 'ModelFacts',
            'model_facts', 'private_page', 'Release', 'source_sentence', 'release_of', 'AttackRow', 'attack_rows',
-           'most_named', 'page_template', 'disclosure_page', 'FileRule', 'within_budget', 'is_open', 'rule_fits',
-           'shareable', 'sharing_page', 'write_disclosure']
+           'most_named', 'page_template', 'disclosure_page', 'FileRule', 'is_open', 'rule_fits', 'shareable',
+           'sharing_page', 'write_disclosure']
 
 # %% ../nbs/09d_disclosure.ipynb #threshold
 THRESHOLD = 0.09  # EMA Policy 0070 and Health Canada; a group of 11
@@ -379,19 +379,6 @@ MAY_GO = (
     FileRule("figures/*", False, "may draw real patients' values"),
 )
 
-# %% ../nbs/09d_disclosure.ipynb #within-budget
-def within_budget(run: Run, name: str) -> bool:
-    """May the file go where the run's model has a budget? Only what comes from the noisy sums may:
-    the release with its label, and pages that saw no real row. Without a budget, any file may.
-    """
-    try:
-        if model_facts(run).epsilon is None:
-            return True
-    except ValueError:  # a file that is no model says nothing of a budget
-        return True
-    release = _release_name(run)
-    return name in (release, f"{release}-metadata.json", "disclosure.md", "SHARING.md")
-
 # %% ../nbs/09d_disclosure.ipynb #is-public
 def _is_public(run: Run) -> bool:
     "Is the run's schema the dictionary of a public dataset, and nothing learned from patients?"
@@ -440,28 +427,30 @@ def _judge_file(name: str, release: str, public: bool) -> tuple[bool, str]:
     return False, "not known to be harmless"
 
 # %% ../nbs/09d_disclosure.ipynb #judge-private
-def _judge_private(name: str, release: str, noisy: bool) -> tuple[bool, str]:
-    """The same where the patients are not public; noisy: their model had an epsilon.
-
-    Then nothing goes out that saw real rows without noise.
-    """
+def _judge_private(name: str, release: str) -> tuple[bool, str]:
+    "The same where the patients are not public and the model had no epsilon."
     share, why = _judge_file(name, release, public=False)
     if not share or name in (release, f"{release}-metadata.json", "SHARING.md"):
         return share, why
-    if noisy:
-        said = name == "disclosure.md"
-        return said, "what is promised" if said else "saw real rows without the promised noise"
     if name in ROUNDED or name == "disclosure.md":
         return True, f"{why}; rounded on packing, small groups left out"
     return False, "exact numbers of real patients"
 
+# %% ../nbs/09d_disclosure.ipynb #judge-noisy
+def _judge_noisy(name: str, release: str, public: bool) -> tuple[bool, str]:
+    "The same where the model had an epsilon: only what comes from the noisy sums may go."
+    share, why = _judge_file(name, release, public)
+    if share and name not in (release, f"{release}-metadata.json", "disclosure.md", "SHARING.md"):
+        return False, "saw real rows without the promised noise"
+    return share, why
+
 # %% ../nbs/09d_disclosure.ipynb #has-noise
-def _has_noise(run: Run) -> bool:
-    "Was the run's model given an epsilon, or can that not be told?"
+def _has_noise(run: Run, unknown: bool) -> bool:
+    "Was the run's model given an epsilon? `unknown`: what is said where that cannot be told."
     try:
         return model_facts(run).epsilon is not None
     except ValueError:  # a model of another format, or a damaged one
-        return True
+        return unknown
 
 # %% ../nbs/09d_disclosure.ipynb #release-name
 def _release_name(run: Run) -> str:
@@ -479,17 +468,18 @@ def shareable(run: Run) -> pd.DataFrame:
     if not run.folder.is_dir():
         raise ValueError(f"{run.folder}: no such folder")
     release, public, free = _release_name(run), _is_public(run), is_open(run)
-    noisy = not free and _has_noise(run)
+    noisy = _has_noise(run, unknown=not free)
     secret = {
         sha256(run.path(name)): f"{name}.csv" for name in ("train", "holdout") if run.has(name)
     }
     found = []
     for name in run.files():
-        share, why = (
-            _judge_file(name, release, public) if free else _judge_private(name, release, noisy)
-        )
-        if share and not within_budget(run, name):
-            share, why = False, "saw real rows without noise, and the model has a budget"
+        if noisy:
+            share, why = _judge_noisy(name, release, public)
+        elif free:
+            share, why = _judge_file(name, release, public)
+        else:
+            share, why = _judge_private(name, release)
         same = secret.get(sha256(run.path(name))) if share else None
         found.append((name, False, f"the same bytes as {same}") if same else (name, share, why))
     table = pd.DataFrame(found, columns=["file", "share", "why"])

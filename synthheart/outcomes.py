@@ -40,11 +40,11 @@ from .tables import Schema, survival_columns, takes_frames
 from .two_samples import CLASSIFIERS, Estimate, make_classifier
 
 # %% auto #0
-__all__ = ['NO_OUTCOME', 'MOST_TRAINING', 'REGRESSORS', 'MOST_PAIRED', 'TSTR_AUC', 'TRTR_AUC', 'BRIER_GAP', 'TSTR_R2', 'TRTR_R2',
-           'TSTR_CONCORDANCE', 'TRTR_CONCORDANCE', 'SURVIVAL_GAP', 'OUTCOME_METRICS', 'outcome_columns', 'Predictions',
-           'outcome_position', 'predict_outcome', 'brier_gap', 'make_regressor', 'Numbers', 'predict_number',
-           'Survival', 'survival_of', 'Curve', 'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks',
-           'predict_risk', 'plot_survival', 'plot_number']
+__all__ = ['NO_OUTCOME', 'MOST_TRAINING', 'REGRESSORS', 'MOST_PAIRED', 'AUC_PAIR', 'BRIER_GAP', 'R2_PAIR', 'C_PAIR',
+           'SURVIVAL_GAP', 'OUTCOME_METRICS', 'outcome_columns', 'Predictions', 'outcome_position', 'predict_outcome',
+           'brier_gap', 'make_regressor', 'Numbers', 'predict_number', 'Survival', 'survival_of', 'Curve',
+           'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks', 'predict_risk', 'plot_survival',
+           'plot_number']
 
 # %% ../nbs/07a_outcomes.ipynb #no-outcome
 NO_OUTCOME = "the table has no outcome column"  # the reason why its use is not measured
@@ -694,37 +694,46 @@ def _measure_gap(case: Case) -> list[Measured]:
     ]
 
 # %% ../nbs/07a_outcomes.ipynb #record-shared
-_SHARED: dict[str, Any] = {
-    "high": 1,
-    "ideal": 1,
-    "better": "higher",
-    "reference": "holdout",
-    "kind": "utility",
-}
-_ON_FAKE = "train on synthetic, test on holdout: "
-_ON_REAL: dict[str, Any] = {"floor": "itself", "yardstick": True}
+def _pair(
+    scoring: _Scoring, score: str, unit: str, low: float, does: str, citation: str, measure: Any
+) -> tuple[Metric, Metric]:
+    """The records of a score after training on synthetic rows, and of its yardstick after training
+    on real ones. score: its name in a title; does: what is scored, in words.
+    """
+    outcome = "Time to event" if scoring.kind == "survival" else "Outcome"
+    fake, real = scoring.names
+    shared: dict[str, Any] = {
+        "unit": unit,
+        "low": low,
+        "high": 1,
+        "ideal": 1,
+        "better": "higher",
+        "reference": "holdout",
+        "kind": "utility",
+        "citation": citation,
+        "measure": measure,
+    }
+    return (
+        Metric(
+            name=fake,
+            title=f"{outcome}, trained on synthetic ({score})",
+            meaning=f"train on synthetic, test on holdout: {does}",
+            floor=f"train on real: {real}",
+            **shared,
+        ),
+        Metric(
+            name=real,
+            title=f"{outcome}, trained on real ({score})",
+            meaning=f"train on real, test on holdout: {does}",
+            floor="itself",
+            yardstick=True,
+            **shared,
+        ),
+    )
 
 # %% ../nbs/07a_outcomes.ipynb #record-auc
-_AUC: dict[str, Any] = _SHARED | {
-    "unit": "AUC",
-    "low": 0,
-    "citation": "Esteban et al. 2017, arXiv 1706.02633",
-    "measure": _measure_levels,
-}
-TSTR_AUC = Metric(
-    name="tstr_auc",
-    title="Outcome, trained on synthetic (AUC)",
-    meaning=f"{_ON_FAKE}mean AUC of three classifiers",
-    floor="train on real: trtr_auc",
-    **_AUC,
-)
-TRTR_AUC = Metric(
-    name="trtr_auc",
-    title="Outcome, trained on real (AUC)",
-    meaning="train on real, test on holdout: mean AUC of three classifiers",
-    **_ON_REAL,
-    **_AUC,
-)
+_TSTR = "Esteban et al. 2017, arXiv 1706.02633 (train on synthetic, test on real)"
+AUC_PAIR = _pair(_LEVELS, "AUC", "AUC", 0, "mean AUC of three classifiers", _TSTR, _measure_levels)
 BRIER_GAP = Metric(
     name="brier_gap",
     title="Brier score lost by training on synthetic",
@@ -742,47 +751,25 @@ BRIER_GAP = Metric(
 )
 
 # %% ../nbs/07a_outcomes.ipynb #record-r2
-_R2: dict[str, Any] = _SHARED | {
-    "unit": "share of variance",
-    "low": -float("inf"),
-    "citation": "Esteban et al. 2017, arXiv 1706.02633 (train on synthetic, test on real)",
-    "measure": _measure_number,
-}
-TSTR_R2 = Metric(
-    name="tstr_r2",
-    title="Outcome, trained on synthetic (R²)",
-    meaning=f"{_ON_FAKE}mean R² of three regressions",
-    floor="train on real: trtr_r2",
-    **_R2,
-)
-TRTR_R2 = Metric(
-    name="trtr_r2",
-    title="Outcome, trained on real (R²)",
-    meaning="train on real, test on holdout: mean R² of three regressions",
-    **_ON_REAL,
-    **_R2,
+R2_PAIR = _pair(
+    _NUMBER,
+    "R²",
+    "share of variance",
+    -float("inf"),
+    "mean R² of three regressions",
+    _TSTR,
+    _measure_number,
 )
 
 # %% ../nbs/07a_outcomes.ipynb #record-concordance
-_CONCORDANCE: dict[str, Any] = _SHARED | {
-    "unit": "concordance",
-    "low": 0,
-    "citation": "Harrell et al. 1982, doi 10.1001/jama.1982.03320430047030",
-    "measure": _measure_survival,
-}
-TSTR_CONCORDANCE = Metric(
-    name="tstr_concordance",
-    title="Time to event, trained on synthetic (concordance)",
-    meaning=f"{_ON_FAKE}Harrell's C of a Cox model",
-    floor="train on real: trtr_concordance",
-    **_CONCORDANCE,
-)
-TRTR_CONCORDANCE = Metric(
-    name="trtr_concordance",
-    title="Time to event, trained on real (concordance)",
-    meaning="train on real, test on holdout: Harrell's C of a Cox model",
-    **_ON_REAL,
-    **_CONCORDANCE,
+C_PAIR = _pair(
+    _SURVIVAL,
+    "concordance",
+    "concordance",
+    0,
+    "Harrell's C of a Cox model",
+    "Harrell et al. 1982, doi 10.1001/jama.1982.03320430047030",
+    _measure_survival,
 )
 SURVIVAL_GAP = Metric(
     name="survival_gap",
@@ -802,13 +789,10 @@ SURVIVAL_GAP = Metric(
 
 # %% ../nbs/07a_outcomes.ipynb #all-records
 OUTCOME_METRICS = (  # in the order of the list that `evaluate` measures
-    TSTR_AUC,
-    TRTR_AUC,
+    *AUC_PAIR,
     BRIER_GAP,
-    TSTR_R2,
-    TRTR_R2,
-    TSTR_CONCORDANCE,
-    TRTR_CONCORDANCE,
+    *R2_PAIR,
+    *C_PAIR,
     SURVIVAL_GAP,
 )
 

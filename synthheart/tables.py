@@ -21,7 +21,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 # %% auto #0
-__all__ = ['SHIPPED', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'MAX_CODES', 'check_names', 'frame_of', 'as_pandas',
+__all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'frame_of', 'as_pandas',
            'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where',
            'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text', 'days_since_1970',
            'dates_from_days', 'validate', 'same_row', 'find_duplicates']
@@ -135,6 +135,9 @@ def _dates_of(series: pd.Series) -> pd.Series:
         return pd.to_datetime(series, errors="coerce", format="ISO8601")
     except ValueError:  # several time zones
         return no_dates
+
+# %% ../nbs/00_tables.ipynb #max-codes
+MAX_CODES = 10  # a whole-number column with more different values than this is continuous
 
 # %% ../nbs/00_tables.ipynb #03ca460f
 Kind = Literal["continuous", "ordinal", "categorical", "binary"]
@@ -1033,6 +1036,3 @@ def find_duplicates(df: Any) -> pd.DataFrame:
     table = pd.DataFrame({"first": df.index[first], "rows": rows})
     table = table[table.rows > 1].sort_values("rows", ascending=False, kind="stable")
     return table.reset_index(drop=True)
-
-# %% ../nbs/00_tables.ipynb #max-codes
-MAX_CODES = 10  # a whole-number column with more different values than this is continuous

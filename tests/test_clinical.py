@@ -223,7 +223,7 @@ def test_relations_are_the_data_sheets_and_scipys(tables):
         table.real["maximum heart rate falls with age"] == pytest.approx(r) and round(r, 2) == -0.39
     )
     for name, column, rounded in (
-        ("angina on exercise raises the odds of disease", "exang", 7.4),
+        ("angina on exercise goes with higher odds of disease", "exang", 7.4),
         ("men have more disease", "sex", 3.6),
     ):
         found = stats.contingency.odds_ratio(
