@@ -18,6 +18,8 @@
 #                        reports/reference/ (20 minutes; installs CTGAN apart)
 # make hundred_splits    every model on a hundred splits, into reports/reference/verdict.csv
 #                        (half an hour; goes on where it was stopped)
+# make private           what privacy costs over ten splits, into reports/reference/private.csv
+# make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make clean             remove what was built; make distclean removes .venv too
 #
@@ -26,7 +28,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits recipes clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -90,6 +92,12 @@ $(VENV)-peer/.ready: | $(PY)
 	$(PY) -m venv --clear $(VENV)-peer
 	$(VENV)-peer/bin/python -m pip install --quiet --disable-pip-version-check ctgan==0.12.1 torch==2.13.0
 	@touch $@
+
+private: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_private; measure_private("reports/reference/private.csv")'
+
+coverage: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.coverage import measure_coverage; measure_coverage("reports/reference/coverage.csv")'
 
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'

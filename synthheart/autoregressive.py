@@ -5,7 +5,7 @@
 # %% ../nbs/05a_autoregressive.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, NamedTuple
 
@@ -21,7 +21,6 @@ from synthheart.engine import (
     Callback,
     Program,
     Progress,
-    Shapes,
     Step,
     adam,
     cached,

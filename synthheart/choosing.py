@@ -18,6 +18,7 @@ from tqdm import tqdm
 from .engine import Callback, check_least
 from .models import MODELS, Model, ModelRecord, Settings
 from .preprocessing import Coded, RankGaussEncoder
+from .sizes import missing_cells
 from .space import row_distances
 from .statistics import Z, auc_wins, delong_error
 from .tables import Schema
@@ -86,9 +87,9 @@ def parts(rows: int, config: AutoConfig, seed: int) -> Iterator[Part]:
 # %% ../nbs/06e_choosing.ipynb #on-grid
 def on_grid(ranks: np.ndarray, known: Coded) -> np.ndarray:
     "Ranks [n, c], each moved to the middle of the interval of `known` in which it lies."
-    out = np.full(ranks.shape, 0.5)
+    out, missing = np.full(ranks.shape, 0.5), missing_cells(known)
     for j in range(ranks.shape[1]):
-        filled = known.high[:, j] - known.low[:, j] < 1  # an empty cell may be any value
+        filled = ~missing[:, j]
         low, high = (ends[filled, j].astype(float) for ends in (known.low, known.high))
         low, at = np.unique(low, return_index=True)
         if len(low):
@@ -291,7 +292,7 @@ def every_option(codec: RankGaussEncoder, schema: Schema) -> Settings:
 MODELS.add(
     ModelRecord(
         "auto",
-        "chooses a copula, trees or a network by how well it does inside the training rows",
+        "whichever model is told apart least inside the training rows",
         Auto,
         AutoConfig,
         options=every_option,

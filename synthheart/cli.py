@@ -50,12 +50,12 @@ if TYPE_CHECKING:
 
 # %% auto #0
 __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
-           'coding_option', 'read_option', 'SPLIT', 'DRAWN', 'EVALUATION_FORMAT', 'THREADS', 'DOCTOR_FORMAT',
-           'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How',
-           'parse_read', 'about_file', 'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described',
-           'parse_where', 'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema',
-           'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand',
-           'report', 'share', 'examine', 'doctor_lines', 'doctor']
+           'coding_option', 'read_option', 'SPLIT', 'DRAWN', 'THREADS', 'DOCTOR_FORMAT', 'BadInput', 'Failed',
+           'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file',
+           'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where',
+           'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit',
+           'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report',
+           'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -894,13 +894,11 @@ def fit(
     """
     check_writable(output, [".synth"])
     how = How(coding, parse_read(settings))
-    private, ctx = choices["epsilon"] is not None, click.get_current_context()
-    if private and ctx.get_parameter_source("model") == click.core.ParameterSource.DEFAULT:
-        model = "gan"  # whatever the default is: nothing else may look at the data
+    private = choices["epsilon"] is not None
     table, described = _to_learn(data, schema_file, target, how, private)
     from synthheart.synthesizer import Synthesizer
 
-    model = model or ("auto" if choices["epsilon"] is None else "gan")
+    model = model or ("gan" if private else "auto")  # with a budget, no choice looks at the data
     synthesizer = Synthesizer(model, **choices)
     try:
         fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
@@ -1107,9 +1105,6 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
     )
 
 # %% ../nbs/11a_cli.ipynb #write-evaluation
-EVALUATION_FORMAT = 2  # of the JSON file; it is that of metrics.json
-
-
 def write_evaluation(
     result: pd.DataFrame, output: str, files: Mapping[str, str], rows: Mapping[str, int]
 ) -> None:
@@ -1118,11 +1113,12 @@ def write_evaluation(
     output: the suffix says which. files, rows: see `evaluation_page`.
     """
     from synthheart.judging import verdict
+    from synthheart.report import METRICS_FORMAT
     from synthheart.runs import json_text, write_whole
 
     suffix = Path(output).suffix.lower()
     if suffix == ".json":
-        told = {"format": EVALUATION_FORMAT, "verdict": verdict(result).to_dict()}
+        told = {"format": METRICS_FORMAT, "verdict": verdict(result).to_dict()}
         write_whole(output, json_text(told | {"records": result.to_dict("records")}))
     elif suffix == ".html":
         write_whole(output, evaluation_page(result, files, rows))

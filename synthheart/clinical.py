@@ -44,7 +44,7 @@ from synthheart.space import (
     group_plan,
     sample_index,
 )
-from .statistics import auc_wins, delong_error, placement_error, placements, wilson
+from .statistics import Z, auc_wins, delong_error, placement_error, placements, wilson
 from .tables import Column, Schema, takes_frames, to_floats
 from .two_samples import CLASSIFIERS, make_classifier
 
@@ -163,7 +163,7 @@ def _calibration_line(p: np.ndarray, truth: np.ndarray) -> dict[str, float]:
 def _auc_interval(found: Predictions) -> dict[str, float]:
     "AUC and its 95 % interval."
     auc, se = found.auc()
-    return {"auc": auc, "ci_low": max(0.0, auc - 1.96 * se), "ci_high": min(1.0, auc + 1.96 * se)}
+    return {"auc": auc, "ci_low": max(0.0, auc - Z * se), "ci_high": min(1.0, auc + Z * se)}
 
 # %% ../nbs/08a_clinical.ipynb #binary-scores
 def _binary_scores(found: Predictions) -> dict[str, float]:
@@ -249,7 +249,7 @@ def plot_roc(predictions: Mapping[str, Predictions]) -> Figure:
     for design, mean in _on_real(predictions).items():
         wins = auc_wins(mean.p[mean.truth == 1], mean.p[mean.truth == 0])
         auc[design] = wins.mean()
-        label = f"{design}: AUC {auc[design]:.2f} ± {1.96 * delong_error(wins):.2f}"
+        label = f"{design}: AUC {auc[design]:.2f} ± {Z * delong_error(wins):.2f}"
         false, true, _ = roc_curve(mean.truth, mean.p)
         ax.step(false, true, where="post", color=COLOURS[design], lw=2, label=label)
     ax.plot([0, 1], [0, 1], color=FLOOR, lw=0.8, ls=":")
@@ -610,7 +610,7 @@ def _log_odds(
         raise ValueError(f"target {schema.target!r}: only one outcome in the {name} table")
     x, terms = _design_matrix(rows, space, schema)
     beta, covariance = _logistic(x, y)
-    half = 1.96 * np.sqrt(np.diag(covariance) * inflation)
+    half = Z * np.sqrt(np.diag(covariance) * inflation)
     return LogOdds(beta[1:], (beta - half)[1:], (beta + half)[1:]), terms[1:]
 
 # %% ../nbs/08a_clinical.ipynb #58da15e6
@@ -771,7 +771,7 @@ def _effect(relation: ClinicalRelation, x: np.ndarray, y: np.ndarray, widen: flo
 
     widen: multiplies the standard error.
     """
-    reach, leveled = 1.96 * widen, relation.kind == "odds ratio"
+    reach, leveled = Z * widen, relation.kind == "odds ratio"
     if relation.kind not in NO_EFFECT or leveled and relation.level is None:
         raise ValueError(f"a relation of kind {relation.kind!r} cannot be measured")
     if len(x) < 4 or np.ptp(x) == 0 or np.ptp(y) == 0:
@@ -960,7 +960,7 @@ def _mean_gap(values: Sequence[np.ndarray], min_rows: int, wider: float | None) 
         return dict.fromkeys(GAP, np.nan) | counts | {"note": why}
     gap = float(fake.mean() - real.mean())
     wider = inflation(len(fake), len(real)) if wider is None else wider
-    half = 1.96 * np.sqrt(real.var(ddof=1) / len(real) + wider * fake.var(ddof=1) / len(fake))
+    half = Z * np.sqrt(real.var(ddof=1) / len(real) + wider * fake.var(ddof=1) / len(fake))
     means = {"real": float(real.mean()), "synthetic": float(fake.mean()), "difference": gap}
     return counts | means | {"ci_low": gap - half, "ci_high": gap + half, "note": ""}
 
@@ -1142,7 +1142,7 @@ class SiteResult(NamedTuple):
 # %% ../nbs/08a_clinical.ipynb #site-record
 def _site_record(side: SiteResult, min_rows: int) -> dict[str, Any]:
     "The numbers of one training table at one site."
-    auc, half = float(side.cases.mean()), 1.96 * placement_error(side.cases, side.others)
+    auc, half = float(side.cases.mean()), Z * placement_error(side.cases, side.others)
     counts = {"cases": len(side.cases), "others": len(side.others)}
     fewest = min(counts, key=lambda name: counts[name])
     few = f"only {counts[fewest]} {fewest}: a rough number" if counts[fewest] < min_rows else ""
@@ -1173,7 +1173,7 @@ def _at_site(
 def _site_difference(real: SiteResult, fake: SiteResult) -> dict[str, float]:
     "AUC after training on synthetic minus on real rows, with its 95 % interval (paired DeLong)."
     gap = fake.cases - real.cases, fake.others - real.others
-    difference, half = float(gap[0].mean()), 1.96 * placement_error(*gap)
+    difference, half = float(gap[0].mean()), Z * placement_error(*gap)
     ends = {"difference_low": difference - half, "difference_high": difference + half}
     return {"difference": difference} | ends
 

@@ -91,11 +91,6 @@ class Interval(NamedTuple):
     low: float
     high: float
 
-    @property
-    def holds(self) -> bool:
-        "Is the truth inside?"
-        return bool(self.low <= self.truth <= self.high)
-
 # %% ../nbs/12c_coverage.ipynb #shares
 def _share(rng: np.random.Generator) -> Interval:
     "Wilson's interval of a share of 2,000 rows that is 2 %."

@@ -9,7 +9,6 @@ import fnmatch
 import functools
 import json
 import math
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import resources
@@ -22,7 +21,7 @@ from .catalogue import ATTACKS, known_metric, of_kind
 from .cohorts import DATASETS, Dataset
 from .dp import privacy_statement
 from .judging import Verdict, group_names, in_words, number, run_verdict, verdict
-from .runs import Run, replacing, sha256
+from .runs import Run, sha256
 from .space import fit_space, group_masks, group_plan
 from .archive import read_archive
 from .tables import Column, Schema, takes_frames

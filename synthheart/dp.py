@@ -778,11 +778,16 @@ class NoisyTables:
         self.measured_ = {"tables": Release(noisy_sum(sums[None], sd, normals), sd)}
         self._explain(*self.measured_["tables"])
 
+    @property
+    def pair_limit(self) -> float:
+        "The length to which the products of a patient's pairs of columns are cut."
+        return max(1.0, len(self.design_.columns) / np.sqrt(18))
+
     def _measure_pairs(
         self, cells: np.ndarray, outcome: np.ndarray, sigma: float, normals: np.ndarray
     ) -> None:
         "Release the pairs of columns, and take correlations from them."
-        limit = max(1.0, len(self.design_.columns) / np.sqrt(18))
+        limit = self.pair_limit
         sums, sd = self.pair_sums(cells, outcome, limit), sigma * limit
         self.measured_["pairs"] = Release(noisy_sum(sums[None], sd, normals), sd)
         self.mix_ = shrunk_correlations(*self.measured_["pairs"], self.rows_, self._spread())

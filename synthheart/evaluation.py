@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -74,7 +72,7 @@ from synthheart.space import (
     row_distances,
     sample_index,
 )
-from .statistics import auc_wins, enough_draws, placement_error, placements, wilson
+from .statistics import auc_wins, enough_draws, wilson
 from synthheart.tables import (
     Column,
     Schema,
@@ -133,7 +131,7 @@ def column_shapes(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | None 
     return float(shape_scores(real, fake, schema).mean())
 
 # %% ../nbs/08_evaluation.ipynb #0400bfea
-def _edges(space: Space, real: Rows, bins: int = 4) -> list[np.ndarray]:
+def _edges(real: Rows, bins: int = 4) -> list[np.ndarray]:
     "Inner bin edges of each continuous column: quantiles of the real values, ties merged."
     inner = np.linspace(0, 1, bins + 1)[1:-1]
     columns = [column[~np.isnan(column)] for column in real.numbers.T]
@@ -192,7 +190,7 @@ def column_pairs(
     """
     space = fit_space(real, schema)
     coded = space.code(real)
-    pairs = _upper(_pairs(space, coded, space.code(fake), _edges(space, coded, bins)))
+    pairs = _upper(_pairs(space, coded, space.code(fake), _edges(coded, bins)))
     return float(pairs.mean()) if len(pairs) else NAN
 
 # %% ../nbs/08_evaluation.ipynb #e2f6556f
@@ -546,7 +544,7 @@ def copies(fake: Any, real: Any) -> float:
 def _fidelity(case: Case) -> list[Measured]:
     """Shapes, pairs, associations and missing patterns: synthetic against train and holdout
     together."""
-    edges = _edges(case.space, case.rows.train.above(case.rows.holdout))
+    edges = _edges(case.rows.train.above(case.rows.holdout))
 
     def statistic(a: Rows, b: Rows) -> np.ndarray:
         pairs = _upper(_pairs(case.space, a, b, edges))

@@ -30,7 +30,7 @@ from synthheart.figures import (
 from .inference import resolve_schema
 from .privacy import membership_wins
 from .space import fit_space, row_distances, shared_space
-from .statistics import delong_error
+from .statistics import Z, delong_error
 from .synthesizer import Synthesizer
 from .tables import Schema, to_floats, takes_frames
 
@@ -96,7 +96,7 @@ def patient_exposure(
     parts = [np.where(mask, log, np.nan) for mask in (~inside, inside)]
     out, within = (np.nanmean(part, axis=0) for part in parts)
     variances = [np.nanvar(p, axis=0, ddof=1) / (~np.isnan(p)).sum(axis=0) for p in parts]
-    gap, half = out - within, 1.96 * np.sqrt(np.sum(variances, axis=0))
+    gap, half = out - within, Z * np.sqrt(np.sum(variances, axis=0))
     found = {"exposure": gap, "ci_low": gap - half, "ci_high": gap + half}
     table = np.exp(pd.DataFrame(found, index=real.index))
     table["fellow"] = fellow_distances(real, schema)
@@ -245,7 +245,7 @@ def along_size(
 # %% ../nbs/09b_exposure.ipynb #draw-growth
 def _band(ax: Axes, x: pd.Series, auc: pd.Series, se: pd.Series, colour: str) -> None:
     "A band of two standard errors around a line."
-    ax.fill_between(x, auc - 1.96 * se, auc + 1.96 * se, color=colour, alpha=0.12, lw=0)
+    ax.fill_between(x, auc - Z * se, auc + Z * se, color=colour, alpha=0.12, lw=0)
 
 # %% ../nbs/09b_exposure.ipynb #draw-watched
 def _draw_watched(ax: Axes, watched: pd.DataFrame) -> None:

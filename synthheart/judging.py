@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from .catalogue import ATTACKS, COLUMNS, METRICS, Metric, of_kind
@@ -19,7 +18,7 @@ from .statistics import Z, holm
 from .tables import json_plain, takes_frames
 
 # %% auto #0
-__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'BROKEN', 'WORDS', 'NO_PROOF', 'HEADLINES', 'Measure',
+__all__ = ['UNKNOWN', 'Judged', 'Answer', 'LEVEL', 'QUESTIONS', 'OUTSIDE', 'BROKEN', 'WORDS', 'HEADLINES', 'Measure',
            'as_measure', 'measure', 'number', 'Question', 'Bar', 'bar_of', 'judge', 'p_worse', 'Verdict', 'verdict',
            'run_verdict', 'worst_of', 'worst_membership', 'Headline', 'Card', 'headlines', 'group_names', 'in_words',
            'next_step']
@@ -214,7 +213,6 @@ def _answer(rows: pd.DataFrame) -> Answer:
 
 # %% ../nbs/09c_judging.ipynb #words
 WORDS: dict[Judged, str] = {"good": "met", "bad": "missed", "unclear": "cannot tell"}
-NO_PROOF = "Passing attacks is no proof of anonymity"
 
 
 def _number_words(question: Question, row: Any) -> str:

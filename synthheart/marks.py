@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -221,7 +220,7 @@ def column_rows(run: Run) -> list[ColumnRow]:
     for column in schema:
         name, label = column.name, column_label(column)
         bars = column_bars(real[name], run.synthetic[name], column)
-        words = told.loc[name] if name in told.index else told.set_index("column").loc[name]
+        words = told.loc[name]
         unit = "" if column.is_date else column.unit
         numbers = float(score[name]), float(floor[name])
         drawn = small_bars(bars, label), large_bars(bars, label)

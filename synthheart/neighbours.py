@@ -98,7 +98,6 @@ class NoiseInput:
 
     def __init__(self, schema: Schema, epsilon: float = 3.0):
         self.tables = NoisyTables(schema, epsilon).fit(pd.DataFrame(columns=schema.names))
-        self.limit = max(1.0, len(self.tables.design_.columns) / np.sqrt(18))
 
     def __call__(self, path: Path) -> np.ndarray:
         "Sums of tables, then of pairs, [questions]; the second part holds `pairs` numbers."
@@ -106,7 +105,9 @@ class NoiseInput:
         read = declared_rows(heart_rows(raw_rows(path)), tables.schema)
         cells = public_cells(tables.codec_, read, tables.design_)
         sums = tables.design_.sums(*cells) / tables.design_.sensitivity
-        return np.concatenate([sums, tables.pair_sums(*cells, self.limit) / self.limit])
+        return np.concatenate(
+            [sums, tables.pair_sums(*cells, self.tables.pair_limit) / self.tables.pair_limit]
+        )
 
     def moved(self, one: np.ndarray, other: np.ndarray) -> float:
         "How far two sums lie apart, in sensitivities: the worse of tables and pairs."

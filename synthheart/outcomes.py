@@ -124,6 +124,14 @@ def outcome_position(space: Space) -> int:
         raise ValueError(f"target {target!r} is continuous; utility needs a discrete outcome")
     return space.discrete.index(target)
 
+# %% ../nbs/07a_outcomes.ipynb #sampled
+def _known_rows(known: np.ndarray, seed: int, cap: int) -> np.ndarray:
+    "Positions of the rows with a known outcome, at most `cap` of them."
+    index = np.flatnonzero(known)
+    if len(index) <= cap:
+        return index
+    return index[sample_index(np.random.default_rng(seed), len(index), cap)]
+
 # %% ../nbs/07a_outcomes.ipynb #training-rows
 MOST_TRAINING = 20_000  # of larger tables a sample is used, and the note says so
 
@@ -132,9 +140,7 @@ def _training_rows(fit_on: pd.DataFrame, space: Space, seed: int, cap: int) -> R
     "Coded rows with a known outcome, at most `cap`; ValueError where all have the same one."
     j = outcome_position(space)
     rows = space.code(fit_on)
-    rows = rows.take(rows.codes[:, j] < len(space.levels[j]))
-    if len(rows) > cap:
-        rows = rows.take(sample_index(np.random.default_rng(seed), len(rows), cap))
+    rows = rows.take(_known_rows(rows.codes[:, j] < len(space.levels[j]), seed, cap))
     if len(np.unique(rows.codes[:, j])) < 2:
         few = f"fewer than two known classes among {len(fit_on)} training rows"
         raise ValueError(f"target {space.schema.target!r}: {few}")
@@ -237,14 +243,6 @@ class Numbers:
         error = np.mean(moved, axis=0).std(ddof=1) / np.sqrt(len(y))
         return Estimate(float(np.mean(found)), float(error))
 
-# %% ../nbs/07a_outcomes.ipynb #sampled
-def _known_rows(rows: Rows, known: np.ndarray, seed: int, cap: int) -> np.ndarray:
-    "Positions of the rows with a known outcome, at most `cap` of them."
-    index = np.flatnonzero(known)
-    if len(index) <= cap:
-        return index
-    return index[sample_index(np.random.default_rng(seed), len(index), cap)]
-
 # %% ../nbs/07a_outcomes.ipynb #scaled-outcome
 def _scaled_outcome(space: Space, rows: Rows) -> np.ndarray:
     "The continuous outcome in standard deviations, cut at 30 as `Space.embed` cuts: float64 [n]."
@@ -272,7 +270,7 @@ def predict_number(
         raise ValueError(reason)
     rows, coded, drop = space.code(fit_on), space.code(test), outcome_columns(space.schema)
     y = _scaled_outcome(space, rows)
-    index = _known_rows(rows, ~np.isnan(y), seed, cap)
+    index = _known_rows(~np.isnan(y), seed, cap)
     if len(np.unique(y[index])) < 2:
         few = f"fewer than two known values among {len(fit_on)} training rows"
         raise ValueError(f"target {space.schema.target!r}: {few}")
@@ -505,7 +503,7 @@ def predict_risk(
     """
     rows, coded, drop = space.code(fit_on), space.code(test), outcome_columns(space.schema)
     seen = survival_of(space, rows)
-    index = _known_rows(rows, ~np.isnan(seen.time), seed, cap)
+    index = _known_rows(~np.isnan(seen.time), seed, cap)
     learned = seen.take(index)
     if learned.event.sum() < 2:
         raise ValueError(f"fewer than two events among {len(fit_on)} training rows")
@@ -655,10 +653,10 @@ _NUMBER = _Scoring(
 )
 
 # %% ../nbs/07a_outcomes.ipynb #measure-number
-def _measure_number(case: Case) -> list[Measured]:
-    "R² of a continuous outcome or a count."
-    missing = _not_here(case, "number", *_NUMBER.names)
-    return missing or _scored_pair(case, _NUMBER, _both_learned(case, _NUMBER))
+def _measure_pair(scoring: _Scoring, case: Case) -> list[Measured]:
+    "A score after training on synthetic rows, and after training on real ones."
+    missing = _not_here(case, scoring.kind, *scoring.names)
+    return missing or _scored_pair(case, scoring, _both_learned(case, scoring))
 
 # %% ../nbs/07a_outcomes.ipynb #survival-scoring
 _SURVIVAL = _Scoring(
@@ -669,12 +667,6 @@ _SURVIVAL = _Scoring(
     "Cox model",
     "no two held-out rows compare",
 )
-
-# %% ../nbs/07a_outcomes.ipynb #measure-survival
-def _measure_survival(case: Case) -> list[Measured]:
-    "Concordance of a time with an event."
-    missing = _not_here(case, "survival", *_SURVIVAL.names)
-    return missing or _scored_pair(case, _SURVIVAL, _both_learned(case, _SURVIVAL))
 
 # %% ../nbs/07a_outcomes.ipynb #measure-gap
 def _measure_gap(case: Case) -> list[Measured]:
@@ -758,7 +750,7 @@ R2_PAIR = _pair(
     -float("inf"),
     "mean R² of three regressions",
     _TSTR,
-    _measure_number,
+    partial(_measure_pair, _NUMBER),
 )
 
 # %% ../nbs/07a_outcomes.ipynb #record-concordance
@@ -769,7 +761,7 @@ C_PAIR = _pair(
     0,
     "Harrell's C of a Cox model",
     "Harrell et al. 1982, doi 10.1001/jama.1982.03320430047030",
-    _measure_survival,
+    partial(_measure_pair, _SURVIVAL),
 )
 SURVIVAL_GAP = Metric(
     name="survival_gap",

@@ -48,7 +48,7 @@ from .models import MODELS
 from .report import build_day, page_title, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
-from .tables import Column, allowed_text, dates_from_days, json_plain, to_floats
+from .tables import Column, allowed_text, dates_from_days, json_plain
 
 # %% auto #0
 __all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'column_fact', 'column_facts',
@@ -187,7 +187,7 @@ def drawn_metrics() -> dict[str, tuple[str, ...]]:
 def strips(facts: Mapping[str, Any], model: str) -> dict[str, list[dict[str, Any]]]:
     "Lines of the three figures: quality, membership and risks, the lines of each on one scale."
     have = [m for m, by in facts[model].items() if by.get("all", {}).get("value") is not None]
-    scales = {"quality": (-0.02, 1.02), "membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
+    scales = {"quality": None, "membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
     return {
         part: [strip(facts, model, m, scales[part]) for m in names if m in have]
         for part, names in drawn_metrics().items()

@@ -25,11 +25,10 @@ from synthheart.disclosure import (
     LABEL,
     ROUNDED,
     TIDY,
-    Release,
     disclosure_page,
     is_open,
     model_facts,
-    page_template,
+    private_page,
     release_of,
     shareable,
 )
@@ -254,12 +253,11 @@ ROUNDING = (
 def parcel_page(run: Run, tables: Mapping[str, pd.DataFrame], judged: Verdict) -> str:
     "The disclosure page with rounded numbers, without seeds and small groups."
     release, model = release_of(run), model_facts(run)
-    told = Release(
-        release.name,
-        release.rows,
-        about(release.train),
-        about(release.holdout),
-        f"{release.source} {ROUNDING}.",
+    told = replace(
+        release,
+        train=about(release.train),
+        holdout=about(release.holdout),
+        source=f"{release.source} {ROUNDING}.",
     )
     shown = {k: v for k, v in model.settings.items() if k not in ("seed", "random_state")}
     privacy = tables["privacy"] if "privacy" in tables else pd.DataFrame(columns=[*_COLUMNS])
@@ -296,10 +294,7 @@ def rounded_files(run: Run) -> dict[str, str]:
     "The files of a parcel that are written for it, by name."
     model = model_facts(run)
     if model.epsilon is not None:
-        page = page_template("parcel_noise.md").render(
-            label=LABEL, name=run.dataset.release, rows=len(run.synthetic), model=model
-        )
-        return {"disclosure.md": page}
+        return {"disclosure.md": private_page(release_of(run), model)}
     tables = rounded_tables(run)
     judged = rounded_verdict(run, tables)
     made = {"disclosure.md": parcel_page(run, tables, judged)}

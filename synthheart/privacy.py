@@ -44,7 +44,6 @@ from synthheart.figures import (
     new_figure,
     set_title,
 )
-from .inference import resolve_schema
 from synthheart.space import (
     Rows,
     Space,

@@ -51,6 +51,7 @@ from synthheart.judging import (
     QUESTIONS,
     WORDS,
     Measure,
+    as_measure,
     Verdict,
     group_names,
     headlines,
@@ -70,7 +71,7 @@ from .tables import Column, Schema, json_plain, takes_frames
 # %% auto #0
 __all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
            'gather_metrics', 'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table',
-           'Picture', 'Points', 'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Reading', 'Measures', 'Columns', 'Sides',
+           'Picture', 'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Reading', 'Measures', 'Columns', 'Sides',
            'Section', 'section', 'table_of', 'shown', 'part_html', 'metric_table', 'data_uri', 'svg_description',
            'svg_width', 'picture', 'pictures', 'other_figures', 'measures', 'relation_measures', 'columns_section',
            'relations_section', 'analysis_section', 'place_of', 'privacy_section', 'comparison_section',
@@ -424,13 +425,6 @@ class Picture(Part):
     data: str
     narrow: str = ""
 
-# %% ../nbs/10_report.ipynb #points-part
-@dataclass(frozen=True)
-class Points(Part):
-    "A list of sentences."
-
-    items: tuple[str, ...]
-
 # %% ../nbs/10_report.ipynb #terms-part
 @dataclass(frozen=True)
 class Terms(Part):
@@ -669,18 +663,14 @@ def _catalogue() -> set[str]:
     return {*METRICS, *ATTACKS}
 
 # %% ../nbs/10_report.ipynb #reading-of
-def _reading(found: Findings, record: Mapping[str, Any], title: str, judged: str) -> Reading:
+def _reading(record: Mapping[str, Any], title: str, judged: str) -> Reading:
     "A record of metrics.json in words."
-    metric = known_metric(record["metric"])
-    m = Measure(*(math.nan if x is None else x for x in map(record.get, _CELLS)))
+    metric, m = known_metric(record["metric"]), as_measure(record)
     ends = f"{number(m.low)} to {number(m.high)}" if math.isfinite(m.low) else ""
     drawing = number_line(m, metric) if math.isfinite(m.value) else ""
     texts = (number(m.value), ends, number(m.floor), metric.floor, number(m.goal, 2))
     note = "" if math.isfinite(m.value) else str(record.get("note") or "")
     return Reading(title, metric.meaning, *texts, judged, drawing, note)
-
-
-_CELLS = ("value", "ci_low", "ci_high", "floor", "goal")
 
 # %% ../nbs/10_report.ipynb #measures
 def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | None:
@@ -699,14 +689,14 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         metric = known_metric(name)
         is_here = record["value"] is not None or record["goal"] is not None
         if metric.kind in kinds and is_here and not metric.yardstick:
-            readings.append(_reading(found, record, metric.title, judged.get(name, "")))
+            readings.append(_reading(record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
 
 # %% ../nbs/10_report.ipynb #relation-measures
 def relation_measures(found: Findings) -> Measures | None:
     "The relations between columns, a line each, where a metric was measured by relation."
     readings = [
-        _reading(found, record, group_label(record["group"], found.run.schema), "")
+        _reading(record, group_label(record["group"], found.run.schema), "")
         for record in found.metrics["records"]
         if record["model"] == found.model.name
         and record["group"].startswith("relation=")

@@ -13,7 +13,7 @@ import pandas as pd
 
 from .catalogue import Case, Measured, Metric
 from .space import row_distances
-from .statistics import auc_wins, delong_error
+from .statistics import POWER_Z, Z, auc_wins, delong_error
 from .synthesizer import Synthesizer
 
 # %% auto #0
@@ -68,7 +68,7 @@ def _measure(case: Case, name: str, make: Maker, shadows: int) -> list[Measured]
             results.append(Measured(name, group, note=reason))
             continue
         wins, m, n = auc_wins(a, b), len(a), len(b)
-        least = 0.5 + 2.8 * np.sqrt((m + n + 1) / (12 * m * n))
+        least = 0.5 + (Z + POWER_Z) * np.sqrt((m + n + 1) / (12 * m * n))
         note = f"{m} members, {n} non-members, {shadows} shadow models of half the holdout; "
         note += f"detects an AUC of {least:.2f} with 80 % power"
         results.append(Measured(name, group, wins.mean(), delong_error(wins), note=note))

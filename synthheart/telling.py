@@ -11,10 +11,11 @@ from matplotlib.figure import Figure
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.model_selection import StratifiedKFold
 
-from .evaluation import make_classifier
 from .figures import FAKE, FLOOR, new_figure, set_title
 from .space import fit_space, sample_index
+from .statistics import Z
 from .tables import Schema, as_pandas, takes_frames
+from .two_samples import make_classifier
 
 # %% auto #0
 __all__ = ['giveaway_rows', 'plot_giveaways']
@@ -78,7 +79,7 @@ def plot_giveaways(columns: pd.DataFrame, rows: pd.DataFrame, most: int = 12) ->
     shown = columns.head(most).iloc[::-1]
     figure, (left, right) = new_figure(11, 1.6 + 0.3 * len(shown), 1, 2)
     y = np.arange(len(shown))
-    left.errorbar(shown.loss, y, xerr=1.96 * shown.se, fmt="o", color=FAKE, ecolor=FLOOR)
+    left.errorbar(shown.loss, y, xerr=Z * shown.se, fmt="o", color=FAKE, ecolor=FLOOR)
     left.axvline(0, color=FLOOR, ls=":", lw=1)
     left.set_yticks(y, shown.column)
     left.set_xlabel("AUC lost when the column is shuffled, 95 % interval")

@@ -5,7 +5,6 @@
 # %% ../nbs/04_vae.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 

@@ -4,8 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthheart.choosing import Auto, AutoConfig, Tried, decide, mean_of, parts
+from synthheart.choosing import AutoConfig, Tried, decide, mean_of, on_grid, parts
+from synthheart.inference import infer_schema
 from synthheart.models import MODELS
+from synthheart.preprocessing import RankGaussEncoder
 from synthheart.synthesizer import Synthesizer
 
 RNG = np.random.default_rng(0)
@@ -51,10 +53,6 @@ def test_the_same_seed_chooses_the_same(fitted):
     again = Synthesizer("auto", options=QUICK).fit(TABLE, progress=False)
     kept = ["model", "c2st", "membership", "kept"]
     assert again.choice_.table[kept].equals(fitted.choice_.table[kept])
-
-
-def test_the_holdout_is_not_there_to_be_asked():
-    assert "holdout" not in Auto.fit.__annotations__
 
 
 @pytest.mark.parametrize("rows, halves", [(240, 2), (120, 2)])
@@ -106,3 +104,11 @@ def test_no_choice_is_made_under_epsilon():
     assert not MODELS["auto"].private
     with pytest.raises(ValueError, match="only model 'gan'"):
         Synthesizer("auto", epsilon=1.0).fit(TABLE)
+
+
+def test_an_empty_cell_does_not_stand_for_the_lowest_value():
+    table = pd.DataFrame({"x": [np.nan, *range(1, 10)] * 4, "y": [0, 1] * 20})
+    coded = RankGaussEncoder(infer_schema(table)).fit(table).code(table)
+    lowest = coded.high[1, 0] / 2
+    middle = (float(coded.low[1, 0]) + coded.high[1, 0]) / 2
+    assert on_grid(np.array([[lowest]]), coded) == pytest.approx(np.array([[middle]]))

@@ -1,4 +1,4 @@
-"""Every public function that takes a table takes polars and pyarrow too, and says the same."""
+"""What takes a table takes polars and pyarrow too, and says the same."""
 
 import numpy as np
 import pandas as pd
