@@ -88,6 +88,6 @@ def test_a_dollar_in_a_name_is_no_formula(tmp_path):
     other.set_xscale("log")
     other.legend()
     fg.set_title(figure, "Columns $$ and $")
-    path = fg.write_figure(tmp_path, figure, "08_dollar")
+    path = fg.write_figure(Run(tmp_path), figure, "08_dollar")
     text = (tmp_path / "figures" / "page" / "08_dollar.svg").read_text("utf-8")
     assert "a$$b" in text and "mathdefault" not in text and path
