@@ -21,23 +21,25 @@
 # make private           what privacy costs over ten splits, into reports/reference/private.csv
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
+# make locks             locks/, from constraints.txt and pyproject.toml
 # make clean             remove what was built; make distclean removes .venv too
 #
-# Both main commands install what they need into .venv, under the versions of constraints.txt.
+# Both main commands install what they need into .venv, from locks/, with hashes.
 # PYTHON=/path/to/python3.12 chooses the interpreter .venv is made with.
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes locks clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
-PIP := $(PY) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(PY) -m pip install --quiet --disable-pip-version-check
 ARGS ?=
 DATA ?=
 TARGET ?=
 PROFILE ?= $(if $(DATA),own,default)
 JOBS ?= 2
+LOCKS := report dev lab docs
 # Small networks and small tables: one thread a process is faster than two, and both cores stay busy.
 QUIET := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
 
@@ -106,6 +108,13 @@ hundred_splits: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.hundred_splits import measure_hundred; measure_hundred("reports/reference/verdict.csv")'
 	$(MAKE) readme
 
+# Newer versions of what constraints.txt leaves open: delete the lock first.
+locks: | $(PY)
+	$(PY) -m pip install --quiet --upgrade --target build/uv uv==0.13.9
+	for extra in $(LOCKS); do build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	  --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate --no-header \
+	  --constraint constraints.txt --extra $$extra --output-file locks/$$extra.txt pyproject.toml || exit 1; done
+
 clean:
 	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist docs/_site _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache
 	find nbs synthheart tests -name __pycache__ -prune -exec rm -rf {} +
@@ -113,16 +122,14 @@ clean:
 distclean: clean
 	rm -rf $(VENV) $(VENV)-peer
 
-# One stamp an extra: it is older than pyproject.toml or the lock exactly when something may be missing.
-$(VENV)/.report: EXTRAS := report
-$(VENV)/.dev: EXTRAS := dev
-$(VENV)/.lab: EXTRAS := lab
-$(VENV)/.docs: EXTRAS := docs
-$(VENV)/.report $(VENV)/.dev $(VENV)/.lab $(VENV)/.docs: pyproject.toml constraints.txt | $(PY)
+# One stamp an extra: it is older than pyproject.toml or its lock exactly when something may be missing.
+# Every package is a wheel with a known hash; the package itself is built with the lock's own setuptools.
+$(VENV)/.report $(VENV)/.dev $(VENV)/.lab $(VENV)/.docs: $(VENV)/.%: pyproject.toml locks/%.txt | $(PY)
 	@$(PY) -c 'import sys; sys.exit(0 if (3, 11) <= sys.version_info[:2] <= (3, 13) else "make: .venv has Python %d.%d; synthheart needs 3.11 to 3.13: run make distclean" % sys.version_info[:2])'
-	@echo "make: installing synthheart[$(EXTRAS)] into $(VENV) (a minute or two, once)" >&2
-	@$(PIP) --editable '.[$(EXTRAS)]'
-	@touch $@ $(if $(findstring dev,$(EXTRAS)),$(VENV)/.report)
+	@echo "make: installing synthheart[$*] into $(VENV) (a minute or two, once)" >&2
+	@$(PIP) --require-hashes --only-binary :all: --requirement locks/$*.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@ $(if $(findstring dev,$*),$(VENV)/.report)
 
 $(PY):
 	@for p in $(PYTHON) python3 python3.13 python3.12 python3.11 python; do \

@@ -170,18 +170,37 @@ def test_one_version():
     assert citation and settings["DEFAULT"]["version"] == citation[1] == synthheart.__version__
 
 
-def test_every_dependency_is_locked():
+def pins(path: str) -> dict[str, str]:
+    "Each package that a requirements file fixes, and its version."
+    text = (ROOT / path).read_text(encoding="utf-8")
+    return dict(re.findall(r"^([\w.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+
+
+def asked(extra: str) -> set[str]:
+    "What the package asks for by itself and with an extra, the extras it names in turn included."
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    asked = project["dependencies"] + [
-        r for extra in project["optional-dependencies"].values() for r in extra
-    ]
-    names = {re.split(r"[\[<>=]", r)[0].lower() for r in asked} - {"synthheart"}
-    lock = {
-        line.split("==")[0].lower()
-        for line in (ROOT / "constraints.txt").read_text().splitlines()
-        if "==" in line
-    }
-    assert names <= lock, names - lock
+    names = set()
+    for requirement in project["dependencies"] + project["optional-dependencies"][extra]:
+        name, extras = re.match(r"([\w.-]+)(?:\[(.*?)\])?", requirement).groups()
+        named = (extras or "").split(",") if name == "synthheart" else []
+        names |= set().union(*map(asked, named)) if named else {name.lower()}
+    return names
+
+
+@pytest.mark.parametrize("extra", ["report", "dev", "lab", "docs"])
+def test_every_dependency_is_locked_with_hashes(extra):
+    path, chosen = f"locks/{extra}.txt", pins("constraints.txt")
+    locked = pins(path)
+    assert asked(extra) <= set(locked), "run make locks"
+    assert all(chosen.get(name, version) == version for name, version in locked.items())
+    packages = re.split(r"^(?=\S)", (ROOT / path).read_text("utf-8"), flags=re.MULTILINE)
+    assert all("--hash=sha256:" in package for package in packages if package.strip())
+    assert "://" not in "".join(packages)  # whoever installs says from where
+
+
+def test_every_choice_is_in_a_lock():
+    locks = (pins(f"locks/{extra}.txt") for extra in ("report", "dev", "lab", "docs"))
+    assert set(pins("constraints.txt")) <= set().union(*locks)
 
 
 def third_party(code: str) -> set[str]:
