@@ -30,13 +30,13 @@ from synthheart.figures import (
 from .inference import resolve_schema
 from .privacy import membership_wins
 from .space import fit_space, row_distances, shared_space
-from .statistics import Z, delong_error
+from .statistics import Z, auc_wins, delong_error
 from .synthesizer import Synthesizer
 from .tables import Schema, to_floats, takes_frames
 
 # %% auto #0
 __all__ = ['Make', 'Refits', 'refit_distances', 'fellow_distances', 'patient_exposure', 'marked_patients', 'plot_exposure',
-           'attacked', 'attacks_of', 'along_training', 'along_size', 'plot_growth']
+           'outlier_attack', 'attacked', 'attacks_of', 'along_training', 'along_size', 'plot_growth']
 
 # %% ../nbs/09b_exposure.ipynb #refits-class
 Make = Callable[[pd.DataFrame, int], pd.DataFrame]  # (training rows, seed) -> a release
@@ -177,6 +177,26 @@ FIGURES.add(
         30,
     )
 )
+
+# %% ../nbs/09b_exposure.ipynb #outlier-attack
+@takes_frames
+def outlier_attack(
+    real: pd.DataFrame, column: str, make: Make, refits: int = 40, seed: int = 0
+) -> pd.DataFrame:
+    """The largest number of a column in releases of random halves, with the patient who has the
+    largest of all and without: columns inside, largest; a row a refit.
+
+    make: see `refit_distances`. After Stadler, Oprisanu and Troncoso (2022), whose attack knows the
+    patient and compares releases with her and without.
+    """
+    numbers = to_floats(real[column])
+    found = []
+    for r in range(refits):
+        half = np.random.default_rng([seed, r]).permutation(len(real))[: len(real) // 2]
+        release = make(real.iloc[half], r)
+        largest = float(np.nanmax(to_floats(release[column])))
+        found.append((bool(np.nanargmax(numbers) in half), largest))
+    return pd.DataFrame(found, columns=["inside", "largest"])
 
 # %% ../nbs/09b_exposure.ipynb #attacked
 @takes_frames

@@ -92,6 +92,33 @@ def test_an_interrupted_fit_keeps_the_old_model(tmp_path, monkeypatch):
 
 
 @posix
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_fit_that_is_killed_at_any_time_leaves_the_old_model_or_a_whole_new_one(tmp_path, sent):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.normal(size=3000), "target": rng.integers(0, 2, 3000)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    old = Synthesizer("independent").fit(table.head(50)).save(tmp_path / "m.synth").read_bytes()
+    command = "from synthheart.cli import main; main()"
+    words = ["fit", "t.csv", "-o", "m.synth", "--model", "copula", "--seed", "0"]
+    for wait in np.random.default_rng().uniform(0, 8, 2):  # another two points in every run
+        with subprocess.Popen(
+            [sys.executable, "-c", command, *words], cwd=tmp_path, stderr=subprocess.DEVNULL
+        ) as fit:
+            time.sleep(wait)
+            fit.send_signal(sent)
+            code = fit.wait(60)
+        model = Synthesizer.load(tmp_path / "m.synth")
+        left = set(names(tmp_path)) - {"m.synth", "t.csv"}
+        assert (tmp_path / "m.synth").read_bytes() == old or model.model == "copula", wait
+        assert code == 0 or model.model == "independent" or sent == signal.SIGKILL, wait
+        if sent == signal.SIGKILL:  # nothing can clean up after it; what stays is nobody else's
+            assert all(stat.S_IMODE((tmp_path / name).stat().st_mode) == 0o600 for name in left)
+        else:
+            assert not left, wait
+        Path(tmp_path / "m.synth").write_bytes(old)
+
+
+@posix
 def test_the_umask_and_the_model_files_mode_are_kept(tmp_path):
     mode = lambda path: stat.S_IMODE(path.stat().st_mode)
     before = os.umask(0o022)

@@ -11,7 +11,7 @@ from synthheart import privacy as pr
 from synthheart.catalogue import of_kind
 from synthheart.cohorts import load_heart
 from synthheart.evaluation import independent_marginals
-from synthheart.exposure import along_size, patient_exposure
+from synthheart.exposure import along_size, outlier_attack, patient_exposure
 from synthheart.space import shared_space
 from synthheart.splitting import train_holdout_split
 
@@ -381,6 +381,18 @@ def test_taking_part_in_a_copy_is_seen_and_in_nothing_is_not():
     blind = patient_exposure(real, lambda rows, seed: strangers.sample(50, random_state=seed), 20)
     assert 0.8 < np.exp(np.log(blind.exposure).mean()) < 1.2
     assert (blind.ci_low > 1).mean() < 0.15
+
+
+def test_an_outlier_shows_in_a_copy_and_not_under_a_bound_from_elsewhere():
+    real = load_heart()
+    copied = outlier_attack(real, "chol", lambda rows, seed: rows, 12)
+    assert set(copied.inside) == {True, False}
+    assert (copied.largest[copied.inside] == 564).all()
+    assert (copied.largest[~copied.inside] < 500).all()
+    bounded = outlier_attack(
+        real, "chol", lambda rows, seed: rows.assign(chol=rows.chol.clip(upper=300)), 12
+    )
+    assert bounded.largest.nunique() == 1
 
 
 def test_larger_releases_of_a_leak_are_worse(tables):
