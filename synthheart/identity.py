@@ -74,7 +74,8 @@ STAFF = frozenset(
 NAMES = frozenset(
     "name names surname lastname firstname forename fullname nachname vorname "
     "familienname nom prenom apellido nombre given family maiden contact relative "
-    "carer guardian spouse".split()
+    "carer guardian spouse "
+    "initials initialen".split()
 )
 NOTES = frozenset(
     "note notes comment comments remark remarks text freetext narrative history "
@@ -134,7 +135,8 @@ TITLED = re.compile(rf"^{TITLE}\s*[^\W\d_]", re.I)
 EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
 PHONE = re.compile(  # digits alone are a record number, whatever they begin with
     r"^(?=(?:\D*\d){7,15}\D*$)(?=\+|\d*[\s()./-])"
-    r"(?:\+|\(?0|\(\d|\d{2,4}[\s./-]\d)[\d\s()./-]+$"
+    r"(?!\d+\.\d+\.\d+\.\d+$)"
+    r"(?:\+|\(?0|\(\d|\d{3}[\s.-]\d{3}[\s.-]\d{4})[\d\s()./-]*$"
 )
 STREET = re.compile(
     r"\b(?:street|st\.|road|rd\.?|avenue|ave\.?|lane|ln\.?|drive|boulevard|blvd|rue|calle|via|place|square|court)\b"
@@ -227,6 +229,7 @@ COMPOUNDS = {  # cells with more than one number in them, which no column can be
     "spans of time": re.compile(
         r"(?!1:)\d{1,4}:[0-5]\d(?::[0-5]\d)?|(?:\d+\s?h)\s?(?:\d+\s?m(?:in)?)"
     ),
+    "weeks and days": re.compile(r"\d{1,2}\s?\+\s?[0-6]"),
     "groups of two digits": re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}"),
 }
 

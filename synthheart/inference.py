@@ -236,8 +236,12 @@ def _described(column: Column, read: ReadColumn) -> Column:
     if read.labels and column.levels and not labels:
         words = {cell_value(value): text for value, text in read.labels}
         labels = tuple(str(words.get(level, level)) for level in column.levels)
+    digits, written = column.decimals, read.spelling.decimals
+    if digits is None and read.spelling.kind == "number" and written and 6 < written <= 12:
+        digits = written  # mol/l
     return replace(
         column,
+        decimals=digits,
         unit=column.unit or read.unit,
         spelling=read.spelling if read.spelling.kind != "text" else None,
         missing_codes=read.missing_codes,
@@ -266,8 +270,9 @@ def _compound(
     try:
         column = _infer_column(name, series)
     except ValueError:
+        many = cells.nunique()
         raise ValueError(
-            f"{name}: {value[:40]!r} in row {row} holds {what} ({cells.nunique()} different cells); "
+            f"{name}: {value[:40]!r} in row {row} holds {what} ({many} different cells); "
             'give each number a column of its own, or leave it out: role "drop" in a schema'
         ) from None
     if what == "ranges of numbers":  # bands, such as 30-39

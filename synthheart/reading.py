@@ -862,17 +862,24 @@ TOKEN = re.compile(r"%(?P<unpadded>-)?(?P<digits>\d(?=f))?(?P<word>[A-Za-z])")
 
 # %% ../nbs/00a_reading.ipynb #part-of
 def part_of(pattern: str) -> str:
-    """Of what a date in this format tells the beginning only: "month", "quarter" or "week" of a
-    year; empty where it tells the day.
+    """What dates in this format are the beginnings of: a "quarter", "month" or "week" of a year, a
+    "min", an "s", or a part of a second ("1000us"); empty for days.
     """
-    words = {token["word"] for token in TOKEN.finditer(pattern)}
-    if words & {"d", "E"} or not words & {"Y", "y", "G"}:
+    words = {token["word"]: token["digits"] for token in TOKEN.finditer(pattern)}
+    if words.keys() & {"d", "E"}:
+        if not words.keys() & {"H", "I"}:
+            return ""
+        digits = min(int(words.get("f") or 6), 6)
+        return f"{10 ** (6 - digits)}us" if "f" in words else "s" if "S" in words else "min"
+    if not words.keys() & {"Y", "y", "G"}:
         return ""
     return "week" if "V" in words else "quarter" if "Q" in words else "month"
 
 # %% ../nbs/00a_reading.ipynb #nearest-part
 def nearest_part(dates: pd.Series, part: str) -> pd.Series:
-    "Dates moved to the nearest beginning of a month, a quarter or a week (Monday); see `part_of`."
+    "Dates moved to the nearest beginning of a part (a week's is Monday); see `part_of`."
+    if part not in ("week", "month", "quarter"):
+        return dates.dt.round(part).astype(dates.dtype)
     days = dates.to_numpy().astype("datetime64[D]")
     size = {"week": 7, "month": 1, "quarter": 3}[part]
     unit = "D" if part == "week" else "M"
@@ -1194,12 +1201,42 @@ def _find_parts(context: _Context) -> _Found | None:
     note = context.note(found.good & context.rest, read, 'dtype="str" in the schema')
     return found._replace(notes=(*found.notes, note), undecided="")
 
+# %% ../nbs/00a_reading.ipynb #find-digits
+def _digits_template(name: str, cells: Sequence[str]) -> str:
+    """The format of dates and times of day written in digits alone, with their zeros: 31012020,
+    and 0645 under a name that speaks of time; empty where the cells are none.
+    """
+    day = r"(?:0[1-9]|[12]\d|3[01])"
+    if len(cells) > 4 and all(re.fullmatch(rf"{day}{day}(?:19|20)\d\d", cell) for cell in cells):
+        return "%q%r%Y"
+    if re.search(r"(?:^|[\W_])(?:time|uhrzeit|clock|heure|hora)$", name, re.IGNORECASE):
+        if all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells):
+            return "%H%M"
+    return ""
+
+# %% ../nbs/00a_reading.ipynb #find-in-digits
+def _find_in_digits(context: _Context) -> _Found | None:
+    "The column as dates or times of day in digits alone, where all of its cells are so; else None."
+    cells = [context.cells.values[k] for k in np.flatnonzero(context.rest)]
+    form = _digits_template(context.name, cells[:1000]) if cells else ""
+    if form == "%H%M":
+        return _find_clock(context, lambda cell: form)
+    found = _find_moments(context, lambda cell: form) if form else None
+    if found is None or not (found.good | ~context.rest).all():
+        return None
+    if any(note.setting.startswith("format=") for note in found.notes):
+        return found
+    note = context.note(found.good & context.rest, "dates", 'dtype="str" in the schema')
+    return found._replace(notes=(*found.notes, note))
+
 # %% ../nbs/00a_reading.ipynb #find-clock
-def _find_clock(context: _Context) -> _Found | None:
+def _find_clock(
+    context: _Context, template_of: Callable[[str], str | None] = _clock_template
+) -> _Found | None:
     """The column as times of day: whole minutes since midnight, or seconds where the cells have
     them; None if it has none.
     """
-    found = _find_moments(context, _clock_template)
+    found = _find_moments(context, template_of)
     written = [
         cell for cell, good in zip(context.cells.values, found.good if found else ()) if good
     ]
@@ -1408,7 +1445,7 @@ def _decide(context: _Context) -> _Found:
     """
     wanted = context.settled.kind if context.settled is not None else ""
     best: tuple[int, str, _Found] | None = None
-    if not wanted and (parts := _find_parts(context)):
+    if not wanted and (parts := _find_parts(context) or _find_in_digits(context)):
         return parts
     for kind, find in _FINDERS.items():
         if (wanted and kind != wanted) or (kind == "number" and _are_dates(context)):
@@ -1575,11 +1612,11 @@ def _say(
 
 # %% ../nbs/00a_reading.ipynb #is-nine
 def _is_nine(numbers: np.ndarray) -> float:
-    "9 where it stands beside codes from 0 to 4 only, as not known does; else 0."
-    levels = np.unique(numbers[np.isfinite(numbers)])
-    return (
-        9.0 if len(levels) > 2 and levels[-1] == 9 and levels[-2] <= 4 and levels[0] >= 0 else 0.0
-    )
+    "9 where it stands more than once beside codes from 0 to 4, as not known does; else 0."
+    levels, cells = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    if len(levels) < 3 or levels[-1] != 9 or cells[-1] < 2:
+        return 0.0
+    return 9.0 if levels[0] >= 0 and levels[-2] <= 4 else 0.0
 
 # %% ../nbs/00a_reading.ipynb #without-codes
 def _settle_numbers(
@@ -1635,8 +1672,10 @@ NO_DATES = (0, 9999, 99999999, 88888888, 77777777, 999999)  # whole numbers in p
 
 
 def _day_of(number: int, pattern: str) -> datetime | None:
-    "The day that a whole number stands for: 20240131, 202401, or a spreadsheet's 45322."
+    "The day that a whole number stands for: 20240131, 202401, 240131, or a spreadsheet's 45322."
     text = str(number)
+    if pattern == "%y%m%d":
+        return _moment({"xy": text[-6:-4] or "0", "xm": text[-4:-2], "xd": text[-2:]})
     if pattern == "%E":
         return _counted_day({"xE": text})
     return _moment({"xY": text[:4], "xm": text[4:6], "xd": text[6:] or "1"})
@@ -1655,7 +1694,11 @@ def _date_form(found: np.ndarray, name: str) -> str:
         near = np.isin(found, [99991231]) | (found < 22000101)
         return "%Y%m%d" if (near & [day is not None for day in days]).mean() >= 0.9 else ""
     if 190001 <= low and high <= 210012 and (named or len(found) >= 10):
-        return "%Y%m" if all(1 <= k % 100 <= 12 for k in found) else ""
+        if all(1 <= k % 100 <= 12 for k in found):
+            return "%Y%m"
+    if 10101 <= low and high <= 991231 and named and len(found) > 4:
+        if all(_day_of(int(k), "%y%m%d") for k in found):
+            return "%y%m%d"
     birth = re.search(r"birth|dob|geb", name, re.IGNORECASE)
     first = 3654 if birth else 25569  # 1910 and 1970
     return "%E" if named and first <= low and high <= 55000 and len(found) > 2 else ""

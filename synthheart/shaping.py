@@ -67,7 +67,7 @@ def _dates_in_order(rule: str) -> tuple[str, str]:
 
 # %% ../nbs/06b_shaping.ipynb #its-part
 def date_part(column: Column) -> str:
-    "What a column's dates are the beginnings of: month, quarter, week; empty where they are days."
+    "What a column's dates are the beginnings of (`part_of`); empty for days."
     return part_of(column.spelling.format) if column.is_date and column.spelling else ""
 
 # %% ../nbs/06b_shaping.ipynb #at-its-part
@@ -75,6 +75,17 @@ def at_its_part(cells: pd.Series, column: Column) -> pd.Series:
     "Dates of a column of months, quarters or weeks at the nearest beginning of one."
     part = date_part(column)
     return nearest_part(cells, part) if part else cells
+
+# %% ../nbs/06b_shaping.ipynb #fits-within
+def _fits_within(later: Column, earlier: Column) -> bool:
+    """Does a later date, moved to the nearest beginning of its part, stay after an earlier one: are
+    all beginnings of the earlier one's parts also those of the later one's?
+    """
+    fine, coarse = date_part(later), date_part(earlier)
+    if fine in ("week", "month", "quarter"):
+        return coarse == fine or (fine, coarse) == ("month", "quarter")
+    days = earlier.decimals == 0 or coarse in ("week", "month", "quarter")
+    return not fine or coarse == fine or days or (fine == "s" and coarse == "min")
 
 # %% ../nbs/06b_shaping.ipynb #gaps
 def find_gaps(schema: Schema) -> list[Gap]:
@@ -86,7 +97,7 @@ def find_gaps(schema: Schema) -> list[Gap]:
     for rule in schema.rules:
         later, earlier = _dates_in_order(rule)
         if later in learned and earlier in learned and later not in gaps:
-            if date_part(schema[later]) not in ("", date_part(schema[earlier])):
+            if not _fits_within(schema[later], schema[earlier]):
                 continue  # a month's first day may lie before a day in it
             if not _reaches(gaps, earlier, later):
                 gaps[later] = earlier
@@ -323,7 +334,8 @@ class Shape:
     @property
     def is_trivial(self) -> bool:
         "Does the model see the table as it is?"
-        return self.inner.columns == self.schema.columns
+        moved = any(date_part(column) for column in self.schema.learned)
+        return not moved and self.inner.columns == self.schema.columns
 
     @property
     def kept_rules(self) -> tuple[str, ...]:

@@ -190,7 +190,8 @@ class Spelling:
     all). Marks are `decimal` and `thousands`; `before` and `after` are the unit with its blank,
     `one` the unit after a 1 (`1 day`). `plus` writes a sign before positive numbers, `bare` writes
     .5 for 0.5, `exponent` is the form of an exponent (`E+00`, `e0`), `scientific` writes one in
-    every cell. `negative` is how a minus is written (`(1)`, `1-`, `−`) where it is no `-1`. `limits` are the words among the numbers (`<5`).
+    every cell. `negative` is how a minus is written (`(1)`, `1-`, `−`) where it is no `-1`.
+    `limits` are the words among the numbers (`<5`).
 
     Dates and times of day: `format` in the words of strptime, where `%-d` has no leading zero and
     `%3f` three digits, `%Q` is a quarter and `%E` a spreadsheet's number of a day; `months` the
