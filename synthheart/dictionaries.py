@@ -879,8 +879,8 @@ def _settle_cell(column: Column | None, error: BadCell) -> tuple[Column, Note]:
     kind = re.search(r"is no (date|number)", error.problem)
     if kind is None or (column is not None and len(column.missing_codes) >= 5):
         as_text = replace(_AS_TEXT, name=error.column)
-        setting = "kind, dtype and an empty role in the schema"
-        return as_text, Note(error.column, seen, 0, "text, left out", setting)
+        setting = "missing_codes, kind and dtype in the schema"
+        return as_text, Note(error.column, seen, 0, "text, as all of the column", setting)
     dtype = {"date": "datetime64[us]", "number": "Int64"}[kind[1]]
     column = column or Column(error.column, "continuous", dtype)
     codes = (*column.missing_codes, error.value)
