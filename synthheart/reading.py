@@ -3540,6 +3540,12 @@ def _sas_dates(df: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
             df = df.assign(**{name: dates.astype("datetime64[us]")})
     return df
 
+# %% ../nbs/00a_reading.ipynb #true-zeros
+def _with_true_zeros(df: pd.DataFrame) -> pd.DataFrame:
+    "The table of a transport file with its zeros, which pandas reads as 16 to the -65."
+    numbers = df.select_dtypes("number")
+    return df.assign(**{name: numbers[name].replace(16.0**-65, 0.0) for name in numbers})
+
 # %% ../nbs/00a_reading.ipynb #read-sas
 def _read_sas(
     source: str | Path | bytes | IO[Any], schema: Schema | None, options: Options
@@ -3557,6 +3563,7 @@ def _read_sas(
             facts = [part if isinstance(part, dict) else vars(part) for part in parts]
     except (ValueError, OSError, UnicodeError, LookupError) as error:
         raise ValueError(f"{name}: cannot be read as a SAS file ({error}); encoding=") from None
+    df = _with_true_zeros(df) if kind == "xport" else df
     descriptions, formats = {}, {}
     for column, fact in zip(df.columns, facts):
         descriptions[column] = _sas_text(fact.get("label"))

@@ -14,7 +14,7 @@ from types import ModuleType, SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthheart import reading
@@ -1320,6 +1320,52 @@ def test_random_tables_come_back_from_parquet_and_stata(df):
     plain_df.to_stata(stata, write_index=False)
     stata.seek(0)
     same(read_source(stata).df, plain_df.replace({"code": {"": None}}))
+
+
+@settings(max_examples=25)
+@given(tables(), st.sampled_from([".csv.gz", ".tsv.gz", ".txt"]))
+def test_random_tables_come_back_from_packed_files_and_plain_ones(tmp_path_factory, df, suffix):
+    path = tmp_path_factory.mktemp("packed") / f"a{suffix}"
+    df.to_csv(path, index=False, sep="\t" if "tsv" in suffix else ",")
+    same(read_source(path).df, df)
+
+
+@settings(max_examples=25)
+@given(tables())
+def test_random_tables_come_back_from_workbooks(df):
+    pytest.importorskip("openpyxl")
+    book = io.BytesIO()
+    book.name = "a.xlsx"
+    df.to_excel(book, index=False)
+    book.seek(0)
+    same(read_source(book).df, df)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(-500, 500).map(lambda n: n / 4),
+            st.sampled_from(["007", "012", "Light", "I21.0"]),
+            st.integers(15_000, 23_000),
+        ),
+        min_size=4,
+        max_size=12,
+    ).filter(lambda rows: len({row[0] for row in rows} - {None}) > 1)
+)
+def test_random_tables_come_back_from_sas_transport_files(rows):
+    values, words, days = (list(cells) for cells in zip(*rows, strict=True))
+    columns = {
+        "VALUE": ("", "", [cell if cell is None else float(cell) for cell in values]),
+        "WORD": ("", "", words),
+        "DAY": ("", "DATE", [float(day) for day in days]),
+    }
+    packed = io.BytesIO(transport_file(columns))
+    packed.name = "a.xpt"
+    found = read_source(packed).df
+    assert plain(SimpleNamespace(values=found.VALUE)) == values and found.WORD.tolist() == words
+    first = pd.Timestamp("1960-01-01")
+    assert found.DAY.tolist() == [first + pd.Timedelta(days=day) for day in days]
 
 
 @given(tables())
