@@ -15,7 +15,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Derived, Schema, as_pandas, cell_value, to_floats
+from synthheart.tables import (
+    Column,
+    Derived,
+    Schema,
+    as_pandas,
+    cell_value,
+    takes_frames,
+    to_floats,
+)
 
 # %% auto #0
 __all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'formulas_of', 'relations_of']
@@ -111,6 +119,7 @@ def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
     return Numbers(names, values, steps)
 
 # %% ../nbs/00b_finding.ipynb #formulas
+@takes_frames
 def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found]:
     """Each column that others give, the last of the table first; what is computed already computes
     nothing before it.

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, spearmanr
 
+from .tables import takes_frames
+
 # %% auto #0
 __all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'AMOUNTS', 'PHONES', 'CODES', 'TITLE', 'NAME_WORD',
            'PERSON_NAME', 'TITLED', 'EMAIL', 'PHONE', 'STREET', 'HEX', 'COMPOUNDS', 'Identity', 'form_of',
@@ -329,6 +331,7 @@ def _goes_with(number: np.ndarray, others: pd.DataFrame) -> bool:
     return bool(p) and min(p) < 0.01 / len(p)
 
 # %% ../nbs/00b_identity.ipynb #identity-of
+@takes_frames
 def identity_of(values: pd.Series, name: str, others: pd.DataFrame | None = None) -> Identity:
     """What a column gives away: a key, a person, sentences, or nothing.
 
