@@ -3449,6 +3449,13 @@ def _read_workbook(
         )
     return _read_grid(grid, schema, options, name)
 
+# %% ../nbs/00a_reading.ipynb #unit-in
+def _unit_in(label: str, spelling: Spelling) -> str:
+    "The known unit in brackets at the end of a variable's label, for a column of numbers."
+    found = re.search(r"[\[(]\s*([^\[\]()]{1,20}?)\s*[\])]\s*$", label)
+    known = found is not None and spelling.kind == "number" and _unit_key(found[1]) in UNITS
+    return found[1] if found and known else ""
+
 # %% ../nbs/00a_reading.ipynb #frame-columns
 def _read_frame(
     df: pd.DataFrame,
@@ -3467,7 +3474,8 @@ def _read_frame(
     for column in columns:
         pairs = tuple((labels or {}).get(column, {}).items())
         text = (descriptions or {}).get(column) or ""
-        columns[column] = replace(columns[column], labels=pairs, description=text)
+        unit = columns[column].unit or _unit_in(text, columns[column].spelling)
+        columns[column] = replace(columns[column], labels=pairs, description=text, unit=unit)
     return _reading_of(columns, notes, name)
 
 # %% ../nbs/00a_reading.ipynb #read-parquet
@@ -3506,6 +3514,40 @@ def _stata_labels(
                 found.setdefault(name, {code: text for code, text in labels.items()})
     return found
 
+# %% ../nbs/00a_reading.ipynb #stata-codes
+def _stata_codes(marked: pd.DataFrame) -> dict[str, Counter[str]]:
+    """How often each column holds each of Stata's missing codes .a to .z, which say why a cell is
+    missing; marked: the table with these codes in place of gaps.
+    """
+    found: dict[str, Counter[str]] = {}
+    for name in marked:
+        if marked[name].dtype != object:
+            continue
+        marks = [getattr(cell, "string", "") for cell in marked[name]]
+        codes = Counter(mark for mark in marks if re.fullmatch(r"\.[a-z]", mark))
+        if codes:
+            found[name] = codes
+    return found
+
+# %% ../nbs/00a_reading.ipynb #with-stata-codes
+def _with_stata_codes(reading: Reading, codes: Mapping[str, Counter[str]]) -> Reading:
+    "A table with Stata's missing codes among what was read as missing, each with a note."
+    columns, notes = dict(reading.columns), list(reading.notes)
+    for name, counts in codes.items():
+        words = (*columns[name].missing_codes, *sorted(counts))
+        columns[name] = replace(columns[name], missing_codes=words)
+        for code, cells in sorted(counts.items()):
+            seen = f"Stata's missing code {code}"
+            notes.append(Note(name, seen, cells, "missing", "a column of its own for the reason"))
+    return replace(reading, columns=columns, notes=tuple(notes))
+
+# %% ../nbs/00a_reading.ipynb #stata-again
+def _stata_again(content: Path | io.BytesIO, **how: bool) -> pd.DataFrame:
+    "A Stata file read from its beginning."
+    if isinstance(content, io.BytesIO):
+        content.seek(0)
+    return pd.read_stata(content, **how)
+
 # %% ../nbs/00a_reading.ipynb #read-stata
 def _read_stata(
     source: str | Path | bytes | IO[Any], schema: Schema | None, options: Options
@@ -3516,12 +3558,13 @@ def _read_stata(
         with pd.io.stata.StataReader(content, convert_categoricals=False) as reader:
             codes = reader.read()
             descriptions, sets = reader.variable_labels(), reader.value_labels()
-        if isinstance(content, io.BytesIO):
-            content.seek(0)
-        named = pd.read_stata(content, convert_categoricals=True) if sets else codes
+        named = _stata_again(content, convert_categoricals=True) if sets else codes
+        marked = _stata_again(content, convert_categoricals=False, convert_missing=True)
     except (ValueError, OSError, KeyError, struct.error) as error:
         raise ValueError(f"{name}: cannot be read as a Stata file ({error})") from None
-    return _read_frame(codes, schema, name, _stata_labels(codes, named, sets), descriptions)
+    labels = _stata_labels(codes, named, sets)
+    reading = _read_frame(codes, schema, name, labels, descriptions)
+    return reading if schema is not None else _with_stata_codes(reading, _stata_codes(marked))
 
 # %% ../nbs/00a_reading.ipynb #sas-dates
 def _sas_dates(df: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:

@@ -1403,6 +1403,26 @@ def test_stata_labels_are_passed_on(tmp_path):
         read_source(tmp_path / "a.dta")
 
 
+def test_stata_codes_for_a_missing_cell_are_counted_and_units_taken_from_labels(tmp_path):
+    df = pd.DataFrame({"bp": [120.0, 7777.0, 7777.0, 8888.0, 130.5, None], "age": range(6)})
+    df.to_stata(
+        tmp_path / "a.dta",
+        write_index=False,
+        variable_labels={"bp": "Blood pressure [mmHg]", "age": "Age (at entry)"},
+    )
+    raw = (tmp_path / "a.dta").read_bytes()
+    for number, code in ((7777.0, 1), (8888.0, 2)):  # .a and .b, as Stata stores them
+        raw = raw.replace(
+            struct.pack("<d", number), struct.pack("<Q", (0x7FE00 << 44) + (code << 40))
+        )
+    (tmp_path / "a.dta").write_bytes(raw)
+    found = read_source(tmp_path / "a.dta")
+    assert plain(SimpleNamespace(values=found.df.bp)) == [120, None, None, None, 130.5, None]
+    assert found.columns["bp"].missing_codes == (".a", ".b")
+    assert [(note.column, note.cells) for note in found.notes] == [("bp", 2), ("bp", 1)]
+    assert (found.columns["bp"].unit, found.columns["age"].unit) == ("mmHg", "")
+
+
 def ibm(value: float | None) -> bytes:
     "A number as SAS transport files hold it (IBM, base 16); None is a missing cell."
     if value is None:
