@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import html
 import io
+import itertools
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -868,34 +869,48 @@ def match_schema(schema: Schema, df: pd.DataFrame, target: str | None = None) ->
         notes=(*[note for note in schema.notes if note.column not in gone], *notes),
     )
 
+# %% ../nbs/00c_dictionaries.ipynb #settle-cell
+_AS_TEXT = Column("text", "categorical", "str", missing=True, role="drop")
+
+
+def _settle_cell(column: Column | None, error: BadCell) -> tuple[Column, Note]:
+    "A column that reads a bad cell as missing, or as text after five of them, and the note."
+    seen = f"{error.value[:60]!r} (first in row {error.row}), which {error.problem}"
+    kind = re.search(r"is no (date|number)", error.problem)
+    if kind is None or (column is not None and len(column.missing_codes) >= 5):
+        as_text = replace(_AS_TEXT, name=error.column)
+        setting = "missing_codes, kind and dtype in the schema"
+        return as_text, Note(error.column, seen, 0, "text, as all of the column", setting)
+    dtype = {"date": "datetime64[us]", "number": "Int64"}[kind[1]]
+    column = column or Column(error.column, "continuous", dtype)
+    codes = (*column.missing_codes, error.value)
+    settled = replace(column, missing=True, missing_codes=codes)
+    return settled, Note(error.column, seen, 0, "missing", "missing_codes in the schema")
+
 # %% ../nbs/00c_dictionaries.ipynb #read-draft
 def read_draft(source: Any, schema: Schema | None = None, **options: Any) -> Reading:
     """A table as `read_source` reads it, but for cells that are no number or no date in a column of
-    such: those are read as missing, each with a note, ten different ones at most.
+    such: those are read as missing, each with a note. A column with more than five different ones,
+    or with cells that are wrong in another way, is read as text, with a note.
 
     Raises what `read_source` raises.
     """
-    settled, notes = {column.name: column for column in schema or ()}, list[Note]()
-    for attempt in range(11):
+    settled, notes = {column.name: column for column in schema or ()}, dict[str, list[Note]]()
+    for _ in range(100):
         if hasattr(source, "seek"):
             source.seek(0)
         try:
             known = Schema(tuple(settled.values())) if settled else None
             reading = read_source(source, known, **options)
-            return replace(reading, notes=(*reading.notes, *notes))
+            said = itertools.chain.from_iterable(notes.values())
+            return replace(reading, notes=(*reading.notes, *said))
         except BadCell as error:
-            kind = re.search(r"is no (date|number)", error.problem)
-            if kind is None or not error.column or attempt == 10:
+            name = error.column
+            if not name or (name in settled and settled[name].dtype == "str"):
                 raise
-            dtype = {"date": "datetime64[us]", "number": "Int64"}[kind[1]]
-            plain_column = Column(error.column, "continuous", dtype)
-            column = settled.get(error.column, plain_column)
-            codes = (*column.missing_codes, error.value)
-            settled[error.column] = replace(column, missing=True, missing_codes=codes)
-            seen = f"{error.value[:60]!r} (first in row {error.row}), which {error.problem}"
-            setting = "missing_codes in the schema"
-            notes.append(Note(error.column, seen, 0, "missing", setting))
-    raise AssertionError("the last attempt returns or raises")
+            settled[name], more = _settle_cell(settled.get(name), error)
+            notes[name] = [*(notes.get(name, []) if more.read == "missing" else []), more]
+    return read_source(source, Schema(tuple(settled.values())), **options)
 
 # %% ../nbs/00c_dictionaries.ipynb #refused
 def _refused(reading: Reading) -> dict[str, str]:

@@ -8,13 +8,22 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .tables import Column, Derived, Schema, as_pandas, cell_value, to_floats
+from synthheart.tables import (
+    Column,
+    Derived,
+    Schema,
+    as_pandas,
+    cell_value,
+    takes_frames,
+    to_floats,
+)
 
 # %% auto #0
 __all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'formulas_of', 'relations_of']
@@ -89,13 +98,19 @@ class Numbers(NamedTuple):
     values: np.ndarray
     steps: np.ndarray
 
+# %% ../nbs/00b_finding.ipynb #are-codes
+def _are_codes(column: Column) -> bool:
+    "Are a column's levels numbers, such as doses, that others may be computed from?"
+    numbers = all(isinstance(level, (int, float)) for level in column.levels)
+    return column.kind != "continuous" and len(column.levels) > 4 and numbers
+
 # %% ../nbs/00b_finding.ipynb #numbers
 def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
-    "Columns with enough different numbers to be computed, or to compute with."
+    "Columns with enough different numbers to be computed, or (whole codes too) to compute with."
     names = [
         column.name
         for column in schema.learned
-        if column.kind == "continuous" and not column.levels and df[column.name].nunique() > 4
+        if (_are_codes(column) or not column.levels) and df[column.name].nunique() > 4
     ]
     values = np.column_stack([to_floats(df[name]) for name in names] or [np.empty((len(df), 0))])
     decimals = [schema[name].decimals for name in names]
@@ -104,6 +119,7 @@ def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
     return Numbers(names, values, steps)
 
 # %% ../nbs/00b_finding.ipynb #formulas
+@takes_frames
 def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found]:
     """Each column that others give, the last of the table first; what is computed already computes
     nothing before it.
@@ -114,7 +130,10 @@ def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found
     rows = np.random.default_rng(0).permutation(len(df))[:200]
     found: dict[int, Found] = {}
     order = sorted(range(len(table.names)), key=lambda y: (table.names[y] == schema.target, -y))
+    codes = {column.name for column in schema if column.kind != "continuous"}
     for y in order:
+        if table.names[y] in codes:
+            continue
         free = [x for x in range(len(table.names)) if x != y and not _uses(found, table, x, y)]
         best = _formula(table, y, free, rows)
         if best is not None:
@@ -237,6 +256,13 @@ def _rounding(error: np.ndarray, step: float) -> str:
         return "down"
     return "up" if error.max() <= noise and error.min() > -step - noise else ""
 
+# %% ../nbs/00b_finding.ipynb #plain-weight
+def _plain_weight(weight: float) -> Fraction | float:
+    "A weight as thirds, sixths, sevenths or ninths where it is near one, else with three digits."
+    near = Fraction(weight).limit_denominator(12)
+    endless = near.denominator in (3, 6, 7, 9, 11, 12)
+    return near if endless and abs(near - weight) < 2e-3 * abs(weight) else float(f"{weight:.3g}")
+
 # %% ../nbs/00b_finding.ipynb #weights
 def _weights(
     target: np.ndarray, x: np.ndarray, step: float, names: Sequence[str]
@@ -246,26 +272,28 @@ def _weights(
     """
     design = np.column_stack([x, np.ones(len(x))])
     found, *_ = np.linalg.lstsq(design, target, rcond=None)
-    weights = [float(f"{w:.3g}") for w in found[:-1]]
+    weights = [_plain_weight(w) for w in found[:-1]]
     if any(w == 0 or abs(w) < 1e-4 for w in weights):
         return None
-    rest = target - x @ weights
+    rest = target - x @ np.array(weights, dtype="float64")
     constant = _plain_number(rest.max() - step / 2, rest.min() + step / 2)
     constant = float(np.round(np.median(rest) / step) * step) if constant is None else constant
-    rounding = _rounding(x @ weights + constant - target, step)
+    rounding = _rounding(x @ np.array(weights, dtype="float64") + constant - target, step)
     if not rounding:
         return None
     return _sum_text(weights, constant, names), rounding
 
 # %% ../nbs/00b_finding.ipynb #sum-text
-def _sum_text(weights: Sequence[float], constant: float, names: Sequence[str]) -> str:
+def _sum_text(weights: Sequence[Fraction | float], constant: float, names: Sequence[str]) -> str:
     "Weights and a constant as a formula: positive terms first, plain ones without their weight."
     terms = sorted(zip(weights, names, strict=True), key=lambda term: term[0] < 0)
     text = ""
     for weight, name in terms:
         sign = (" - " if weight < 0 else " + ") if text else ("-" if weight < 0 else "")
-        size = "" if abs(weight) == 1 else f"{abs(weight):g} * "
-        text += f"{sign}{size}{_quoted(name)}"
+        most = abs(weight.numerator) if isinstance(weight, Fraction) else abs(weight)
+        size = "" if most == 1 else f"{most:g} * "
+        part = f" / {weight.denominator}" if isinstance(weight, Fraction) else ""
+        text += f"{sign}{size}{_quoted(name)}{part}"
     if constant:
         text += f" {'-' if constant < 0 else '+'} {abs(constant):.12g}"
     return text

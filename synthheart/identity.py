@@ -14,10 +14,13 @@ import numpy as np
 import pandas as pd
 from scipy.stats import kstest, spearmanr
 
+from .tables import takes_frames
+
 # %% auto #0
-__all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'AMOUNTS', 'TITLE', 'NAME_WORD', 'PERSON_NAME', 'TITLED',
-           'EMAIL', 'PHONE', 'STREET', 'HEX', 'Identity', 'form_of', 'header_words', 'is_named_key', 'is_persons_key',
-           'is_free_text', 'identity_of']
+__all__ = ['PERSONS', 'KEYS', 'OWN_KEYS', 'STAFF', 'NAMES', 'NOTES', 'AMOUNTS', 'PHONES', 'CODES', 'TITLE', 'NAME_WORD',
+           'PERSON_NAME', 'TITLED', 'EMAIL', 'PHONE', 'STREET', 'HEX', 'COMPOUNDS', 'Identity', 'form_of',
+           'header_words', 'is_named_key', 'is_persons_key', 'is_catalogue_code', 'is_free_text', 'compound_of',
+           'identity_of']
 
 # %% ../nbs/00b_identity.ipynb #identity
 class Identity(NamedTuple):
@@ -73,7 +76,8 @@ STAFF = frozenset(
 NAMES = frozenset(
     "name names surname lastname firstname forename fullname nachname vorname "
     "familienname nom prenom apellido nombre given family maiden contact relative "
-    "carer guardian spouse".split()
+    "carer guardian spouse "
+    "initials initialen".split()
 )
 NOTES = frozenset(
     "note notes comment comments remark remarks text freetext narrative history "
@@ -91,6 +95,15 @@ AMOUNTS = frozenset(  # what is counted or measured, and how: no key, however ev
     "eur usd gbp euro dollar dollars".split()
 )
 
+# %% ../nbs/00b_identity.ipynb #phones
+PHONES = frozenset("phone telephone tel mobile cell fax telefon handy cellphone mobil".split())
+
+# %% ../nbs/00b_identity.ipynb #codes-by-name
+CODES = frozenset(  # codes of a catalogue: their order and distance mean nothing
+    "zip zipcode plz postcode postal postleitzahl icd icd9 icd10 cpt drg ops loinc snomed atc ndc "
+    "code codes kode".split()
+)
+
 # %% ../nbs/00b_identity.ipynb #is-named-key
 def is_named_key(name: str) -> bool:
     "Does the header name a key of something: `patient_id`, `MRN`, `Case No`, `sampleId`?"
@@ -105,6 +118,11 @@ def is_persons_key(name: str) -> bool:
         return True
     return bool(words & PERSONS) and words <= PERSONS | KEYS | {"the", "study", "of"}
 
+# %% ../nbs/00b_identity.ipynb #is-catalogue-code
+def is_catalogue_code(name: str) -> bool:
+    "Does the header name codes of a catalogue, such as `icd9`, `PLZ` or `drg_code`?"
+    return bool(set(header_words(name)) & CODES)
+
 # %% ../nbs/00b_identity.ipynb #patterns
 TITLE = (
     r"(?:dr|prof|mr|mrs|ms|miss|sir|frau|herr|hr|fr|mme|mlle|sr|sra|dott|dra|pd|sister|nurse)\b\.?"
@@ -117,7 +135,11 @@ PERSON_NAME = re.compile(
 )
 TITLED = re.compile(rf"^{TITLE}\s*[^\W\d_]", re.I)
 EMAIL = re.compile(r"^[^@\s]+@[^@\s]+\.[^@\s]+$")
-PHONE = re.compile(r"^(?=(?:\D*\d){7,15}\D*$)(?:\+|\(?0|\(\d|\d{2,4}[\s./-]\d)[\d\s()./-]+$")
+PHONE = re.compile(  # digits alone are a record number, whatever they begin with
+    r"^(?=(?:\D*\d){7,15}\D*$)(?=\+|\d*[\s()./-])"
+    r"(?!\d+\.\d+\.\d+\.\d+$)"
+    r"(?:\+|\(?0|\(\d|\d{3}[\s.-]\d{3}[\s.-]\d{4})[\d\s()./-]*$"
+)
 STREET = re.compile(
     r"\b(?:street|st\.|road|rd\.?|avenue|ave\.?|lane|ln\.?|drive|boulevard|blvd|rue|calle|via|place|square|court)\b"
     r"|(?:straße|strasse|str\.|weg|platz|gasse|allee)(?:\W|$)",
@@ -146,21 +168,13 @@ def _contact(name: str, texts: Sequence[str]) -> str:
     words = set(header_words(name))
     if _share(EMAIL, texts) >= 0.5:
         return "e-mail addresses"
-    phone = words & {
-        "phone",
-        "telephone",
-        "tel",
-        "mobile",
-        "cell",
-        "fax",
-        "telefon",
-        "handy",
-        "cellphone",
-    }
-    if phone and _share(re.compile(r"^[+(\d][\d\s()./-]{4,}$"), texts) >= 0.5:
+    if words & PHONES and _share(re.compile(r"^[+(\d][\d\s()./-]{4,}$"), texts) >= 0.5:
         return "telephone numbers"
-    if _share(PHONE, texts) >= 0.8 and not all(
-        re.match(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}$", t) for t in texts
+    key = is_named_key(name) or is_persons_key(name)
+    if (
+        not key
+        and _share(PHONE, texts) >= 0.8
+        and not all(re.match(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}$", t) for t in texts)
     ):
         return "telephone numbers"
     street = sum(bool(STREET.search(text)) and bool(re.search(r"\d", text)) for text in texts)
@@ -205,6 +219,35 @@ def is_free_text(name: str, cells: pd.Series) -> bool:
     named = sum(bool(re.search(rf"\b{TITLE}\s+[A-Z]", text)) for text in distinct) and words >= 4
     return bool(words >= 8 or (words >= 5 and (len(distinct) > min(10, len(cells) / 2) or named)))
 
+# %% ../nbs/00b_identity.ipynb #compounds
+COMPOUNDS = {  # cells with more than one number in them, which no column can be learned from
+    "two numbers": re.compile(
+        r"\d{1,3}(?:[.,]\d+)?\s*/\s*\d{1,3}(?:[.,]\d+)?(?:\s?[^\W\d_]{2,6})?"
+    ),
+    "ranges of numbers": re.compile(r"\d{1,3}(?:[.,]\d+)?\s*(?:-|–|to|bis)\s*\d{1,3}(?:[.,]\d+)?"),
+    "feet and inches": re.compile(
+        r"\d\s*(?:'|’|ft\.?|feet)\s*\d{1,2}\s*(?:\"|”|''|in\.?|inch(?:es)?)?"
+    ),
+    "spans of time": re.compile(
+        r"(?!1:)\d{1,4}:[0-5]\d(?::[0-5]\d)?|(?:\d+\s?h)\s?(?:\d+\s?m(?:in)?)"
+    ),
+    "weeks and days": re.compile(r"\d{1,2}\s?\+\s?[0-6]"),
+    "groups of two digits": re.compile(r"\d{1,2}(?:,\d{2})+,\d{3}"),
+}
+
+# %% ../nbs/00b_identity.ipynb #compound-of
+def compound_of(name: str, cells: pd.Series) -> str:
+    """What most cells of a column of text (none missing) hold more than one number as: `120/80`,
+    `5'11"`, `26:30`; empty where they do not, or where the header names a key.
+    """
+    texts = list(cells.astype(str).unique())
+    if is_named_key(name) or is_persons_key(name) or len(texts) < 3:
+        return ""
+    for what, pattern in COMPOUNDS.items():
+        if sum(bool(pattern.fullmatch(text.strip())) for text in texts) >= 0.8 * len(texts):
+            return what
+    return ""
+
 # %% ../nbs/00b_identity.ipynb #one-make
 def _one_make(texts: Sequence[str]) -> bool:
     "Are these codes of one make: letters and digits in the same order and lengths, or hashes?"
@@ -244,6 +287,8 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
     if distinct <= 2 or n <= 10:
         return Identity()
     form = form_of(f"{number[0]:.0f}")
+    if set(header_words(name)) & PHONES and len(form.lstrip("-")) >= 7:
+        return Identity("person", f"telephone numbers of the form {form!r}")
     seen = f"{distinct} different whole numbers of the form {form!r} in {n} rows"
     unique = distinct == n
     if unique and values[-1] - values[0] == n - 1:
@@ -286,6 +331,7 @@ def _goes_with(number: np.ndarray, others: pd.DataFrame) -> bool:
     return bool(p) and min(p) < 0.01 / len(p)
 
 # %% ../nbs/00b_identity.ipynb #identity-of
+@takes_frames
 def identity_of(values: pd.Series, name: str, others: pd.DataFrame | None = None) -> Identity:
     """What a column gives away: a key, a person, sentences, or nothing.
 

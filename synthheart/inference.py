@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from .finding import Found, relations_of
-from .identity import Identity, identity_of
+from .identity import Identity, compound_of, identity_of, is_catalogue_code
 from .reading import ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
     takes_frames,
@@ -236,8 +236,12 @@ def _described(column: Column, read: ReadColumn) -> Column:
     if read.labels and column.levels and not labels:
         words = {cell_value(value): text for value, text in read.labels}
         labels = tuple(str(words.get(level, level)) for level in column.levels)
+    digits, written = column.decimals, read.spelling.decimals
+    if digits is None and read.spelling.kind == "number" and written and 6 < written <= 12:
+        digits = written  # mol/l
     return replace(
         column,
+        decimals=digits,
         unit=column.unit or read.unit,
         spelling=read.spelling if read.spelling.kind != "text" else None,
         missing_codes=read.missing_codes,
@@ -256,6 +260,47 @@ def _without_categories(series: pd.Series) -> pd.Series:
         return series
     return series.astype(dtype) if dtype.kind not in "iu" else series.astype("Int64")
 
+# %% ../nbs/00b_inference.ipynb #compound-column
+def _compound(
+    name: str, series: pd.Series, read: ReadColumn, what: str
+) -> tuple[Column, list[Note]]:
+    "A column of cells that hold more than one number: levels where they are few, with a note."
+    cells = series.dropna()
+    row, value = cells.index[0], str(cells.iloc[0])
+    try:
+        column = _infer_column(name, series)
+    except ValueError:
+        many = cells.nunique()
+        raise ValueError(
+            f"{name}: {value[:40]!r} in row {row} holds {what} ({many} different cells); "
+            'give each number a column of its own, or leave it out: role "drop" in a schema'
+        ) from None
+    if what == "ranges of numbers":  # bands, such as 30-39
+        return _described(column, read), []
+    seen = f"{what}, such as {value[:40]!r} (first in row {row})"
+    setting = "a column of its own for each number"
+    return _described(column, read), [Note(name, seen, len(cells), "levels in words", setting)]
+
+# %% ../nbs/00b_inference.ipynb #as-code
+def _as_code(column: Column, series: pd.Series) -> tuple[Column, list[Note]]:
+    """A column of numbers whose name says that they are codes: its levels, where the rows support
+    so many, with a note; another column as it is.
+    """
+    if column.kind != "continuous" or column.is_date or not is_catalogue_code(column.name):
+        return column, []
+    cells = series.dropna()
+    levels = tuple(cell_value(level) for level in np.unique(cells.to_numpy("float64")))
+    fits = len(levels) <= _level_limit(len(series))
+    seen = f"{len(levels)} different numbers under a name of codes, such as {levels[0]}"
+    if not fits:
+        read, setting = "numbers to calculate with", 'role "drop" or dtype="str" in the schema'
+        return column, [Note(column.name, seen, len(cells), read, setting)]
+    codes = replace(
+        column, kind="categorical", levels=levels, minimum=None, maximum=None, decimals=None
+    )
+    setting = 'kind="continuous" with a minimum and maximum in the schema'
+    return codes, [Note(column.name, seen, len(cells), "codes without order", setting)]
+
 # %% ../nbs/00b_inference.ipynb #one-column
 def _column_of(
     name: str, df: pd.DataFrame, read: ReadColumn, outcome: bool
@@ -272,6 +317,8 @@ def _column_of(
     sort = types.is_string_dtype(cells.dtype) or types.is_numeric_dtype(cells.dtype)
     guessable = plain_cells and sort and not read.spelling.thousands and not outcome
     others = df.drop(columns=name)
+    if types.is_string_dtype(cells.dtype) and (what := compound_of(name, cells.dropna())):
+        return _compound(name, series, read, what)
     found = identity_of(cells, name, others) if guessable and len(df) > 2 else Identity()
     if found.role == "text":
         raise ValueError(
@@ -283,7 +330,8 @@ def _column_of(
     column = _infer_column(name, series)
     if column.is_date:
         column = replace(column, unit="")
-    return _described(column, read), []
+    column, notes = _as_code(column, series) if guessable else (column, [])
+    return _described(column, read), notes
 
 # %% ../nbs/00b_inference.ipynb #shipped-dictionaries
 def shipped_dictionaries() -> list[Schema]:

@@ -31,6 +31,7 @@ import numpy as np
 import pandas as pd
 
 from synthheart.tables import (
+    MAX_CODES,
     Column,
     Note,
     Schema,
@@ -42,11 +43,12 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS', 'MONTH_NUMBERS',
-           'DATE_SHAPES', 'CLOCK_SHAPE', 'TOKEN', 'CENTURY', 'ISO_FORMS', 'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES',
-           'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL', 'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn',
-           'Hint', 'is_mark', 'Distinct', 'distinct_cells', 'number_format', 'clock_unit', 'settled_spelling',
-           'far_codes', 'far_zeros', 'far_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
+__all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'BRACKETS', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS',
+           'MONTH_NUMBERS', 'DATE_SHAPES', 'CLOCK_SHAPE', 'PART_SHAPES', 'A_KEY', 'TOKEN', 'CENTURY', 'ISO_FORMS',
+           'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES', 'NO_DATES', 'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL',
+           'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark', 'Distinct', 'distinct_cells',
+           'number_shape', 'number_format', 'part_of', 'nearest_part', 'clock_unit', 'settled_spelling', 'far_codes',
+           'far_zeros', 'far_dates', 'speaks_of_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
            'Options', 'find_separator', 'Reading', 'with_apostrophes', 'without_apostrophes', 'read_source',
            'read_table', 'format_marks', 'moment_reader']
 
@@ -176,6 +178,7 @@ def _evenly(values: Sequence[int], most: int = 5000) -> Sequence[int]:
 # %% ../nbs/00a_reading.ipynb #number-shape
 NUMBER = re.compile(
     r"(?P<limit><=|>=|=<|=>|[<>≤≥])?\s*"
+    r"(?P<minus>[-+−])?"
     r"(?P<before>(?:US\$|R\$|kr|CHF|USD|EUR|GBP|Rs\.?|[$€£¥₹])\s?)?"
     r"(?P<sign>[-+−])?"
     r"(?P<body>\d+(?:[.,'’ \u00a0\u2009\u202f]\d+)*[.,]?|[.,]\d+)"
@@ -183,6 +186,25 @@ NUMBER = re.compile(
     r"(?P<after>\s?(?:[^\W\d_]|[%‰°€$£¥₹])[^<>=]{0,23}|\s(?:[x×*]\s?)?10[\^*⁰¹²³⁴-⁹]\S{0,15})?"
     r"(?P<over>\+)?"
 )
+
+# %% ../nbs/00a_reading.ipynb #with-sign
+BRACKETS = re.compile(r"\(([^-+−()<>=≤≥]*\d[^-+−()<>=≤≥]*)\)([^\d()]*)")
+
+# %% ../nbs/00a_reading.ipynb #signed-number
+def _with_sign(cell: str) -> tuple[str, str]:
+    """A number with its minus in front, and how its cell writes that: `(1)` for `(12.5)`, as
+    accountants do, `1-` for `12.5-`; empty where it stands in front already.
+    """
+    if cell.startswith("(") and (found := BRACKETS.fullmatch(cell)):
+        return f"-{found[1].strip()}{found[2]}", "(1)"
+    if cell[-1:] in "-−" and cell[:1].isdigit():
+        return f"-{cell[:-1].rstrip()}", "1-"
+    return cell, ""
+
+# %% ../nbs/00a_reading.ipynb #number-shape-of
+def number_shape(cell: str) -> re.Match[str] | None:
+    "The parts of a cell that has the shape of a number (`NUMBER`), its minus in front; else None."
+    return NUMBER.fullmatch(_with_sign(cell)[0])
 
 # %% ../nbs/00a_reading.ipynb #units
 UNITS = frozenset(  # without blanks, in small letters
@@ -320,6 +342,7 @@ class _Number(NamedTuple):
     sign: str = ""
     body: str = ""
     exponent: str = ""
+    minus: str = ""  # how a negative one is written, where no `-` stands in front
 
 # %% ../nbs/00a_reading.ipynb #number-reader
 def _number_reader(spelling: Spelling, long: bool = False) -> Callable[[str], _Number | None]:
@@ -339,7 +362,8 @@ def _number_reader(spelling: Spelling, long: bool = False) -> Callable[[str], _N
     def read(text: str) -> _Number | None:
         if text in words:
             return _Number(text)
-        shape = NUMBER.fullmatch(text)
+        plain, minus = _with_sign(text)
+        shape = NUMBER.fullmatch(plain)
         if shape is None or not fits(body := shape["body"]):
             return None
         if _unit_key((shape["before"] or "") + (shape["after"] or "")) not in units:
@@ -348,10 +372,11 @@ def _number_reader(spelling: Spelling, long: bool = False) -> Callable[[str], _N
             return _Number(text)
         digits = marks.sub("", body).replace(spelling.decimal, ".")
         exponent = shape["exponent"] or ""
-        sign = shape["sign"] or ""
+        sign = shape["minus"] or shape["sign"] or ""
+        minus = minus or "−" * (sign == "−")
         decimals = len(digits.partition(".")[2])
         value = _value_of(sign, digits, exponent, long)
-        return None if value is None else _Number(value, decimals, sign, body, exponent)
+        return None if value is None else _Number(value, decimals, sign, body, exponent, minus)
 
     return read
 
@@ -401,6 +426,7 @@ def _number_style(spelling: Spelling, numbers: Sequence[_Number]) -> Spelling:
         exponent=exponent,
         scientific=scientific,
         plus=bool(above) and all(number.sign == "+" for number in above),
+        negative=next((n.minus for n in cells if n.minus), ""),
         bare=any(number.body.startswith(spelling.decimal) for number in cells),
         limits=tuple(dict.fromkeys(n.value for n in numbers if isinstance(n.value, str))),
     )
@@ -449,7 +475,10 @@ def _written_number(value: float, spelling: Spelling) -> str:
     )
     after = spelling.one if spelling.one and value == 1 else spelling.after
     body = whole + (spelling.decimal + rest if point else "")
-    return f"{sign}{spelling.before}{body}{after}"
+    shown = f"{spelling.before}{body}{after}"
+    if sign != "-" or not spelling.negative:
+        return sign + shown
+    return spelling.negative.replace("1", shown) if "1" in spelling.negative else f"−{shown}"
 
 # %% ../nbs/00a_reading.ipynb #found
 class _Found(NamedTuple):
@@ -528,7 +557,7 @@ def _number_spelling(
     """Unit and marks of a column's numbers, and "decimal" where the marks are undecided; None
     without numbers.
     """
-    pairs = [(shape, n) for cell, n in zip(values, counts) if (shape := NUMBER.fullmatch(cell))]
+    pairs = [(shape, n) for cell, n in zip(values, counts) if (shape := number_shape(cell))]
     if not pairs:
         return None
     units = _main_unit([shape for shape, _ in pairs], [n for _, n in pairs])
@@ -586,6 +615,22 @@ def _stray_marks(
         return ()
     return (context.note(strays, "a number with another decimal mark", "missing_codes"),)
 
+# %% ../nbs/00a_reading.ipynb #odd-minus
+def _odd_minus(context: _Context, numbers: list[_Number | None]) -> tuple[Note, ...]:
+    """Say that `(12)` and `12-` are negative numbers; among few whole ones they are words (grades,
+    footnotes), and are taken out, in place.
+    """
+    odd = np.array([number is not None and "1" in number.minus for number in numbers])
+    if not odd.any() or context.settled is not None:
+        return ()
+    good = [number for number in numbers if number is not None]
+    few = len(good) <= MAX_CODES and all(isinstance(number.value, int) for number in good)
+    if few or odd[[number is not None for number in numbers]].all():
+        for k in np.flatnonzero(odd):
+            numbers[k] = None
+        return ()
+    return (context.note(odd, "negative numbers", 'dtype="str" in the schema'),)
+
 # %% ../nbs/00a_reading.ipynb #text-instead
 def _as_text(context: _Context, notes: tuple[Note, ...] = ()) -> _Found:
     "The column as text."
@@ -617,7 +662,7 @@ def _check_units(context: _Context, unit: str, numbers: Sequence[_Number | None]
     "Refuse a column in which numbers carry different known units; raises BadCell."
     other = np.zeros(len(numbers), dtype=bool)
     for k in np.flatnonzero(context.rest).tolist():
-        shape = NUMBER.fullmatch(context.cells.values[k]) if numbers[k] is None else None
+        shape = number_shape(context.cells.values[k]) if numbers[k] is None else None
         other[k] = (
             shape is not None
             and _unit_key((shape["before"] or "") + (shape["after"] or "")) in UNITS
@@ -636,7 +681,7 @@ def _find_numbers(context: _Context) -> _Found | None:
     if context.settled is None and (codes := _codes_instead(context, numbers)):
         return codes
     _check_units(context, spelling.unit, numbers)
-    notes = _stray_marks(context, spelling, numbers)
+    notes = _stray_marks(context, spelling, numbers) + _odd_minus(context, numbers)
     good = [number for number in numbers if number is not None]
     spelling = _number_style(spelling, good)
     if context.settled is None and _are_levels(spelling.limits, len(good) - len(spelling.limits)):
@@ -674,7 +719,7 @@ def _bare_note(
     context: _Context, spelling: Spelling, numbers: Sequence[_Number | None]
 ) -> tuple[Note, ...]:
     "That some numbers carry no unit, where others do."
-    shapes = [NUMBER.fullmatch(cell) for cell in context.cells.values]
+    shapes = [number_shape(cell) for cell in context.cells.values]
     bare = np.array(
         [
             number is not None and shape is not None and not (shape["before"] or shape["after"])
@@ -729,6 +774,7 @@ def _template(shape: re.Match[str]) -> str:
     known.
     """
     words = {"m": "%m", "d": "%d", "a": "%q", "b": "%r", "M": "%M", "S": "%S", "p": "%p", "z": "%z"}
+    words |= {"k": "%Q", "G": "%G", "V": "%V"}
     named = {
         name: text for name, text in shape.groupdict().items() if text is not None and name != "s"
     }
@@ -748,6 +794,37 @@ def _template(shape: re.Match[str]) -> str:
 def _date_template(text: str) -> str | None:
     "The format of one date or date-time, or None where it has the shape of none."
     for pattern in DATE_SHAPES:
+        if shape := pattern.fullmatch(text):
+            month = shape.groupdict().get("n")
+            return _template(shape) if month is None or month.casefold() in MONTH_NUMBERS else None
+    return None
+
+# %% ../nbs/00a_reading.ipynb #part-shapes
+PART_SHAPES = tuple(  # months, quarters and ISO weeks
+    re.compile(shape)
+    for shape in (
+        r"(?P<Y>(?:1[89]|20)\d{2})(?P<s>[-/])(?P<m>0[1-9]|1[0-2])",
+        r"(?P<m>0?[1-9]|1[0-2])(?P<s>[-/])(?P<Y>(?:1[89]|20)\d{2})",
+        r"(?P<m>0[1-9]|1[0-2])(?P<s>\.)(?P<Y>(?:19|20)\d{2})",
+        r"(?P<n>[^\W\d_]{3,10})\.?[-/\s,]{0,2}(?P<Y>(?:1[89]|20)\d{2})",
+        r"(?P<Y>(?:1[89]|20)\d{2})[-/\s](?P<n>[^\W\d_]{3,10})",
+        r"(?P<n>[^\W\d_]{3,4})\.?[-'](?P<Y>\d{2})",
+        r"(?P<Y>(?:1[89]|20)\d{2})[-/\s]?[Qq](?P<k>[1-4])",
+        r"[Qq](?P<k>[1-4])[-/\s]?(?P<Y>(?:1[89]|20)\d{2})",
+        r"(?P<G>(?:19|20)\d{2})[-/\s]?(?:W|KW)(?P<V>[0-5]\d)",
+        r"(?:W|KW)\s?(?P<V>[0-5]\d)[-/\s](?P<G>(?:19|20)\d{2})",
+    )
+)
+
+# %% ../nbs/00a_reading.ipynb #a-key
+A_KEY = re.compile(
+    r"(?:^|[\W_])(?:ids?|no|nr|num|number|code|key|case|fall|record)$", re.IGNORECASE
+)
+
+# %% ../nbs/00a_reading.ipynb #part-template
+def _part_template(text: str) -> str | None:
+    "The format of a month, a quarter or an ISO week of a year; None where a cell is none."
+    for pattern in PART_SHAPES:
         if shape := pattern.fullmatch(text):
             month = shape.groupdict().get("n")
             return _template(shape) if month is None or month.casefold() in MONTH_NUMBERS else None
@@ -775,9 +852,44 @@ _TOKENS = {
     "S": r"\d{2}",
     "f": r"\d{1,9}",
     "p": r"[AaPp]\.?[Mm]\.?",
+    "Q": r"[1-4]",  # a quarter
+    "G": r"\d{4}",  # the year of an ISO week
+    "V": r"\d{1,2}",  # an ISO week
+    "E": r"\d{1,6}",  # days since 1899-12-30, as spreadsheets count
     "z": r"Z|UTC|GMT|[-+]\d{2}(?::?\d{2})?",
 }
 TOKEN = re.compile(r"%(?P<unpadded>-)?(?P<digits>\d(?=f))?(?P<word>[A-Za-z])")
+
+# %% ../nbs/00a_reading.ipynb #part-of
+def part_of(pattern: str) -> str:
+    """What dates in this format are the beginnings of: a "quarter", "month" or "week" of a year, a
+    "min", an "s", or a part of a second ("1000us"); empty for days.
+    """
+    words = {token["word"]: token["digits"] for token in TOKEN.finditer(pattern)}
+    if words.keys() & {"d", "E"}:
+        if not words.keys() & {"H", "I"}:
+            return ""
+        digits = min(int(words.get("f") or 6), 6)
+        return f"{10 ** (6 - digits)}us" if "f" in words else "s" if "S" in words else "min"
+    if not words.keys() & {"Y", "y", "G"}:
+        return ""
+    return "week" if "V" in words else "quarter" if "Q" in words else "month"
+
+# %% ../nbs/00a_reading.ipynb #nearest-part
+def nearest_part(dates: pd.Series, part: str) -> pd.Series:
+    "Dates moved to the nearest beginning of a part (a week's is Monday); see `part_of`."
+    if part not in ("week", "month", "quarter"):
+        return dates.dt.round(part).astype(dates.dtype)
+    days = dates.to_numpy().astype("datetime64[D]")
+    size = {"week": 7, "month": 1, "quarter": 3}[part]
+    unit = "D" if part == "week" else "M"
+    first = 3 if part == "week" else 0  # 1970-01-01 was a Thursday
+    number = (days.astype(f"datetime64[{unit}]").astype("int64") + first) // size
+    ends = [((number + k) * size - first).astype(f"datetime64[{unit}]") for k in (0, 1)]
+    low, high = (end.astype("datetime64[D]") for end in ends)
+    near = np.where(days - low <= high - days, low, high)
+    near = np.where(np.isnat(days), np.datetime64("NaT"), near).astype("datetime64[us]")
+    return pd.Series(near, dates.index, name=dates.name).astype(dates.dtype)
 
 # %% ../nbs/00a_reading.ipynb #format-pattern
 def _format_pattern(pattern: str, name: str) -> re.Pattern[str]:
@@ -811,16 +923,29 @@ CENTURY = (
     1969  # years of two digits are read as this one to the 99 after it, as POSIX and Python do
 )
 
+# %% ../nbs/00a_reading.ipynb #counted-day
+def _counted_day(part: Mapping[str, str]) -> datetime | None:
+    "The Monday of an ISO week, or the day that a spreadsheet's number stands for; None if none."
+    try:
+        if "xE" in part:
+            return datetime(1899, 12, 30) + timedelta(days=int(part["xE"]))
+        return datetime.fromisocalendar(int(part["xG"]), int(part["xV"]), 1)
+    except (ValueError, KeyError, OverflowError):
+        return None
+
 # %% ../nbs/00a_reading.ipynb #moment-of
 def _moment(part: Mapping[str, str], first_year: int = CENTURY) -> datetime | None:
     """The parts of a date or time as a datetime (a time of day on 1970-01-01), in UTC where it has
     an offset; None if none.
     """
+    if "xV" in part or "xE" in part:
+        return _counted_day(part)
     year = int(part.get("xY", 1970))
     if "xy" in part:
         year = first_year + (int(part["xy"]) - first_year) % 100
     name = part.get("xB") or part.get("xb")
-    month = MONTH_NUMBERS.get(name.casefold(), 0) if name else int(part.get("xm", 1))
+    first = 3 * int(part.get("xQ", 1)) - 2
+    month = MONTH_NUMBERS.get(name.casefold(), 0) if name else int(part.get("xm", first))
     hour = int(part.get("xH") or part.get("xI") or 0)
     if "xp" in part:
         if not 1 <= hour <= 12:
@@ -1057,12 +1182,61 @@ def _find_dates(context: _Context) -> _Found | None:
     "The column as dates or date-times; None where it holds none."
     return _find_moments(context, _date_template)
 
+# %% ../nbs/00a_reading.ipynb #find-parts
+def _find_parts(context: _Context) -> _Found | None:
+    """The column as months, quarters or ISO weeks, each by its first day, where all of its cells,
+    two different ones at least, are so, and its name is none of a key; None else.
+    """
+    some = _some(context)
+    if len(some) < 2 or A_KEY.search(context.name) or not all(map(_part_template, some)):
+        return None
+    found = _find_moments(context, _part_template)
+    if found is None or not (found.good | ~context.rest).all():
+        return None
+    dotted = "." in found.spelling.format  # 10.2021 alone may be a number
+    if dotted and not any(cell.startswith("0") for cell in context.cells.values):
+        return None
+    part = part_of(found.spelling.format)
+    read = f"dates, the first day of each {part}"
+    note = context.note(found.good & context.rest, read, 'dtype="str" in the schema')
+    return found._replace(notes=(*found.notes, note), undecided="")
+
+# %% ../nbs/00a_reading.ipynb #find-digits
+def _digits_template(name: str, cells: Sequence[str]) -> str:
+    """The format of dates and times of day written in digits alone, with their zeros: 31012020,
+    and 0645 under a name that speaks of time; empty where the cells are none.
+    """
+    day = r"(?:0[1-9]|[12]\d|3[01])"
+    if len(cells) > 4 and all(re.fullmatch(rf"{day}{day}(?:19|20)\d\d", cell) for cell in cells):
+        return "%q%r%Y"
+    if re.search(r"(?:^|[\W_])(?:time|uhrzeit|clock|heure|hora)$", name, re.IGNORECASE):
+        if all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells):
+            return "%H%M"
+    return ""
+
+# %% ../nbs/00a_reading.ipynb #find-in-digits
+def _find_in_digits(context: _Context) -> _Found | None:
+    "The column as dates or times of day in digits alone, where all of its cells are so; else None."
+    cells = [context.cells.values[k] for k in np.flatnonzero(context.rest)]
+    form = _digits_template(context.name, cells[:1000]) if cells else ""
+    if form == "%H%M":
+        return _find_clock(context, lambda cell: form)
+    found = _find_moments(context, lambda cell: form) if form else None
+    if found is None or not (found.good | ~context.rest).all():
+        return None
+    if any(note.setting.startswith("format=") for note in found.notes):
+        return found
+    note = context.note(found.good & context.rest, "dates", 'dtype="str" in the schema')
+    return found._replace(notes=(*found.notes, note))
+
 # %% ../nbs/00a_reading.ipynb #find-clock
-def _find_clock(context: _Context) -> _Found | None:
+def _find_clock(
+    context: _Context, template_of: Callable[[str], str | None] = _clock_template
+) -> _Found | None:
     """The column as times of day: whole minutes since midnight, or seconds where the cells have
     them; None if it has none.
     """
-    found = _find_moments(context, _clock_template)
+    found = _find_moments(context, template_of)
     written = [
         cell for cell, good in zip(context.cells.values, found.good if found else ()) if good
     ]
@@ -1149,6 +1323,9 @@ def _written_moment(moment: datetime, spelling: Spelling) -> str:
         "S": f"{moment.second:02}",
         "z": spelling.zone or "+00:00",
     }
+    week = moment.isocalendar()
+    numbers |= {"Q": f"{(moment.month + 2) // 3}", "G": f"{week.year:04}", "V": f"{week.week:02}"}
+    numbers["E"] = f"{(moment - datetime(1899, 12, 30)).days}"
     numbers["p"] = (spelling.noon or ("AM", "PM"))[moment.hour >= 12]
     short = (name.capitalize() for name in MONTHS[1])
     long = (name.capitalize() for name in MONTHS[0])
@@ -1203,8 +1380,8 @@ def _coded_missing(cells: Distinct, codes: Sequence[object]) -> np.ndarray:
     numbers = {float(word) for word in words if re.fullmatch(r"[-+]?\d*\.?\d+", word)}
 
     def is_code(cell: str) -> bool:
-        plain = re.fullmatch(r"[-+]?\d{1,15}(\.\d*)?", cell)
-        return cell in words or (plain is not None and float(cell) in numbers)
+        plain = re.fullmatch(r"[-+]?\d{1,15}(\.\d*)?", _with_sign(cell)[0])
+        return cell in words or (plain is not None and float(plain[0]) in numbers)
 
     return np.array([is_code(cell) for cell in cells.values], dtype=bool)
 
@@ -1268,6 +1445,8 @@ def _decide(context: _Context) -> _Found:
     """
     wanted = context.settled.kind if context.settled is not None else ""
     best: tuple[int, str, _Found] | None = None
+    if not wanted and (parts := _find_parts(context) or _find_in_digits(context)):
+        return parts
     for kind, find in _FINDERS.items():
         if (wanted and kind != wanted) or (kind == "number" and _are_dates(context)):
             continue
@@ -1431,6 +1610,14 @@ def _say(
     at = np.flatnonzero(which)
     return Note(name, f"{value} (first in row {index[at[0]]})", len(at), read, setting)
 
+# %% ../nbs/00a_reading.ipynb #is-nine
+def _is_nine(numbers: np.ndarray) -> float:
+    "9 where it stands more than once beside codes from 0 to 4, as not known does; else 0."
+    levels, cells = np.unique(numbers[np.isfinite(numbers)], return_counts=True)
+    if len(levels) < 3 or levels[-1] != 9 or cells[-1] < 2:
+        return 0.0
+    return 9.0 if levels[0] >= 0 and levels[-2] <= 4 else 0.0
+
 # %% ../nbs/00a_reading.ipynb #without-codes
 def _settle_numbers(
     series: pd.Series, spelling: Spelling
@@ -1448,6 +1635,9 @@ def _settle_numbers(
         setting = f'missing_codes=["{top:.15g}"] in the schema'
         read = "a number like the others"
         notes.append(_say(name, series.index, numbers == top, f"{top:.15g}", read, setting))
+    if nine := _is_nine(numbers):
+        setting = 'missing_codes=["9"] in the schema'
+        notes.append(_say(name, series.index, numbers == nine, "9", "a level", setting))
     if far_zeros(numbers):
         setting = 'missing_codes=["0"] in the schema'
         notes.append(
@@ -1457,31 +1647,99 @@ def _settle_numbers(
     return _without(series, gaps) if codes else series, notes, codes
 
 # %% ../nbs/00a_reading.ipynb #compact-dates
-def _compact_dates(series: pd.Series) -> pd.Series | None:
-    """Whole numbers such as 20240131 as dates, where nearly all are possible ones and they differ;
-    else None.
+class _Counted(NamedTuple):
+    "Whole numbers as dates: the dates, their format, and the numbers that stand for none."
+
+    dates: pd.Series
+    format: str
+    codes: tuple[str, ...] = ()
+
+# %% ../nbs/00a_reading.ipynb #date-names
+def speaks_of_dates(name: str) -> bool:
+    "Does a column's name say that it holds dates: `admission_date`, `dob`, `Aufnahmedatum`?"
+    words = [
+        word for word in re.split(r"[\W_\d]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)) if word
+    ]
+    last = [word.casefold() for word in words]
+    ends = ("date", "datum", "dates", "birthday", "fecha")
+    return any(
+        word in ("dob", "dod", "doa", "dos") or (word.endswith(ends) and word[:4] != "cand")
+        for word in last
+    )
+
+# %% ../nbs/00a_reading.ipynb #compact-forms
+NO_DATES = (0, 9999, 99999999, 88888888, 77777777, 999999)  # whole numbers in place of a date
+
+
+def _day_of(number: int, pattern: str) -> datetime | None:
+    "The day that a whole number stands for: 20240131, 202401, 240131, or a spreadsheet's 45322."
+    text = str(number)
+    if pattern == "%y%m%d":
+        return _moment({"xy": text[-6:-4] or "0", "xm": text[-4:-2], "xd": text[-2:]})
+    if pattern == "%E":
+        return _counted_day({"xE": text})
+    return _moment({"xY": text[:4], "xm": text[4:6], "xd": text[6:] or "1"})
+
+# %% ../nbs/00a_reading.ipynb #date-form
+def _date_form(found: np.ndarray, name: str) -> str:
+    """The format in which nearly all of these whole numbers (different ones, rising) are dates;
+    empty where they are none.
+
+    Months (202401) need a name that speaks of dates, or ten different ones; a spreadsheet's numbers
+    need the name.
     """
+    low, high, named = found.min(), found.max(), speaks_of_dates(name)
+    if 18000101 <= low and high <= 99991231:
+        days = [_day_of(int(k), "%Y%m%d") for k in found]
+        near = np.isin(found, [99991231]) | (found < 22000101)
+        return "%Y%m%d" if (near & [day is not None for day in days]).mean() >= 0.9 else ""
+    if 190001 <= low and high <= 210012 and (named or len(found) >= 10):
+        if all(1 <= k % 100 <= 12 for k in found):
+            return "%Y%m"
+    if 10101 <= low and high <= 991231 and named and len(found) > 4:
+        if all(_day_of(int(k), "%y%m%d") for k in found):
+            return "%y%m%d"
+    birth = re.search(r"birth|dob|geb", name, re.IGNORECASE)
+    first = 3654 if birth else 25569  # 1910 and 1970
+    return "%E" if named and first <= low and high <= 55000 and len(found) > 2 else ""
+
+# %% ../nbs/00a_reading.ipynb #compact-dates-of
+def _compact_dates(series: pd.Series) -> _Counted | None:
+    """Whole numbers such as 20240131 (202401 for a month, 45322 in a spreadsheet) as dates, where
+    nearly all are possible ones and they differ; else None.
+    """
+    name = str(series.name)
     numbers = series.to_numpy(dtype="float64", na_value=np.nan)
-    finite = numbers[np.isfinite(numbers)]
-    if not len(finite) or finite.min() < 18000101 or finite.max() > 99991231:
+    none = np.isin(numbers, NO_DATES)
+    numbers = np.where(none, np.nan, numbers)
+    found = np.unique(numbers[np.isfinite(numbers)])
+    if not len(found) or (found % 1).any() or not (form := _date_form(found, name)):
         return None
-    found = np.unique(finite)
-    if (found % 1).any():
-        return None
-    cells = [str(int(number)) for number in found]
-    days = [_moment({"xY": cell[:4], "xm": cell[4:6], "xd": cell[6:]}) for cell in cells]
+    days = [_day_of(int(number), form) for number in found]
     near = np.isin(found, [99991231]) | (found < 22000101)
     good = np.array([day is not None for day in days]) & near
-    if good.mean() < 0.9:
-        return None
     if not good.all():
         k = int(np.flatnonzero(numbers == found[~good][0])[0])
-        raise bad_cell(
-            str(series.name), series.index[k], k, f"{int(numbers[k])}", _PROBLEMS["date"]
-        )
+        raise bad_cell(name, series.index[k], k, f"{int(numbers[k])}", _PROBLEMS["date"])
     place = np.searchsorted(found, np.where(np.isfinite(numbers), numbers, found[0]))
     values = np.array(days, dtype="datetime64[us]")[place]
-    return _series_of(values, ~np.isfinite(numbers), series.index, str(series.name))
+    dates = _series_of(values, ~np.isfinite(numbers), series.index, name)
+    codes = tuple(str(int(code)) for code in pd.unique(series[none]))
+    return _Counted(dates, form, codes)
+
+# %% ../nbs/00a_reading.ipynb #counted-notes
+def _counted_notes(series: pd.Series, counted: _Counted) -> list[Note]:
+    "That whole numbers were read as dates, and which of them as missing."
+    read = {"%Y%m": "dates, the first day of each month", "%E": "dates, as spreadsheets count days"}
+    name, setting = str(series.name), 'dtype="int64" in the schema'
+    which = counted.dates.notna().to_numpy()
+    first = str(series.iloc[int(np.flatnonzero(which)[0])])
+    how = read.get(counted.format, "dates")
+    notes = [_say(name, series.index, which, first.removesuffix(".0"), how, setting)]
+    for code in counted.codes:
+        cells = (series == int(code)).to_numpy(dtype=bool, na_value=False)
+        notes.append(_say(name, series.index, cells, code, "missing", setting))
+    return notes
 
 # %% ../nbs/00a_reading.ipynb #finish-dates
 def _settle_dates(series: pd.Series, spelling: Spelling) -> tuple[pd.Series, list[Note], list[str]]:
@@ -1522,20 +1780,11 @@ def _finish(
     said, found = list(notes), list(codes)
     bare = not (spelling.limits or spelling.unit or spelling.thousands)
     if known is None and spelling.kind == "number" and bare:
-        dates = _compact_dates(series)
-        if dates is not None:
-            k = int(np.flatnonzero(series.notna())[0])
-            seen = f"{series.iloc[k]} (first in row {series.index[k]})"
-            said.append(
-                Note(
-                    str(series.name),
-                    seen,
-                    int(series.notna().sum()),
-                    "dates",
-                    'dtype="int64" in the schema',
-                )
-            )
-            series, spelling = dates, Spelling("date", format="%Y%m%d")
+        counted = _compact_dates(series)
+        if counted is not None:
+            said += _counted_notes(series, counted)
+            found += counted.codes
+            series, spelling = counted.dates, Spelling("date", format=counted.format)
     if known is None and spelling.kind in ("number", "date"):
         settle = _settle_numbers if spelling.kind == "number" else _settle_dates
         series, more, words = settle(series, spelling)
@@ -1608,13 +1857,28 @@ def _read_words(text: pd.Series, context: _Context, found: _Found, marks: np.nda
     codes = tuple(cells.values[k] for k in np.flatnonzero(~(context.rest | marks)))
     return ReadColumn(values.rename(context.name), Spelling(), tuple(notes), codes)
 
+# %% ../nbs/00a_reading.ipynb #case-notes
+def _case_notes(text: pd.Series, context: _Context) -> list[Note]:
+    "That few levels differ in capital letters only (`yes`, `Yes`)."
+    values = pd.Series(context.cells.values, dtype="object")
+    if len(values) > 50:
+        return []
+    twins = values[values.str.casefold().duplicated(keep=False)]
+    if twins.empty:
+        return []
+    seen = " and ".join(
+        repr(cell) for cell in twins[twins.str.casefold() == twins.iloc[0].casefold()]
+    )
+    cells = int(text.str.strip().isin(list(twins)).sum())
+    return [Note(context.name, seen, cells, "different levels", "the table in one case")]
+
 # %% ../nbs/00a_reading.ipynb #padding-notes
 def _padding_notes(text: pd.Series, context: _Context) -> list[Note]:
-    "That levels differ in blanks only."
+    "That levels differ in blanks, or in capital letters, only."
     written = pd.Series(pd.unique(text.dropna()), dtype="object").astype(str)
     twins = written[written.str.strip().duplicated(keep=False) & (written.str.strip() != "")]
     if twins.empty:
-        return []
+        return _case_notes(text, context)
     seen = " and ".join(repr(cell) for cell in twins.iloc[:2])
     cells = int(text.isin(list(twins)).sum())
     return [Note(context.name, seen, cells, "different levels", "the table without the blanks")]
@@ -1675,7 +1939,7 @@ def _is_wordy(text: pd.Series) -> bool:
     words = {cell for cell in sample if cell}
     truths = {word for pair in TRUTHS.items() for word in pair}
     return len(words) > 1000 and not any(
-        NUMBER.fullmatch(w)
+        number_shape(w)
         or _date_template(w)
         or _clock_template(w)
         or w.casefold() in truths
@@ -1978,6 +2242,11 @@ def _read_typed(series: pd.Series, name: str, known: Column | None) -> ReadColum
         return ReadColumn(series, Spelling())
     if codes := _codes_of(known):
         series = _blank_codes(series, codes)
+    if known is not None and known.is_date and not is_date:
+        text = pd.Series(
+            [None if v != v else f"{v:.15g}" for v in _as_numbers(series)], dtype=object
+        )
+        return _read_text(text.set_axis(series.index), name, known, NO_HINT)
     if is_date:
         return _finish(series, _iso_spelling(series), known, (), ())
     if kinds.is_integer_dtype(series.dtype):
@@ -2394,7 +2663,7 @@ def find_separator(text: str, name: str = "the table") -> tuple[str, int]:
 # %% ../nbs/00a_reading.ipynb #is-typed
 def _is_typed(cell: str) -> bool:
     "Does a cell look like a number, a date or a time?"
-    return bool(NUMBER.fullmatch(cell) or _date_template(cell) or _clock_template(cell))
+    return bool(number_shape(cell) or _date_template(cell) or _clock_template(cell))
 
 # %% ../nbs/00a_reading.ipynb #is-heading
 def _is_heading(row: _Row) -> bool:
@@ -3180,6 +3449,13 @@ def _read_workbook(
         )
     return _read_grid(grid, schema, options, name)
 
+# %% ../nbs/00a_reading.ipynb #unit-in
+def _unit_in(label: str, spelling: Spelling) -> str:
+    "The known unit in brackets at the end of a variable's label, for a column of numbers."
+    found = re.search(r"[\[(]\s*([^\[\]()]{1,20}?)\s*[\])]\s*$", label)
+    known = found is not None and spelling.kind == "number" and _unit_key(found[1]) in UNITS
+    return found[1] if found and known else ""
+
 # %% ../nbs/00a_reading.ipynb #frame-columns
 def _read_frame(
     df: pd.DataFrame,
@@ -3198,7 +3474,8 @@ def _read_frame(
     for column in columns:
         pairs = tuple((labels or {}).get(column, {}).items())
         text = (descriptions or {}).get(column) or ""
-        columns[column] = replace(columns[column], labels=pairs, description=text)
+        unit = columns[column].unit or _unit_in(text, columns[column].spelling)
+        columns[column] = replace(columns[column], labels=pairs, description=text, unit=unit)
     return _reading_of(columns, notes, name)
 
 # %% ../nbs/00a_reading.ipynb #read-parquet
@@ -3237,6 +3514,40 @@ def _stata_labels(
                 found.setdefault(name, {code: text for code, text in labels.items()})
     return found
 
+# %% ../nbs/00a_reading.ipynb #stata-codes
+def _stata_codes(marked: pd.DataFrame) -> dict[str, Counter[str]]:
+    """How often each column holds each of Stata's missing codes .a to .z, which say why a cell is
+    missing; marked: the table with these codes in place of gaps.
+    """
+    found: dict[str, Counter[str]] = {}
+    for name in marked:
+        if marked[name].dtype != object:
+            continue
+        marks = [getattr(cell, "string", "") for cell in marked[name]]
+        codes = Counter(mark for mark in marks if re.fullmatch(r"\.[a-z]", mark))
+        if codes:
+            found[name] = codes
+    return found
+
+# %% ../nbs/00a_reading.ipynb #with-stata-codes
+def _with_stata_codes(reading: Reading, codes: Mapping[str, Counter[str]]) -> Reading:
+    "A table with Stata's missing codes among what was read as missing, each with a note."
+    columns, notes = dict(reading.columns), list(reading.notes)
+    for name, counts in codes.items():
+        words = (*columns[name].missing_codes, *sorted(counts))
+        columns[name] = replace(columns[name], missing_codes=words)
+        for code, cells in sorted(counts.items()):
+            seen = f"Stata's missing code {code}"
+            notes.append(Note(name, seen, cells, "missing", "a column of its own for the reason"))
+    return replace(reading, columns=columns, notes=tuple(notes))
+
+# %% ../nbs/00a_reading.ipynb #stata-again
+def _stata_again(content: Path | io.BytesIO, **how: bool) -> pd.DataFrame:
+    "A Stata file read from its beginning."
+    if isinstance(content, io.BytesIO):
+        content.seek(0)
+    return pd.read_stata(content, **how)
+
 # %% ../nbs/00a_reading.ipynb #read-stata
 def _read_stata(
     source: str | Path | bytes | IO[Any], schema: Schema | None, options: Options
@@ -3247,12 +3558,13 @@ def _read_stata(
         with pd.io.stata.StataReader(content, convert_categoricals=False) as reader:
             codes = reader.read()
             descriptions, sets = reader.variable_labels(), reader.value_labels()
-        if isinstance(content, io.BytesIO):
-            content.seek(0)
-        named = pd.read_stata(content, convert_categoricals=True) if sets else codes
+        named = _stata_again(content, convert_categoricals=True) if sets else codes
+        marked = _stata_again(content, convert_categoricals=False, convert_missing=True)
     except (ValueError, OSError, KeyError, struct.error) as error:
         raise ValueError(f"{name}: cannot be read as a Stata file ({error})") from None
-    return _read_frame(codes, schema, name, _stata_labels(codes, named, sets), descriptions)
+    labels = _stata_labels(codes, named, sets)
+    reading = _read_frame(codes, schema, name, labels, descriptions)
+    return reading if schema is not None else _with_stata_codes(reading, _stata_codes(marked))
 
 # %% ../nbs/00a_reading.ipynb #sas-dates
 def _sas_dates(df: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
@@ -3271,6 +3583,12 @@ def _sas_dates(df: pd.DataFrame, formats: Mapping[str, str]) -> pd.DataFrame:
             df = df.assign(**{name: dates.astype("datetime64[us]")})
     return df
 
+# %% ../nbs/00a_reading.ipynb #true-zeros
+def _with_true_zeros(df: pd.DataFrame) -> pd.DataFrame:
+    "The table of a transport file with its zeros, which pandas reads as 16 to the -65."
+    numbers = df.select_dtypes("number")
+    return df.assign(**{name: numbers[name].replace(16.0**-65, 0.0) for name in numbers})
+
 # %% ../nbs/00a_reading.ipynb #read-sas
 def _read_sas(
     source: str | Path | bytes | IO[Any], schema: Schema | None, options: Options
@@ -3288,6 +3606,7 @@ def _read_sas(
             facts = [part if isinstance(part, dict) else vars(part) for part in parts]
     except (ValueError, OSError, UnicodeError, LookupError) as error:
         raise ValueError(f"{name}: cannot be read as a SAS file ({error}); encoding=") from None
+    df = _with_true_zeros(df) if kind == "xport" else df
     descriptions, formats = {}, {}
     for column, fact in zip(df.columns, facts):
         descriptions[column] = _sas_text(fact.get("label"))

@@ -27,7 +27,7 @@ from synthheart.inference import (
 )
 from .models import Codec
 from .preprocessing import dtypes_from_state, dtypes_to_state
-from .reading import spell
+from .reading import nearest_part, part_of, spell
 from .relations import Rule
 from synthheart.tables import (
     takes_frames,
@@ -44,9 +44,9 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'find_gaps', 'KeyPlan', 'number_above', 'plan_key',
-           'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random', 'object_kind', 'as_objects',
-           'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'protect_rare']
+__all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'date_part', 'at_its_part', 'find_gaps', 'KeyPlan',
+           'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random',
+           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'protect_rare']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -65,6 +65,28 @@ def _dates_in_order(rule: str) -> tuple[str, str]:
     later, earlier = (part.strip("`") for part in found.groups()) if found else ("", "")
     return later, earlier
 
+# %% ../nbs/06b_shaping.ipynb #its-part
+def date_part(column: Column) -> str:
+    "What a column's dates are the beginnings of (`part_of`); empty for days."
+    return part_of(column.spelling.format) if column.is_date and column.spelling else ""
+
+# %% ../nbs/06b_shaping.ipynb #at-its-part
+def at_its_part(cells: pd.Series, column: Column) -> pd.Series:
+    "Dates of a column of months, quarters or weeks at the nearest beginning of one."
+    part = date_part(column)
+    return nearest_part(cells, part) if part else cells
+
+# %% ../nbs/06b_shaping.ipynb #fits-within
+def _fits_within(later: Column, earlier: Column) -> bool:
+    """Does a later date, moved to the nearest beginning of its part, stay after an earlier one: are
+    all beginnings of the earlier one's parts also those of the later one's?
+    """
+    fine, coarse = date_part(later), date_part(earlier)
+    if fine in ("week", "month", "quarter"):
+        return coarse == fine or (fine, coarse) == ("month", "quarter")
+    days = earlier.decimals == 0 or coarse in ("week", "month", "quarter")
+    return not fine or coarse == fine or days or (fine == "s" and coarse == "min")
+
 # %% ../nbs/06b_shaping.ipynb #gaps
 def find_gaps(schema: Schema) -> list[Gap]:
     """The rules `later >= earlier` between two learned dates, one for each later date, without
@@ -75,6 +97,8 @@ def find_gaps(schema: Schema) -> list[Gap]:
     for rule in schema.rules:
         later, earlier = _dates_in_order(rule)
         if later in learned and earlier in learned and later not in gaps:
+            if not _fits_within(schema[later], schema[earlier]):
+                continue  # a month's first day may lie before a day in it
             if not _reaches(gaps, earlier, later):
                 gaps[later] = earlier
     return [Gap(later, earlier) for later, earlier in gaps.items()]
@@ -294,16 +318,24 @@ class Shape:
         if name not in self.changed or name in self.plans:
             return cells
         spelling = self.schema[name].spelling
+        if spelling is not None and self.schema[name].is_date and self._was_number(name):
+            cells = pd.to_numeric(spell(cells, spelling))  # 20240131
         if name in self.objects:
             return as_objects(cells, self.objects[name], spelling)
         if spelling is not None and _is_text(self.dtypes[name]) and not _is_text(cells.dtype):
             cells = spell(cells, spelling)
         return _as_given(cells, self.dtypes[name])
 
+    def _was_number(self, name: str) -> bool:
+        "Was a column given as numbers?"
+        numeric = pd.api.types.is_numeric_dtype(self.dtypes[name])
+        return bool(numeric) or self.objects.get(name) == "number"
+
     @property
     def is_trivial(self) -> bool:
         "Does the model see the table as it is?"
-        return self.inner.columns == self.schema.columns
+        moved = any(date_part(column) for column in self.schema.learned)
+        return not moved and self.inner.columns == self.schema.columns
 
     @property
     def kept_rules(self) -> tuple[str, ...]:
@@ -354,10 +386,15 @@ class Shape:
                 data[column.name] = data[column.name].where(word.notna(), None)
         for gap in self.gaps:
             data[gap.later] = rows[gap.later]
+        later = {gap.later for gap in self.gaps}
+        for column in self.schema.learned:
+            if column.name not in later:
+                data[column.name] = at_its_part(data[column.name], column)
         for gap in _chained(self.gaps):
             days = to_floats(data[gap.earlier]) + to_floats(rows[gap.later])
             column = self.schema[gap.later]
-            data[gap.later] = dates_from_days(days, column.dtype).set_axis(rows.index)
+            dates = dates_from_days(days, column.dtype).set_axis(rows.index)
+            data[gap.later] = at_its_part(dates, column)
         return data
 
     def in_range(self, table: pd.DataFrame) -> np.ndarray:
@@ -559,6 +596,9 @@ def _protect_range(
     if len(filled) < 2 * k:
         return _Kept(cells, column)
     low, high = _protected_ends(filled, column, k, known)
+    if part := date_part(column):
+        ends = dates_from_days(np.array([low, high]), column.dtype)
+        low, high = to_floats(nearest_part(ends, part))
     beyond = (number < low) | (number > high)
     if not beyond.any():
         return _Kept(cells, column)

@@ -190,11 +190,12 @@ class Spelling:
     all). Marks are `decimal` and `thousands`; `before` and `after` are the unit with its blank,
     `one` the unit after a 1 (`1 day`). `plus` writes a sign before positive numbers, `bare` writes
     .5 for 0.5, `exponent` is the form of an exponent (`E+00`, `e0`), `scientific` writes one in
-    every cell. `limits` are the words among the numbers (`<5`).
+    every cell. `negative` is how a minus is written (`(1)`, `1-`, `−`) where it is no `-1`.
+    `limits` are the words among the numbers (`<5`).
 
     Dates and times of day: `format` in the words of strptime, where `%-d` has no leading zero and
-    `%3f` three digits; `months` the twelve names, `noon` the two halves of the day, `zone` the
-    offset as written.
+    `%3f` three digits, `%Q` is a quarter and `%E` a spreadsheet's number of a day; `months` the
+    twelve names, `noon` the two halves of the day, `zone` the offset as written.
 
     Truth: the words `true` and `false`.
     """
@@ -210,6 +211,7 @@ class Spelling:
     after: str = ""
     one: str = ""
     plus: bool = False
+    negative: str = ""
     bare: bool = False
     exponent: str = ""
     scientific: bool = False

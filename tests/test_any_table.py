@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from shell import refused, shell
 from test_synthesizer import TINY
 
+from synthheart.cohorts import load_heart
 from synthheart.evaluation import evaluate, invalid_share
 from synthheart.inference import infer_schema
 from synthheart.privacy import attack
@@ -21,7 +22,7 @@ from synthheart.reading import read_table
 from synthheart.runs import write_table
 from synthheart.splitting import train_holdout_split
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import Column, Derived, validate
+from synthheart.tables import Column, Derived, Schema, validate
 
 TABLES = Path(__file__).parent / "fixtures" / "tables"
 UNLEARNABLE = {"date_bad": "2019-13-01", "notes_repeat": "free text"}
@@ -53,6 +54,29 @@ def test_what_cannot_be_learned_says_how_to_go_on(name):
 
 def cells_of(path: Path) -> pd.DataFrame:
     return pd.read_csv(path, dtype=str, keep_default_na=False, sep=None, engine="python")
+
+
+@pytest.mark.parametrize("name", sorted({*LEARNABLE, *UNLEARNABLE}))
+def test_the_shell_reads_a_table_as_the_library_does(name, tmp_path):
+    path, out = TABLES / f"{name}.csv", tmp_path / "schema.json"
+    if name.startswith("kaggle"):
+        refused(shell("schema", path), "cp: 0 in row", "--coding kaggle")
+        shown = shell("schema", path, "-o", out, "--coding", "kaggle")
+        assert shown.exit_code == 0 and "Note: " not in shown.output
+        real = load_heart(path, coding="kaggle")
+        assert Schema.from_json(out.read_text(encoding="utf-8")) == infer_schema(real)
+        return
+    shown = shell("schema", path, "-o", out)
+    assert shown.exit_code == 0, shown.output
+    read_by_shell = Schema.from_json(out.read_text(encoding="utf-8"))
+    if name in UNLEARNABLE:
+        assert "Note: " in shown.output and UNLEARNABLE[name] in shown.output
+        return
+    schema = infer_schema(path)
+    assert read_by_shell == schema
+    assert shown.output.count("Note: ") == len(schema.notes)
+    typed = read_table(path, read_by_shell)
+    assert validate(typed, read_by_shell).empty and typed.equals(read_table(path))
 
 
 SHOWN = {  # table: a column, and what each of its cells looks like in the synthetic file

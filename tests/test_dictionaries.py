@@ -540,7 +540,17 @@ def test_a_draft_goes_on_where_a_table_is_refused():
     assert "'old' (first in row 40), which is no number" in said and "looks like free text" in said
     again = read_source(text.encode(), Schema.from_json(schema.to_json()))
     assert again.df.age.isna().sum() == 1
-    with pytest.raises(ValueError, match="no number"):
-        read_draft(
-            ("age\n" + "".join(f"{k}\n" for k in range(200)) + "\n".join("abcdefghijkl")).encode()
-        )
+
+
+@pytest.mark.parametrize("bad", [list("abcdefghijkl"), ["5 mmol/l", "7 mmol/l", "9 mmol/l"]])
+def test_a_draft_reads_a_column_with_many_bad_cells_as_text(bad):
+    cells = [f"{90 + k} mg/dl" if "mmol" in bad[0] else f"{k}" for k in range(200)]
+    text = "glucose,age\n" + "".join(
+        f"{cell},{40 + k % 37}\n" for k, cell in enumerate(cells + bad)
+    )
+    with pytest.raises(ValueError, match="glucose"):
+        read_source(text.encode())
+    schema = draft_schema(read_draft(io.BytesIO(text.encode())))
+    assert not schema["glucose"].is_learned and schema["age"].kind == "continuous"
+    notes = [note.text for note in schema.notes if note.column == "glucose"]
+    assert any("read as text" in note for note in notes) and len(notes) == 2

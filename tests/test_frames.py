@@ -7,12 +7,22 @@ from matplotlib import pyplot as plt
 from matplotlib.figure import Figure
 from test_synthesizer import TRAIN
 
-from synthheart import clinical, disclosure, evaluation, privacy, space
-from synthheart.inference import infer_schema, resolve_schema
+from synthheart import clinical, disclosure, evaluation, privacy, space, tables
+from synthheart.finding import formulas_of, relations_of
+from synthheart.identity import identity_of
+from synthheart.inference import (
+    infer_schema,
+    measured_rows,
+    resolve_schema,
+    typed_by,
+    with_relations,
+)
 from synthheart.judging import verdict
 from synthheart.keeping import proposals
-from synthheart.runs import csv_text
-from synthheart.splitting import same_patient, train_holdout_split
+from synthheart.reading import read_table
+from synthheart.runs import csv_text, spelled
+from synthheart.shaping import protect_rare
+from synthheart.splitting import patient_column, same_patient, train_holdout_split
 from synthheart.synthesizer import Synthesizer
 
 
@@ -58,6 +68,41 @@ WORK = {
     "small_groups": lambda t, a, b, c: disclosure.small_groups(a, c),
     "same_patient": lambda t, a, b, c: same_patient(a, None),
     "proposals": lambda t, a, b, c: proposals(a, SCHEMA),
+    "c2st_auc": lambda t, a, b, c: evaluation.c2st_auc(b, c),
+    "tstr_auc": lambda t, a, b, c: evaluation.tstr_auc(a, b, c),
+    "trtr_auc": lambda t, a, b, c: evaluation.trtr_auc(a, b),
+    "classification_report": lambda t, a, b, c: evaluation.classification_report(a, b, c),
+    "independent_marginals": lambda t, a, b, c: evaluation.independent_marginals(a),
+    "invalid_share": lambda t, a, b, c: evaluation.invalid_share(c, SCHEMA),
+    "singling_out": lambda t, a, b, c: privacy.singling_out(a, b, c, queries=20),
+    "linkability": lambda t, a, b, c: privacy.linkability(a, b, c),
+    "attribute_inference": lambda t, a, b, c: privacy.attribute_inference(a, b, c),
+    "plot_roc": lambda t, a, b, c: privacy.plot_roc(a, b, {"release": c}),
+    "largest_shift": lambda t, a, b, c: clinical.largest_shift(t(ODDS)),
+    "shared_space": lambda t, a, b, c: space.shared_space(a, b).names,
+    "csv_label": lambda t, a, b, c: disclosure.csv_label(c, "synthetic.csv"),
+    "patient_column": lambda t, a, b, c: patient_column(a),
+    "same_row": lambda t, a, b, c: tables.same_row(a),
+    "outcome_of": lambda t, a, b, c: tables.outcome_of(a),
+    "validate": lambda t, a, b, c: tables.validate(c, SCHEMA),
+    "find_duplicates": lambda t, a, b, c: tables.find_duplicates(a),
+    "read_table": lambda t, a, b, c: read_table(a, SCHEMA),
+    "infer_schema": lambda t, a, b, c: infer_schema(a),
+    "relations_of": lambda t, a, b, c: [str(one) for one in relations_of(a, SCHEMA)],
+    "formulas_of": lambda t, a, b, c: formulas_of(a, SCHEMA),
+    "identity_of": lambda t, a, b, c: identity_of(PIECES[0]["chol"], "chol", a),
+    "measured_rows": lambda t, a, b, c: measured_rows(a, SCHEMA),
+    "with_relations": lambda t, a, b, c: with_relations(SCHEMA, a),
+    "typed_by": lambda t, a, b, c: typed_by(a, SCHEMA),
+    "split": lambda t, a, b, c: pd.concat(train_holdout_split(a, seed=3)),
+    "protect_rare": lambda t, a, b, c: protect_rare(a, SCHEMA, 5).table,
+    "spelled": lambda t, a, b, c: spelled(c, SCHEMA),
+    "giveaways": lambda t, a, b, c: evaluation.giveaways(b, c),
+    "fit": lambda t, a, b, c: (
+        Synthesizer("copula", seed=1).fit(a, progress=False).sample(30, seed=1).to_numpy()
+    ),
+    "evaluate": lambda t, a, b, c: evaluation.evaluate(a, b, c, draws=1, boot=0, floors=False),
+    "attack": lambda t, a, b, c: privacy.attack(a, b, c, boot=0, queries=10),
     "csv_text": lambda t, a, b, c: csv_text(c),
     "resolve_schema": lambda t, a, b, c: resolve_schema(a),
 }

@@ -7,13 +7,14 @@ import itertools
 import math
 import struct
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from synthheart import reading
@@ -298,6 +299,11 @@ NUMBERS = {
     "years": (["2000", "2019", "2005"], [2000, 2019, 2005], "int64"),
     "numbers of eight digits": (["81239123", "12345678"], [81239123, 12345678], "int64"),
     "zero and one": (["1", "0"], [1, 0], "int64"),
+    "an accountant's": (["(12.5)", "3.0", "(0.5)"], [-12.5, 3, -0.5], "float64"),
+    "an accountant's money": (["($1,234.50)", "$12.00"], [-1234.5, 12], "float64"),
+    "a minus behind": (["12.5-", "3.0", "0.5-"], [-12.5, 3, -0.5], "float64"),
+    "a minus before a unit": (["-$5.00", "$7.50"], [-5, 7.5], "float64"),
+    "a true minus": (["−3.5", "2.0"], [-3.5, 2], "float64"),
     "base excess": (["-3", "2", "-9", "5"], [-3, 2, -9, 5], "int64"),
 }
 
@@ -349,6 +355,110 @@ def test_dates_are_read_and_written_back(what):
     assert spell(column.values, column.spelling).tolist() == cells
 
 
+PARTS = {
+    "months": (["2024-01", "2024-12"], ["2024-01-01", "2024-12-01"]),
+    "months first": (["01/2024", "12/2024"], ["2024-01-01", "2024-12-01"]),
+    "months with dots": (["01.2024", "12.2024"], ["2024-01-01", "2024-12-01"]),
+    "months in words": (["January 2024", "May 2024"], ["2024-01-01", "2024-05-01"]),
+    "months in short": (["Jan-24", "May-23"], ["2024-01-01", "2023-05-01"]),
+    "quarters": (["2024Q1", "2023Q4"], ["2024-01-01", "2023-10-01"]),
+    "quarters in front": (["Q1 2024", "Q4 2023"], ["2024-01-01", "2023-10-01"]),
+    "weeks": (["2024-W01", "2020-W53"], ["2024-01-01", "2020-12-28"]),
+    "digits": (
+        [f"{day:02}012024" for day in (31, 1, 9, 14, 25)],
+        [f"2024-01-{day:02}" for day in (31, 1, 9, 14, 25)],
+    ),
+    "a doubtful order": (
+        [f"0{k}022024" for k in range(1, 7)],
+        [f"2024-02-0{k}" for k in range(1, 7)],
+    ),
+}
+
+
+@pytest.mark.parametrize("what", PARTS)
+def test_parts_of_a_year_are_dates_and_said(what):
+    cells, days = PARTS[what]
+    column = read(*cells)
+    assert plain(column) == [pd.Timestamp(day) for day in days]
+    note = column.notes[-1]
+    assert note.cells == len(cells) and "dates" in note.read and "in the schema" in note.setting
+    assert len(column.notes) == 1 + ("%y" in column.spelling.format)
+    assert spell(column.values, column.spelling).tolist() == cells
+    known = settled(dtype="datetime64[us]", format=column.spelling.format)
+    assert plain(read(*cells, known=known)) == plain(column)
+    words = settled("categorical", "str", levels=tuple(dict.fromkeys(cells)))
+    assert plain(read(*cells, known=words)) == cells
+
+
+def named(name: str, *cells: object, known: Column | None = None) -> ReadColumn:
+    "A column of a few cells with a name of its own."
+    return read_column(pd.Series(cells), name, known)
+
+
+COUNTED = {  # name, cells, the first day, the format
+    "a spreadsheet's days": ("admission_date", [43831, 43900, 44561], "2020-01-01", "%E"),
+    "a birthday": ("dob", [18264, 30000, 25001], "1950-01-01", "%E"),
+    "months": ("visitMonth_date", [202001, 202012, 201907], "2020-01-01", "%Y%m"),
+    "two digits of a year": (
+        "Datum",
+        [200101, 201231, 190730, 180101, 170101],
+        "2020-01-01",
+        "%y%m%d",
+    ),
+    "no date yet": ("death_date", [20200101, 0, 20211231, 0], "2020-01-01", "%Y%m%d"),
+    "nines": ("death_date", [20200101, 99999999, 20211231], "2020-01-01", "%Y%m%d"),
+}
+
+
+@pytest.mark.parametrize("typed", [True, False])
+@pytest.mark.parametrize("what", COUNTED)
+def test_whole_numbers_under_a_name_of_dates_are_dates_and_said(what, typed):
+    name, numbers, first, form = COUNTED[what]
+    cells = numbers if typed else [str(number) for number in numbers]
+    column = named(name, *cells)
+    assert plain(column)[0] == pd.Timestamp(first) and column.spelling.format == form
+    assert "dates" in column.notes[0].read and 'dtype="int64"' in column.notes[0].setting
+    none = [number for number in numbers if str(number) in column.missing_codes]
+    assert len(column.notes) == 1 + len(set(none))
+    assert column.values.isna().tolist() == [number in none for number in numbers]
+    known = Column(
+        name,
+        "continuous",
+        "datetime64[us]",
+        missing=True,
+        format=form,
+        missing_codes=column.missing_codes,
+    )
+    again = named(name, *cells, known=known)
+    assert plain(again) == plain(column) and not again.notes
+    numbers_again = named(name, *cells, known=replace(known, dtype="int64", format=""))
+    assert [n for n in numbers if n not in none] == numbers_again.values.dropna().tolist()
+
+
+def test_whole_numbers_that_speak_of_no_date_stay():
+    for name in ("platelets", "candidate", "cost"):
+        assert plain(named(name, "43831", "43900", "44561")) == [43831, 43900, 44561]
+    assert plain(named("visit_date", "1", "2", "30")) == [1, 2, 30]
+    assert plain(named("time", "0645", "1930")) == [405, 1170]
+    assert plain(named("ward", "0645", "1930")) == ["0645", "1930"]
+    assert plain(named("case_no", "2021-01", "2021-02")) == ["2021-01", "2021-02"]
+
+
+def test_an_odd_minus_is_said():
+    for cells in (["(12.5)", "3.0"], ["12.5-", "3.0"]):
+        (note,) = read(*cells).notes
+        assert cells[0] in note.seen and note.cells == 1 and "negative" in note.read
+    assert plain(read("(999)", "40", known=settled(missing_codes=("-999",)))) == [None, 40]
+
+
+def test_levels_that_differ_in_capital_letters_and_nines_among_codes_are_said():
+    (note,) = read("Yes", "yes", "no").notes
+    assert "'Yes' and 'yes'" in note.seen and note.cells == 2
+    (note,) = read("1", "2", "9", "9").notes
+    assert note.seen.startswith("9 ") and note.cells == 2 and 'missing_codes=["9"]' in note.setting
+    assert not read("1", "5", "9", "9").notes and not read("1", "2", "9").notes
+
+
 @pytest.mark.parametrize("offset", ["+01:00", "-0530", "Z"])
 def test_an_offset_is_kept(offset):
     cells = [f"2020-01-01T07:00:00{offset}", f"2020-02-01T08:30:00{offset}"]
@@ -398,7 +508,10 @@ TEXTS = {
     "yes and no": ["Y", "N", "Y"],
     "ja": ["ja", "nein", None],
     "grades": ["1+", "2+", "0", "neg"],
-    "months": ["2024-01", "2024-02"],
+    "seasons": ["2019/20", "2020/21"],
+    "cases of a year": ["2024-01", "2024-13"],
+    "school grades": ["1", "2-", "3", "2-", "3-", "3-"],
+    "footnotes": ["(1)", "(2)", "(3)"],
     "words": ["Light", "Heavy", "Light"],
     "a blank inside": ["no complaints", "chest pain"],
     "long times": ["26:30", "125:10", "3:05"],
@@ -665,7 +778,7 @@ def test_a_schema_settles_types():
         read("TRUE", "maybe", known=truth)
     assert plain(read("TRUE", "FALSE", "maybe")) == ["TRUE", "FALSE", "maybe"]
     with pytest.raises(ValueError, match="no part of a date"):
-        read("2019", known=settled(dtype="datetime64[us]", format="%Q"))
+        read("2019", known=settled(dtype="datetime64[us]", format="%U"))
 
 
 # --- columns that have a type already
@@ -1209,6 +1322,52 @@ def test_random_tables_come_back_from_parquet_and_stata(df):
     same(read_source(stata).df, plain_df.replace({"code": {"": None}}))
 
 
+@settings(max_examples=25)
+@given(tables(), st.sampled_from([".csv.gz", ".tsv.gz", ".txt"]))
+def test_random_tables_come_back_from_packed_files_and_plain_ones(tmp_path_factory, df, suffix):
+    path = tmp_path_factory.mktemp("packed") / f"a{suffix}"
+    df.to_csv(path, index=False, sep="\t" if "tsv" in suffix else ",")
+    same(read_source(path).df, df)
+
+
+@settings(max_examples=25)
+@given(tables())
+def test_random_tables_come_back_from_workbooks(df):
+    pytest.importorskip("openpyxl")
+    book = io.BytesIO()
+    book.name = "a.xlsx"
+    df.to_excel(book, index=False)
+    book.seek(0)
+    same(read_source(book).df, df)
+
+
+@settings(max_examples=25)
+@given(
+    st.lists(
+        st.tuples(
+            st.none() | st.integers(-500, 500).map(lambda n: n / 4),
+            st.sampled_from(["007", "012", "Light", "I21.0"]),
+            st.integers(15_000, 23_000),
+        ),
+        min_size=4,
+        max_size=12,
+    ).filter(lambda rows: len({row[0] for row in rows} - {None}) > 1)
+)
+def test_random_tables_come_back_from_sas_transport_files(rows):
+    values, words, days = (list(cells) for cells in zip(*rows, strict=True))
+    columns = {
+        "VALUE": ("", "", [cell if cell is None else float(cell) for cell in values]),
+        "WORD": ("", "", words),
+        "DAY": ("", "DATE", [float(day) for day in days]),
+    }
+    packed = io.BytesIO(transport_file(columns))
+    packed.name = "a.xpt"
+    found = read_source(packed).df
+    assert plain(SimpleNamespace(values=found.VALUE)) == values and found.WORD.tolist() == words
+    first = pd.Timestamp("1960-01-01")
+    assert found.DAY.tolist() == [first + pd.Timedelta(days=day) for day in days]
+
+
 @given(tables())
 def test_random_tables_come_back_from_frames(df):
     import polars as pl
@@ -1242,6 +1401,26 @@ def test_stata_labels_are_passed_on(tmp_path):
     with pytest.raises(ValueError, match="a.dta: cannot be read as a Stata file"):
         (tmp_path / "a.dta").write_bytes(b"nothing")
         read_source(tmp_path / "a.dta")
+
+
+def test_stata_codes_for_a_missing_cell_are_counted_and_units_taken_from_labels(tmp_path):
+    df = pd.DataFrame({"bp": [120.0, 7777.0, 7777.0, 8888.0, 130.5, None], "age": range(6)})
+    df.to_stata(
+        tmp_path / "a.dta",
+        write_index=False,
+        variable_labels={"bp": "Blood pressure [mmHg]", "age": "Age (at entry)"},
+    )
+    raw = (tmp_path / "a.dta").read_bytes()
+    for number, code in ((7777.0, 1), (8888.0, 2)):  # .a and .b, as Stata stores them
+        raw = raw.replace(
+            struct.pack("<d", number), struct.pack("<Q", (0x7FE00 << 44) + (code << 40))
+        )
+    (tmp_path / "a.dta").write_bytes(raw)
+    found = read_source(tmp_path / "a.dta")
+    assert plain(SimpleNamespace(values=found.df.bp)) == [120, None, None, None, 130.5, None]
+    assert found.columns["bp"].missing_codes == (".a", ".b")
+    assert [(note.column, note.cells) for note in found.notes] == [("bp", 2), ("bp", 1)]
+    assert (found.columns["bp"].unit, found.columns["age"].unit) == ("mmHg", "")
 
 
 def ibm(value: float | None) -> bytes:
