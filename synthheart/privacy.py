@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import betabinom
+from sklearn.neighbors import NearestNeighbors
 
 from synthheart.catalogue import (
     ATTACKS,
@@ -75,34 +76,23 @@ def _nearest_without(distances: np.ndarray) -> np.ndarray:
     out[np.arange(len(distances)), first] = two[:, 1]
     return out
 
-# %% ../nbs/09_privacy.ipynb #log-density
-def _log_kernels(distances: np.ndarray, width: float) -> np.ndarray:
-    "Log of each row's sum of Gaussian kernels, up to a constant that cancels in a ratio: [m]."
-    exponent = distances / width
-    exponent *= exponent
-    exponent *= -0.5
-    top = exponent.max(axis=1)
-    exponent -= top[:, None]
-    return np.log(np.exp(exponent, out=exponent).sum(axis=1)) + top
-
 # %% ../nbs/09_privacy.ipynb #near-release
-def _near_release(
-    people: np.ndarray, fake: np.ndarray, width: float, most: tuple[int, int] = (500, 4000)
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each person's distance to the nearest synthetic row, and the log kernel density there: [n]
-    each. Never more than `most` people by synthetic rows at once."""
+_SMALL = 1e-6  # a copy's distance is 0: ratios stay numbers, and copies tie
+_NEAR = 20  # synthetic rows around a patient that are looked at; the kernels of others are 0
 
-    def look(start: int) -> list[np.ndarray]:
-        x, nearest, crowd = people[start : start + most[0]], [], []
-        for at in range(0, len(fake), most[1]):
-            distances = row_distances(x, fake[at : at + most[1]])
-            nearest.append(distances.min(axis=1))
-            crowd.append(_log_kernels(distances, width))
-        return [np.min(nearest, axis=0), np.logaddexp.reduce(crowd) - np.log(len(fake))]
 
-    found = on_cores(look, range(0, len(people), most[0]), rows=len(fake))
-    nearest, dense = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return nearest, dense
+def _near_release(people: np.ndarray, fake: np.ndarray, block: int = 500) -> np.ndarray:
+    """Distances [n, k] of each person to the k nearest synthetic rows, nearest first, exactly 0 to
+    a copy."""
+    k = min(_NEAR, len(fake))
+    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(fake)
+
+    def look(start: int) -> np.ndarray:
+        x = people[start : start + block]
+        near = fake[index.kneighbors(x, return_distance=False)]
+        return np.sort(np.sqrt(((near - x[:, None]) ** 2).sum(axis=2)), axis=1)
+
+    return np.concatenate(on_cores(look, range(0, len(people), block), rows=len(fake)))
 
 # %% ../nbs/09_privacy.ipynb #log-density-without
 def _log_density_without(distances: np.ndarray, width: float) -> np.ndarray:
@@ -127,15 +117,56 @@ def _apart(rows: np.ndarray) -> np.ndarray:
     np.fill_diagonal(distances, np.inf)
     return distances
 
-# %% ../nbs/09_privacy.ipynb #kernel-width
-def _kernel_width(real: np.ndarray, least: float) -> float:
-    """One kernel width for both densities, from all real rows alike: a quarter of their median
-    distance to the next one.
+# %% ../nbs/09_privacy.ipynb #dimension
+def _dimension(distances: np.ndarray) -> float:
+    """Intrinsic dimension from the ratio of each row's second distance to its first (Facco et al.
+    2017, doi 10.1038/s41598-017-11873-y), from distances [q, n]; 1 where all rows have twins."""
+    first, second = np.partition(distances, 1, axis=1)[:, :2].T
+    apart = first > _SMALL
+    ratios = np.log(second[apart] / first[apart])
+    return float(apart.sum() / ratios.sum()) if ratios.sum() > 0 else 1.0
 
-    At the whole of it a copied row drowns among its neighbours (AUC 0.60 against a plain copy of
-    train).
+# %% ../nbs/09_privacy.ipynb #reference-width
+def _reference_width(real: np.ndarray, most: int = 200) -> float:
+    """Kernel width of the reference: among twelve that under which all real rows, members and
+    non-members alike, are likeliest, each without itself (Duin 1976, doi 10.1109/TC.1976.1674577).
+
+    At most about `most` rows, evenly spaced, are asked about.
     """
-    return max(0.25 * float(np.median(_apart(real).min(axis=1))), least)
+    asked = np.arange(0, len(real), -(-len(real) // most))
+    distances = row_distances(real[asked], real)
+    distances[np.arange(len(asked)), asked] = np.inf
+    widths = np.geomspace(0.02, 1, 12) * max(float(np.median(distances)), _SMALL)
+    dimension, near = _dimension(distances), (distances**2).min(axis=1)
+    beyond = distances**2 - near[:, None]
+    likely = [
+        np.log(np.exp(-0.5 / width**2 * beyond).sum(axis=1)).mean()
+        - 0.5 * near.mean() / width**2
+        - dimension * np.log(width)
+        for width in widths
+    ]
+    return float(widths[np.argmax(likely)])
+
+# %% ../nbs/09_privacy.ipynb #around
+class _Around(NamedTuple):
+    """What is around each person, members first. near, dense: distance to the release and log of
+    its density there [m + n]; gaps: distances to the non-members [m + n, n], infinite to oneself;
+    reach: kernel width of the reference."""
+
+    near: np.ndarray
+    dense: np.ndarray
+    gaps: np.ndarray
+    reach: float
+
+    @classmethod
+    def of(cls, members: np.ndarray, others: np.ndarray, fake: np.ndarray) -> _Around:
+        "From embedded rows."
+        real = np.vstack([members, others])
+        near = _near_release(real, fake)
+        width = 0.25 * max(near[:, 0].mean(), _SMALL)
+        dense = logsumexp(-0.5 * (near / width) ** 2, axis=1)
+        gaps = np.vstack([row_distances(members, others), _apart(others)])
+        return cls(near[:, 0] + _SMALL, dense, gaps, _reference_width(real))
 
 # %% ../nbs/09_privacy.ipynb #980bcb21
 def membership_wins(
@@ -146,22 +177,63 @@ def membership_wins(
     members: float64 [m, width]; others: the non-members [n, width]; fake: the release [k, width].
     The reference must not favour a side: for member i and non-member j it is the holdout without j.
     Both then stand in the same relation to it, so against a release that depends on neither, each
-    wins with probability 1/2 exactly.
+    wins with probability 1/2 exactly. The densities have a kernel width each: the reference's is
+    the likeliest one, the release's a quarter of the mean distance from a person to the release,
+    since under a wide kernel a copied row drowns among its neighbours.
     """
-    small = 1e-6  # a copy's distance is 0: the ratio stays a number, copies tie
-    width = _kernel_width(np.vstack([members, others]), small)
-    nearest, dense = _near_release(members, fake, width)
-    nearest_others, dense_others = _near_release(others, fake, width)
-    gap, gap_others = row_distances(members, others), _apart(others)
-    ratio = (nearest[:, None] + small) / (_nearest_without(gap) + small)
-    ratio_others = (nearest_others + small) / (gap_others.min(axis=1) + small)
-    density = dense[:, None] - _log_density_without(gap, width)
-    fellows = logsumexp(-0.5 * (gap_others / width) ** 2, axis=1) - np.log(len(others) - 1)
+    return _wins(_Around.of(members, others, fake))
+
+# %% ../nbs/09_privacy.ipynb #wins
+def _wins(around: _Around) -> dict[str, np.ndarray]:
+    "`membership_wins` of the people that something is around."
+    near, dense, gaps, reach = around
+    m = len(gaps) - gaps.shape[1]
+    ratio = near[:, None] / (_nearest_without(gaps) + _SMALL)
+    density = dense[:, None] - _log_density_without(gaps, reach)
     return {
-        "membership_distance": auc_wins(-nearest, -nearest_others),
-        "membership_ratio": auc_wins(-ratio, -ratio_others),
-        "membership_density": auc_wins(density, dense_others - fellows),
+        "membership_distance": auc_wins(-near[:m], -near[m:]),
+        "membership_ratio": auc_wins(-ratio[:m], -np.diag(ratio[m:])),
+        "membership_density": auc_wins(density[:m], np.diag(density[m:])),
     }
+
+# %% ../nbs/09_privacy.ipynb #reference-halves
+class _Halves(NamedTuple):
+    """Scores [m + n, halves] by attack, members first, where a random half of the non-members is
+    the reference; drawn: which half, bool [n, halves]."""
+
+    scores: dict[str, np.ndarray]
+    drawn: np.ndarray
+
+    @classmethod
+    def of(cls, around: _Around, seed: int, halves: int = 60) -> _Halves:
+        "From what is around people."
+        near, dense, gaps, reach = around
+        n = gaps.shape[1]
+        order = np.random.default_rng(seed).random((n, halves)).argsort(axis=0)
+        drawn = order < max(2, n // 2)
+        nearest = [gaps[:, half].min(axis=1) + _SMALL for half in drawn.T]
+        top = gaps.min(axis=1, keepdims=True)
+        kernels = np.exp(-0.5 * ((gaps / reach) ** 2 - (top / reach) ** 2)) @ drawn
+        fellows = np.log(np.maximum(kernels, 1e-300)) - 0.5 * (top / reach) ** 2
+        ratio, density = -near[:, None] / np.column_stack(nearest), dense[:, None] - fellows
+        return cls({"membership_ratio": ratio, "membership_density": density}, drawn)
+
+# %% ../nbs/09_privacy.ipynb #reference-error
+def _reference_error(scores: np.ndarray, drawn: np.ndarray, inside: Sequence[np.ndarray]) -> float:
+    """Standard error of an AUC that non-members move as such and as the reference of everybody: its
+    spread over random halves of them (Shao & Wu 1989, doi 10.1214/aos/1176347263).
+
+    scores, drawn: of `_Halves`; inside: which members and which non-members count. NaN where a
+    half has none of them.
+    """
+    members, others, auc = scores[: -len(drawn)][inside[0]], scores[-len(drawn) :], []
+    for i, half in enumerate(drawn.T):
+        left = np.sort(others[inside[1] & half, i])
+        if not len(members) or not len(left):
+            return NAN
+        below = (np.searchsorted(left, members[:, i], side) for side in ("left", "right"))
+        auc.append(sum(part.mean() for part in below) / (2 * len(left)))
+    return float(np.std(auc, ddof=1))
 
 # %% ../nbs/09_privacy.ipynb #a80d1a4e
 class Half(NamedTuple):
@@ -812,17 +884,21 @@ def _stranger_floor(case: Case, play: Play) -> _Floor:
 
 # %% ../nbs/09_privacy.ipynb #membership-records
 def _auc_results(
-    case: Case, group: str, wins: Mapping[str, np.ndarray], floor: _Floor | None
+    case: Case,
+    group: str,
+    wins: Mapping[str, np.ndarray],
+    floor: _Floor | None,
+    error: Callable[[str, np.ndarray, np.ndarray], float],
 ) -> list[Measured]:
-    "AUC of each attack in a group, with DeLong's error."
+    "AUC of each attack in a group, with its error."
     if reason := _too_few(case, group):
         return [Measured(name, group, note=reason) for name in wins]
     mask, note, results = case.mask(group), _people(case, group), []
     inside = np.ix_(mask.train, mask.holdout)
     for name, all_wins in wins.items():
-        part = all_wins[inside]
+        off = error(name, mask.train, mask.holdout)
         chance = float(np.nanmean(floor.wins[name][inside])) if floor else NAN
-        results.append(Measured(name, group, part.mean(), delong_error(part), chance, note))
+        results.append(Measured(name, group, all_wins[inside].mean(), off, chance, note))
     return results
 
 # %% ../nbs/09_privacy.ipynb #found-records
@@ -847,22 +923,52 @@ def _found_results(
     return results
 
 # %% ../nbs/09_privacy.ipynb #measure-membership
+def _membership_results(
+    case: Case,
+    wins: Mapping[str, np.ndarray],
+    play: Play,
+    error: Callable[[str, np.ndarray, np.ndarray], float],
+) -> list[Measured]:
+    "The results of a game that has been played; error: of an attack's AUC in two masks."
+    floor = _stranger_floor(case, play) if case.floors else None
+    results = [r for group in case.groups for r in _auc_results(case, group, wins, floor, error)]
+    return results + _found_results(case, wins, floor)
+
+# %% ../nbs/09_privacy.ipynb #measure-membership-def
 def measure_membership(case: Case, play: Play) -> list[Measured]:
-    """AUC of membership attacks for every group, and the share of members found at each of RATES
-    for all.
+    """AUC of membership attacks for every group, with DeLong's error, and the share of members
+    found at each of RATES for all.
 
     play: takes embedded members, non-members and release, and returns the wins [m, n] by attack;
     see `membership_wins`. The floor plays the same with half of the non-members as the release.
     """
     wins = play(*case.embedded)
-    floor = _stranger_floor(case, play) if case.floors else None
-    results = [r for group in case.groups for r in _auc_results(case, group, wins, floor)]
-    return results + _found_results(case, wins, floor)
+
+    def error(name: str, members: np.ndarray, others: np.ndarray) -> float:
+        return delong_error(wins[name][np.ix_(members, others)])
+
+    return _membership_results(case, wins, play, error)
 
 # %% ../nbs/09_privacy.ipynb #membership-measure
 def _membership(case: Case) -> list[Measured]:
-    "The three attacks of `membership_wins`."
-    return measure_membership(case, membership_wins)
+    """The three attacks of `membership_wins`.
+
+    DeLong's error takes the reference for fixed, and its intervals then hold one half in 90 of 100
+    trials; the part of the non-members is that of `_reference_error` where it is larger.
+    """
+    around = _Around.of(*case.embedded)
+    wins, halves = _wins(around), _Halves.of(around, case.seed)
+
+    def error(name: str, *inside: np.ndarray) -> float:
+        part = wins[name][np.ix_(*inside)]
+        plain = delong_error(part)
+        if name not in halves.scores:
+            return plain
+        of_members = part.mean(axis=1).var(ddof=1) / len(part)
+        moved = _reference_error(halves.scores[name], halves.drawn, inside)
+        return float(np.fmax(plain, np.sqrt(of_members + moved**2)))
+
+    return _membership_results(case, wins, membership_wins, error)
 
 # %% ../nbs/09_privacy.ipynb #record-membership
 _STRANGERS: dict[str, Any] = {
