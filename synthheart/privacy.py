@@ -57,7 +57,7 @@ from synthheart.space import (
     sample_index,
     shared_space,
 )
-from .statistics import auc_wins, delong_error, enough_draws, wilson
+from .statistics import auc_wins, delong_error, detectable, enough_draws, wilson
 from .tables import Schema, takes_frames
 
 # %% auto #0
@@ -211,7 +211,8 @@ class _Halves(NamedTuple):
         n = gaps.shape[1]
         order = np.random.default_rng(seed).random((n, halves)).argsort(axis=0)
         drawn = order < max(2, n // 2)
-        nearest = [gaps[:, half].min(axis=1) + _SMALL for half in drawn.T]
+        columns = np.ascontiguousarray(gaps.T)
+        nearest = [columns[half].min(axis=0) + _SMALL for half in drawn.T]
         top = gaps.min(axis=1, keepdims=True)
         kernels = np.exp(-0.5 * ((gaps / reach) ** 2 - (top / reach) ** 2)) @ drawn
         fellows = np.log(np.maximum(kernels, 1e-300)) - 0.5 * (top / reach) ** 2
@@ -273,21 +274,25 @@ def found_members(wins: np.ndarray, rate: float) -> np.ndarray:
     return (wins < 1).sum(axis=1) <= rate * wins.shape[1] + 1e-9
 
 # %% ../nbs/09_privacy.ipynb #found-interval
-def _found_interval(wins: np.ndarray, rate: float, seed: int, draws: int) -> tuple[float, float]:
-    """95 % interval of the share found: members and non-members both drawn anew (bootstrap), no
-    narrower than Wilson's.
+def _found_intervals(wins: np.ndarray, seed: int, draws: int) -> list[tuple[float, float]]:
+    """95 % interval of the share found at each of RATES: members and non-members both drawn anew
+    (bootstrap), no narrower than Wilson's.
 
     The threshold hangs on the few highest strangers, and Wilson's interval alone would take it for
     known. NaN for no draws.
     """
     if not draws:
-        return NAN, NAN
+        return [(NAN, NAN)] * len(RATES)
     rng, (m, n) = np.random.default_rng(seed), wins.shape
     times = [rng.multinomial(size, np.full(size, 1 / size), draws).T for size in (m, n)]
-    found = (wins < 1).astype(float) @ times[1] <= rate * n + 1e-9
-    low, high = np.quantile((found * times[0]).sum(axis=0) / m, (0.025, 0.975))
-    narrow = wilson(found_members(wins, rate).sum(), m)
-    return min(float(low), narrow[0]), max(float(high), narrow[1])
+    lost = (wins < 1).astype(np.float32) @ times[1].astype(np.float32)  # whole numbers, so exact
+    ends = []
+    for rate in RATES.values():
+        found = lost <= rate * n + 1e-9
+        low, high = np.quantile((found * times[0]).sum(axis=0) / m, (0.025, 0.975))
+        narrow = wilson(found_members(wins, rate).sum(), m)
+        ends.append((min(float(low), narrow[0]), max(float(high), narrow[1])))
+    return ends
 
 # %% ../nbs/09_privacy.ipynb #roc-line
 def _roc_axes(ax: Axes, strangers: int) -> None:
@@ -909,6 +914,7 @@ def _found_results(
     people = f"{len(case.rows.train)} members, {len(case.rows.holdout)} non-members"
     results = []
     for name, all_wins in wins.items():
+        intervals = _found_intervals(all_wins, case.seed, case.boot)
         for i, (label, rate) in enumerate(RATES.items()):
             results.append(
                 Measured(
@@ -917,7 +923,7 @@ def _found_results(
                     found_members(all_wins, rate).mean(),
                     floor=floor.found[name][i] if floor else NAN,
                     note=f"members found at {rate:.0%} false positives; {people}",
-                    interval=_found_interval(all_wins, rate, case.seed, case.boot),
+                    interval=intervals[i],
                 )
             )
     return results
@@ -1034,9 +1040,17 @@ for _metric in ("distance", "ratio", "density"):
         _name = f"membership_{_metric}"
         ATTACKS.add(_found_metric(_name, f"Membership: {_metric}", _label, _rate))
 
+# %% ../nbs/09_privacy.ipynb #chance
+class _Chance(NamedTuple):
+    """What half of the holdout gives in place of the release: the risk, and the success on members,
+    which is what anybody infers of them from real strangers alone."""
+
+    risk: float
+    success: float
+
 # %% ../nbs/09_privacy.ipynb #risk-result
 def _risk_result(
-    case: Case, name: str, group: str, guesses: Guesses, floor: Mapping[tuple[str, str], float]
+    case: Case, name: str, group: str, guesses: Guesses, floor: Mapping[tuple[str, str], _Chance]
 ) -> Measured:
     "The risk in a group; NaN with its reason where fewer than 10 guesses could be made."
     if reason := _too_few(case, group):
@@ -1053,10 +1067,11 @@ def _risk_result(
         note = f"{tries} guesses, {note}"
     elif tries < case.sizes(group).train:
         note = f"guesses about a sample of {tries} and {len(success.control)} of {note}"
-    note = f"success {risk.attack:.3f}, on strangers {risk.control:.3f}; {note}"
-    chance = floor.get((name, group), NAN)
+    chance = floor.get((name, group), _Chance(NAN, NAN))
+    alone = f", from half of the held-out rows alone {chance.success:.3f}" * bool(floor)
+    note = f"success {risk.attack:.3f}, on strangers {risk.control:.3f}{alone}; {note}"
     interval = risk.ci_low, risk.ci_high
-    return Measured(name, group, risk.value, floor=chance, note=note, interval=interval)
+    return Measured(name, group, risk.value, floor=chance.risk, note=note, interval=interval)
 
 # %% ../nbs/09_privacy.ipynb #floor-risks
 Guess = Callable[[Space, Three[Rows], int, int], Mapping[str, Guesses]]
@@ -1080,7 +1095,7 @@ def _half_rates(
     return rates
 
 # %% ../nbs/09_privacy.ipynb #floor-risks-mean
-def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, str], float]:
+def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, str], _Chance]:
     """Risk by name and group when half of the holdout is the release and the other half the
     control.
 
@@ -1095,7 +1110,8 @@ def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, 
     floors = {}
     for key, pairs in found.items():
         members, control = np.mean(pairs, axis=0)
-        floors[key] = float((members - control) / (1 - control)) if control < 1 else NAN
+        risk = float((members - control) / (1 - control)) if control < 1 else NAN
+        floors[key] = _Chance(risk, float(members))
     return floors
 
 # %% ../nbs/09_privacy.ipynb #measure-risks
@@ -1104,7 +1120,7 @@ def measure_risks(case: Case, guess: Guess) -> list[Measured]:
 
     guess: takes the space, the coded tables, the number of descriptions and a seed, and returns
     Guesses by risk. The floor guesses with half of the holdout as the release and the other half as
-    the control.
+    the control; the note has the success of that on members too, the baseline without any release.
     """
     tried = guess(case.space, case.rows, case.queries, case.seed)
     floor = _risk_floors(case, guess) if case.floors else {}
@@ -1190,6 +1206,14 @@ def _sampled(tables: Three[pd.DataFrame], drawn: Three[pd.DataFrame]) -> str:
     parts = [f"{len(b):,} of {len(a):,} {word}" for word, a, b in sizes if len(b) < len(a)]
     return f"; on a sample of {', '.join(parts)} rows" if parts else ""
 
+# %% ../nbs/09_privacy.ipynb #power
+def _power(table: pd.DataFrame) -> pd.Series:
+    "What each result detects with 80 % power, for its note; nothing without an interval."
+    least = table.goal + detectable(table.value, table.ci_low, table.ci_high)
+    said = "; detects a value of " + least.map("{:.3f}".format) + " with 80 % power"
+    said = said.where(least <= 1, "; too few rows to detect any value with 80 % power")
+    return said.where(least.notna() & ~table.note.str.contains("80 % power"), "")
+
 # %% ../nbs/09_privacy.ipynb #b3c0de02
 def attack(
     train: pd.DataFrame,
@@ -1223,8 +1247,9 @@ def attack(
     metrics: names in ATTACKS, None for all; floors: False leaves them out (the order is then by
     excess over the goal), an earlier table of the same real rows and settings lends its own; cap:
     at most so many rows of train and of holdout are attacked; release: with at most so many
-    synthetic ones, and where rows were sampled the note says so; queries: descriptions that single
-    out; progress: as `evaluate`. Raises ValueError as `evaluate` does.
+    synthetic ones; queries: descriptions that single
+    out; progress: as `evaluate`. A note says what was sampled, and what value a run of this size
+    detects with 80 % power (`detectable`). Raises ValueError as `evaluate` does.
     """
     tables = check_tables(train, holdout, fake, allow_train)
     tables, known = typed_tables(tables, schema, target)
@@ -1235,7 +1260,7 @@ def attack(
     plan = group_plan(tables.train, space, by)
     case = make_case(drawn, space, plan, floors=floors is True, **settings)
     table = run_metrics(case, ATTACKS, metrics, floors, progress)
-    table["note"] += _sampled(tables, drawn)
+    table["note"] += _sampled(tables, drawn) + _power(table)
     excess = table.value - (table.goal if floors is False else table.floor)
     order = excess.sort_values(ascending=False, na_position="last", kind="stable").index
     return table.loc[order].reset_index(drop=True)
