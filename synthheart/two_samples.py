@@ -20,21 +20,23 @@ from .space import on_cores, sample_index
 from .statistics import auc_wins
 
 # %% auto #0
-__all__ = ['CLASSIFIERS', 'make_classifier', 'Estimate', 'TwoSample', 'tell_apart']
+__all__ = ['TREE_ROWS', 'CLASSIFIERS', 'make_classifier', 'Estimate', 'TwoSample', 'tell_apart']
 
 # %% ../nbs/06d_two_samples.ipynb #b8819b38
+TREE_ROWS = 5000  # that each tree of a forest sees at most; of larger tables the note says so
 CLASSIFIERS = ("logistic regression", "random forest", "histogram boosting")
 
 
 def make_classifier(
-    name: str, seed: int = 0
+    name: str, seed: int = 0, rows: int = 0
 ) -> LogisticRegression | RandomForestClassifier | HistGradientBoostingClassifier:
     """A fresh scikit-learn classifier by name (one of CLASSIFIERS), single-threaded, with a fixed
-    seed."""
+    seed. rows: it is to learn from; of more than TREE_ROWS each tree of a forest draws so many."""
     if name == "logistic regression":
         return LogisticRegression(max_iter=1000)
     if name == "random forest":
-        return RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
+        few = TREE_ROWS if rows > TREE_ROWS else None
+        return RandomForestClassifier(100, min_samples_leaf=2, max_samples=few, random_state=seed)
     if name == "histogram boosting":
         return HistGradientBoostingClassifier(
             max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed
