@@ -41,9 +41,9 @@ from .two_samples import CLASSIFIERS, TREE_ROWS, Estimate, make_classifier
 
 # %% auto #0
 __all__ = ['NO_OUTCOME', 'MOST_TRAINING', 'REGRESSORS', 'MOST_PAIRED', 'AUC_PAIR', 'BRIER_GAP', 'R2_PAIR', 'C_PAIR',
-           'SURVIVAL_GAP', 'OUTCOME_METRICS', 'outcome_columns', 'Predictions', 'outcome_position', 'predict_outcome',
-           'brier_gap', 'make_regressor', 'Numbers', 'predict_number', 'Survival', 'survival_of', 'Curve',
-           'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks', 'predict_risk', 'plot_survival',
+           'SURVIVAL_GAP', 'OUTCOME_METRICS', 'BLIND', 'outcome_columns', 'Predictions', 'outcome_position',
+           'predict_outcome', 'brier_gap', 'make_regressor', 'Numbers', 'predict_number', 'Survival', 'survival_of',
+           'Curve', 'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks', 'predict_risk', 'plot_survival',
            'plot_number']
 
 # %% ../nbs/07a_outcomes.ipynb #no-outcome
@@ -791,6 +791,13 @@ OUTCOME_METRICS = (  # in the order of the list that `evaluate` measures
     *C_PAIR,
     SURVIVAL_GAP,
 )
+
+# %% ../nbs/07a_outcomes.ipynb #blind-scores
+BLIND = {  # the score of each kind of outcome, and what a prediction that knows nothing gets
+    "tstr_auc": 0.5,
+    "tstr_r2": 0.0,
+    "tstr_concordance": 0.5,
+}
 
 # %% ../nbs/07a_outcomes.ipynb #draw-curve
 def _draw_curve(ax: Axes, curve: Curve, times: np.ndarray, colour: str, label: str) -> None:

@@ -129,7 +129,8 @@ def _dimension(distances: np.ndarray) -> float:
 # %% ../nbs/09_privacy.ipynb #reference-width
 def _reference_width(real: np.ndarray, most: int = 200) -> float:
     """Kernel width of the reference: among twelve that under which all real rows, members and
-    non-members alike, are likeliest, each without itself (Duin 1976, doi 10.1109/TC.1976.1674577).
+    non-members alike, are likeliest, each without itself (Duin 1976, doi 10.1109/TC.1976.1674577), in as many dimensions
+    as `_dimension` finds.
 
     At most about `most` rows, evenly spaced, are asked about.
     """
