@@ -946,10 +946,24 @@ GAP = (
     "note",
 )
 
+# %% ../nbs/08a_clinical.ipynb #gap-variance
+def _gap_variance(real: np.ndarray, fake: np.ndarray, share: float | None) -> float:
+    """Variance of the mean of synthetic values minus that of real ones.
+
+    share: of the real values that the model learned from. A release follows their mean, which is a
+    part of the real mean too: what both share drops out, and v (1 / n - 1 / N) is left for n of N
+    values, beside the chance of drawing k rows. None: neither side knows the other, and the k rows
+    count for at most N.
+    """
+    drawn, known = fake.var(ddof=1) / len(fake), real.var(ddof=1) / len(real)
+    if share is None:
+        return float(known + inflation(len(fake), len(real)) * drawn)
+    return float(drawn + known * (1 / share - 1))
+
 # %% ../nbs/08a_clinical.ipynb #mean-gap
-def _mean_gap(values: Sequence[np.ndarray], min_rows: int, wider: float | None) -> dict[str, Any]:
+def _mean_gap(values: Sequence[np.ndarray], min_rows: int, share: float | None) -> dict[str, Any]:
     """Means, their difference and its interval; NaN and a plain word where either side has too few
-    values. wider: inflation of the synthetic variance, None for that of the real number of rows."""
+    values. share: of the real rows that the model learned from, None where that is not known."""
     real, fake = values
     counts = {"real_rows": len(real), "synthetic_rows": len(fake)}
     few = [
@@ -959,8 +973,7 @@ def _mean_gap(values: Sequence[np.ndarray], min_rows: int, wider: float | None) 
         why = f"too small: {' and '.join(few)} rows, at least {min_rows} are needed"
         return dict.fromkeys(GAP, np.nan) | counts | {"note": why}
     gap = float(fake.mean() - real.mean())
-    wider = inflation(len(fake), len(real)) if wider is None else wider
-    half = Z * np.sqrt(real.var(ddof=1) / len(real) + wider * fake.var(ddof=1) / len(fake))
+    half = Z * np.sqrt(_gap_variance(real, fake, share))
     means = {"real": float(real.mean()), "synthetic": float(fake.mean()), "difference": gap}
     return counts | means | {"ci_low": gap - half, "ci_high": gap + half, "note": ""}
 
@@ -983,12 +996,12 @@ def _column_values(
 
 # %% ../nbs/08a_clinical.ipynb #group-rows
 def _group_rows(
-    space: Space, schema: Schema, tables: Sequence[Rows], min_rows: int, wider: float | None
+    space: Space, schema: Schema, tables: Sequence[Rows], min_rows: int, share: float | None
 ) -> list[dict[str, Any]]:
     "One record a continuous column and a level of one group."
     return [
         {"column": column.name, "level": level, "unit": "%" if level else column.unit}
-        | _mean_gap(values, min_rows, wider)
+        | _mean_gap(values, min_rows, share)
         for column in schema
         for level, values in _column_values(space, column, tables).items()
     ]
@@ -1008,19 +1021,22 @@ def group_means(
     by: columns (None: the groups of the schema and the outcome), beside the group `all`; min_rows:
     of either table, with fewer a mean gets no number. Columns: group, column, level, unit,
     real_rows, real, synthetic_rows, synthetic, difference, ci_low, ci_high, note. The 95 % interval
-    of the difference carries the chance of the `learned` rows that the model learned from (see
-    `inflation`); None takes at most as many synthetic as real rows.
+    of the difference carries the chance of the rows of `real` that the model learned from, which
+    are `learned` of them; None takes both tables for strangers to each other, and at most as many
+    synthetic as real rows. Raises ValueError where `real` has fewer rows than were learned.
     """
     schema = resolve_schema(real, schema)
     space, tables = fit_space(real, schema), {"real": real, "synthetic": fake}
     plan = group_plan(real, space, by)
     masks = {name: group_masks(df, space, plan) for name, df in tables.items()}
     coded = {name: space.code(df) for name, df in tables.items()}
-    wider = inflation(len(fake), len(real), learned) if learned else None
+    if learned is not None and not 0 < learned <= len(real):
+        raise ValueError(f"learned: must be from 1 to the {len(real)} real rows, got {learned}")
+    share = learned / len(real) if learned else None
     records = []
     for group in masks["real"]:
         parts = [coded[name].take(masks[name][group]) for name in tables]
-        rows = _group_rows(space, schema, parts, min_rows, wider)
+        rows = _group_rows(space, schema, parts, min_rows, share)
         records += [{"group": group} | row for row in rows]
     return pd.DataFrame(records)[["group", "column", "level", "unit", *GAP]]
 

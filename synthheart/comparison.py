@@ -52,6 +52,7 @@ from synthheart.figures import (
 )
 from .inference import resolve_schema
 from .models import MODELS
+from .outcomes import BLIND
 from .privacy import attack
 from .registry import use_plugins
 from .runs import Run
@@ -61,9 +62,9 @@ from .splitting import train_holdout_split
 from .tables import Schema, as_pandas, takes_frames
 
 # %% auto #0
-__all__ = ['Generator', 'QUIET', 'RUNS', 'TOLD', 'USED', 'COIN', 'PAIRS', 'MARKS', 'LOOKS', 'LOW', 'HIGH', 'Estimator',
-           'make_release', 'Plan', 'measured_names', 'summarise', 'Shortfall', 'rank_models', 'rank_intervals',
-           'rank_words', 'paired_differences', 'Comparison', 'compare', 'Mark', 'plot_comparison']
+__all__ = ['Generator', 'QUIET', 'RUNS', 'TOLD', 'PAIRS', 'MARKS', 'LOOKS', 'LOW', 'HIGH', 'Estimator', 'make_release', 'Plan',
+           'measured_names', 'summarise', 'Shortfall', 'outcome_score', 'rank_models', 'rank_intervals', 'rank_words',
+           'paired_differences', 'Comparison', 'compare', 'Mark', 'plot_comparison']
 
 # %% ../nbs/09a_comparison.ipynb #13d48afe
 class Estimator(Protocol):
@@ -242,12 +243,11 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(records)
 
 # %% ../nbs/09a_comparison.ipynb #shortfall
-TOLD, USED = "c2st_auc", "tstr_auc"  # the two metrics that a rank looks at, beside the attacks
-COIN = 0.5  # AUC of a prediction that knows nothing
+TOLD = "c2st_auc"  # what a rank looks at, beside the score of the outcome and the attacks
 
 
 class Shortfall(NamedTuple):
-    "How far a model is from real rows in three AUCs, each at least 0."
+    "How far a model is from real rows in three scores, AUCs for the most part, each at least 0."
 
     told_apart: float
     utility_lost: float
@@ -259,12 +259,21 @@ class Shortfall(NamedTuple):
         return float(np.sqrt(np.square(self).sum()))
 
 # %% ../nbs/09a_comparison.ipynb #shortfall-of
+def outcome_score(floor: pd.Series) -> str:
+    "The score (of BLIND) that real rows have for the table's outcome, by metric; empty if none."
+    return next((name for name in BLIND if np.isfinite(floor.get(name, np.nan))), "")
+
+# %% ../nbs/09a_comparison.ipynb #shortfall-def
 def _shortfall(value: pd.Series, floor: pd.Series, best: str) -> Shortfall:
     "From a model's means and the floors by metric; `best` is the attack that finds most."
     if np.isnan(value[TOLD]):
         return Shortfall(np.nan, np.nan, np.nan)
-    used = COIN if np.isnan(value[USED]) else value[USED]
-    lost = 0.0 if np.isnan(floor[USED]) else max(0.0, floor[USED] - used)
+    lost, name = 0.0, outcome_score(floor)
+    if name:
+        used = BLIND[name] if np.isnan(value[name]) else value[name]
+        if np.isinf(known_metric(name).low):  # R²: worse than the mean is no better than the mean
+            used = max(used, BLIND[name])
+        lost = max(0.0, floor[name] - used)
     exposed = max(0.0, value[best] - floor[best]) if best else np.nan
     return Shortfall(max(0.0, value[TOLD] - floor[TOLD]), lost, exposed)
 
@@ -274,8 +283,9 @@ def rank_models(table: pd.DataFrame) -> pd.DataFrame:
     """Models by shortfall of their means, least first, from the table of `summarise`.
 
     Columns: rank (baselines have none), model, shortfall, told_apart, utility_lost, exposed (its
-    three parts, at least 0), c2st_auc, tstr_auc, attack (the best attack's name), attack_auc, note.
-    A model without `c2st_auc` is last.
+    three parts, at least 0), c2st_auc, the score of the outcome (tstr_auc, tstr_r2 or
+    tstr_concordance; none without an outcome), attack (the best attack's name), attack_auc, note. A
+    model without `c2st_auc` is last.
     """
     wide, low = (table.pivot(index="model", columns="metric", values=v) for v in ("value", "floor"))
     attacks, records = list(of_kind("membership")), []
@@ -289,7 +299,7 @@ def rank_models(table: pd.DataFrame) -> pd.DataFrame:
         )  # what real rows have no number for, none has
         notes = table[(table.model == model) & missed].note
         row = {"model": model, "shortfall": parts.length, **parts._asdict()}
-        row |= {TOLD: value[TOLD], USED: value[USED]}
+        row |= {name: value[name] for name in (TOLD, outcome_score(low.loc[model])) if name}
         row |= {"attack": best, "attack_auc": value[best] if best else np.nan}
         records.append(row | {"note": notes.iloc[0] if len(notes) else ""})
     how = {"na_position": "last", "kind": "stable", "ignore_index": True}
@@ -383,7 +393,9 @@ def paired_differences(runs: pd.DataFrame, metrics: Sequence[str] | None = None)
     known for both.
     """
     if metrics is None:
-        metrics = (TOLD, USED, "column_pairs", *of_kind("membership"))
+        real = runs[runs.model == FLOOR_NAME].groupby("metric").value.mean()
+        score = outcome_score(real if len(real) else runs.groupby("metric").value.mean())
+        metrics = (TOLD, *filter(None, [score]), "column_pairs", *of_kind("membership"))
     names = [model for model in dict.fromkeys(runs.model) if model not in BASELINES]
     sizes, parts = runs[["train_rows", "test_rows"]].mean(), [pd.DataFrame(columns=list(PAIRS))]
     for metric in metrics:

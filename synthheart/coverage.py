@@ -19,33 +19,34 @@ from tqdm import tqdm
 from .clinical import group_means, known_relations, odds_ratios
 from .cohorts import ClinicalRelation
 from .evaluation import evaluate, predict_outcome, two_sample_test
-from .privacy import membership_wins, net_risk
+from .privacy import attack, net_risk
 from .runs import csv_text, write_whole
 from .space import fit_space
 from .statistics import Z, auc_wins, delong_error, wilson
 from .tables import Column, Schema
 
 # %% auto #0
-__all__ = ['POPULATION', 'TRAIN', 'HELD', 'RELEASE', 'Kind', 'SLOW', 'KINDS', 'Truth', 'learned', 'Sample', 'Interval',
+__all__ = ['POPULATION', 'FOUR', 'SIZES', 'TRAIN', 'HELD', 'RELEASE', 'Kind', 'KINDS', 'Truth', 'learned', 'Sample', 'Interval',
            'coverage_study', 'measure_coverage']
 
 # %% ../nbs/12c_coverage.ipynb #truth
 class Truth(NamedTuple):
     """A population of `sex`, `x`, `z` and the outcome `y`.
 
-    share: of y = 1; sexes: share of sex = 1 among y = 0 and y = 1; means: of x among the two, with
-    standard deviation 1; z is standard normal and tells nothing.
+    share: of y = 1; sexes: share of sex = 1 among y = 0 and y = 1; means, spread: of x among the
+    two, and its standard deviation in either; z is standard normal and tells nothing.
     """
 
     share: float = 0.45
     sexes: tuple[float, float] = (0.55, 0.75)
     means: tuple[float, float] = (0.0, 0.8)
+    spread: float = 1.0
 
     def draw(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
         "`n` rows."
         y = (rng.random(n) < self.share).astype(int)
         sex = (rng.random(n) < np.take(self.sexes, y)).astype(int)
-        x = rng.normal(np.take(self.means, y), 1)
+        x = rng.normal(np.take(self.means, y), self.spread)
         return pd.DataFrame({"sex": sex, "x": x, "z": rng.normal(size=n), "y": y})
 
 # %% ../nbs/12c_coverage.ipynb #learned-truth
@@ -53,7 +54,9 @@ def learned(train: pd.DataFrame) -> Truth:
     "The population as a model of the right form sees it after the rows of `train`."
     parts = [train[train.y == k] for k in (0, 1)]
     sexes, means = ([float(p[name].mean()) for p in parts] for name in ("sex", "x"))
-    return Truth(float(train.y.mean()), (sexes[0], sexes[1]), (means[0], means[1]))
+    within = (train.x - train.groupby("y").x.transform("mean")).to_numpy()
+    spread = float(np.sqrt((within**2).sum() / (len(train) - 2)))
+    return Truth(float(train.y.mean()), (sexes[0], sexes[1]), (means[0], means[1]), spread)
 
 # %% ../nbs/12c_coverage.ipynb #schema
 POPULATION = Schema(
@@ -65,7 +68,8 @@ POPULATION = Schema(
     ),
     target="y",
 )
-TRAIN, HELD, RELEASE = 212, 91, 2000  # rows, as of the heart table
+FOUR = Schema(tuple(Column(name, "continuous") for name in "abcd"))
+SIZES = TRAIN, HELD, RELEASE = 212, 91, 2000  # rows, as of the heart table
 
 # %% ../nbs/12c_coverage.ipynb #three
 class Sample(NamedTuple):
@@ -129,10 +133,9 @@ def _two_samples(rng: np.random.Generator) -> Interval:
 # %% ../nbs/12c_coverage.ipynb #membership
 def _membership(name: str, rng: np.random.Generator) -> Interval:
     "AUC of a membership attack on a release that knows nobody: one half."
-    people = (rng.normal(size=(n, 4)) for n in (TRAIN, HELD, RELEASE))
-    wins = membership_wins(*people)[name]
-    reach = Z * delong_error(wins)
-    return Interval(0.5, wins.mean() - reach, wins.mean() + reach)
+    people = (pd.DataFrame(rng.normal(size=(n, 4)), columns=FOUR.names) for n in SIZES)
+    row = attack(*people, schema=FOUR, metrics=[name], by=(), boot=0, floors=False).iloc[0]
+    return Interval(0.5, row.ci_low, row.ci_high)
 
 # %% ../nbs/12c_coverage.ipynb #risk
 def _risk(attack: float, control: float, rng: np.random.Generator) -> Interval:
@@ -194,12 +197,6 @@ def _shapes(shift: float, rng: np.random.Generator) -> Interval:
 
 # %% ../nbs/12c_coverage.ipynb #study
 Kind = Callable[[np.random.Generator], Interval]
-SLOW = (
-    "tstr",
-    "trtr",
-    "c2st",
-    "column_shapes",
-)  # kinds whose names begin so are drawn a fifth as often
 KINDS: dict[str, Kind] = {
     "share (Wilson)": _share,
     "AUC, 41 and 50 rows (DeLong)": _delong,
@@ -231,27 +228,26 @@ def coverage_study(
 ) -> pd.DataFrame:
     """How often each kind of 95 % interval holds a known truth.
 
-    draws: of each kind, a fifth of them for SLOW ones; kinds: names in KINDS, None for all.
-    Columns: kind, draws, covered (share), low, high (its Wilson interval), below, above (shares
-    whose interval lies below or above the truth), width (mean). Raises ValueError for an unknown
-    kind.
+    draws: of each kind; kinds: names in KINDS, None for all. Columns: kind, draws, covered (share),
+    low, high (its Wilson interval), below, above (shares whose interval lies below or above the
+    truth), width (mean). Raises ValueError for an unknown kind.
     """
     names = list(KINDS if kinds is None else kinds)
     if unknown := [name for name in names if name not in KINDS]:
         raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {unknown[0]!r}")
     records = []
     for name in tqdm(names, "coverage", disable=not progress, unit="kind"):
-        place, n = list(KINDS).index(name), draws // 5 if name.startswith(SLOW) else draws
-        every = (np.random.default_rng([seed, place, i]) for i in range(n))
+        place = list(KINDS).index(name)
+        every = (np.random.default_rng([seed, place, i]) for i in range(draws))
         found = pd.DataFrame([KINDS[name](rng) for rng in every])
         held = (found.low <= found.truth) & (found.truth <= found.high)
-        ends = dict(zip(("low", "high"), wilson(held.sum(), n), strict=True))
+        ends = dict(zip(("low", "high"), wilson(held.sum(), draws), strict=True))
         missed = {
             "below": (found.high < found.truth).mean(),
             "above": (found.low > found.truth).mean(),
         }
         width = float((found.high - found.low).mean())
-        record = {"kind": name, "draws": n, "covered": held.mean()}
+        record = {"kind": name, "draws": draws, "covered": held.mean()}
         records.append(record | ends | missed | {"width": width})
     return pd.DataFrame(records)
 

@@ -172,11 +172,13 @@ def _infer_column(name: str, series: pd.Series) -> Column:
             f"{name}: {value.iloc[0]!r} in row {value.index[0]} is of type {dtype}, which is not "
             "supported"
         )
+    if types.is_numeric_dtype(series.dtype) and not types.is_bool_dtype(series.dtype):
+        return _infer_number(name, value, dtype, missing)
     flags = [isinstance(cell, (bool, np.bool_)) for cell in value]
     if types.is_bool_dtype(series.dtype) or all(flags):
         return _infer_flags(name, value, dtype, missing)
     numbers = all(isinstance(cell, (int, float, np.number)) for cell in value)
-    if types.is_numeric_dtype(series.dtype) or (numbers and not any(flags)):
+    if numbers and not any(flags):
         return _infer_number(name, value, dtype, missing)
     return _infer_text(name, value, dtype, missing)
 

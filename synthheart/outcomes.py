@@ -37,13 +37,13 @@ from .runs import Run
 from .space import Rows, Space, fit_space, on_cores, sample_index
 from .statistics import Z, placement_error, placements
 from .tables import Schema, survival_columns, takes_frames
-from .two_samples import CLASSIFIERS, Estimate, make_classifier
+from .two_samples import CLASSIFIERS, TREE_ROWS, Estimate, make_classifier
 
 # %% auto #0
 __all__ = ['NO_OUTCOME', 'MOST_TRAINING', 'REGRESSORS', 'MOST_PAIRED', 'AUC_PAIR', 'BRIER_GAP', 'R2_PAIR', 'C_PAIR',
-           'SURVIVAL_GAP', 'OUTCOME_METRICS', 'outcome_columns', 'Predictions', 'outcome_position', 'predict_outcome',
-           'brier_gap', 'make_regressor', 'Numbers', 'predict_number', 'Survival', 'survival_of', 'Curve',
-           'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks', 'predict_risk', 'plot_survival',
+           'SURVIVAL_GAP', 'OUTCOME_METRICS', 'BLIND', 'outcome_columns', 'Predictions', 'outcome_position',
+           'predict_outcome', 'brier_gap', 'make_regressor', 'Numbers', 'predict_number', 'Survival', 'survival_of',
+           'Curve', 'kaplan_meier', 'survival_gap', 'fit_cox', 'concordance', 'Risks', 'predict_risk', 'plot_survival',
            'plot_number']
 
 # %% ../nbs/07a_outcomes.ipynb #no-outcome
@@ -171,7 +171,7 @@ def predict_outcome(
     varies, proba = np.ptp(x, axis=0) > 0, {}
     for name in learners:
         with threadpool_limits(1):
-            model = make_classifier(name, seed).fit(x[:, varies], y)
+            model = make_classifier(name, seed, len(x)).fit(x[:, varies], y)
             proba[name] = np.zeros((len(test), len(classes)))
             proba[name][:, model.classes_] = model.predict_proba(ask[:, varies])
     truth = np.where(coded.codes[:, j] < len(classes), coded.codes[:, j], -1)
@@ -202,14 +202,16 @@ REGRESSORS = ("ridge regression", "random forest", "histogram boosting")
 
 
 def make_regressor(
-    name: str, seed: int = 0
+    name: str, seed: int = 0, rows: int = 0
 ) -> Ridge | RandomForestRegressor | HistGradientBoostingRegressor:
     """A fresh scikit-learn regression by name (one of REGRESSORS), single-threaded, with a fixed
-    seed."""
+    seed. rows: as for `make_classifier`."""
     if name == "ridge regression":
         return Ridge()
     if name == "random forest":
-        return RandomForestRegressor(100, min_samples_leaf=5, max_features=1 / 3, random_state=seed)
+        few: dict[str, Any] = {"max_samples": TREE_ROWS if rows > TREE_ROWS else None}
+        few |= {"max_features": 1 / 3, "random_state": seed}
+        return RandomForestRegressor(100, min_samples_leaf=5, **few)
     if name == "histogram boosting":
         return HistGradientBoostingRegressor(
             max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed
@@ -278,7 +280,7 @@ def predict_number(
     varies, predicted = np.ptp(x, axis=0) > 0, {}
     for name in learners:
         with threadpool_limits(1):
-            model = make_regressor(name, seed).fit(x[:, varies], y[index])
+            model = make_regressor(name, seed, len(x)).fit(x[:, varies], y[index])
             predicted[name] = model.predict(ask[:, varies])
     return Numbers(predicted, _scaled_outcome(space, coded))
 
@@ -567,6 +569,8 @@ def _result(
         return Measured(name, group, note=scoring.undefined)
     note = f"{case.sizes(group).holdout} held-out rows; {scoring.models}"
     note += f" trained on {MOST_TRAINING:,} of {rows:,} rows" if rows > MOST_TRAINING else ""
+    if rows > TREE_ROWS and scoring.kind != "survival":
+        note += f", each tree of the forest on {TREE_ROWS:,}"
     note += _more_words(case, scoring)
     return Measured(name, group, score.value, score.error, real, note, goal=real)
 
@@ -787,6 +791,13 @@ OUTCOME_METRICS = (  # in the order of the list that `evaluate` measures
     *C_PAIR,
     SURVIVAL_GAP,
 )
+
+# %% ../nbs/07a_outcomes.ipynb #blind-scores
+BLIND = {  # the score of each kind of outcome, and what a prediction that knows nothing gets
+    "tstr_auc": 0.5,
+    "tstr_r2": 0.0,
+    "tstr_concordance": 0.5,
+}
 
 # %% ../nbs/07a_outcomes.ipynb #draw-curve
 def _draw_curve(ax: Axes, curve: Curve, times: np.ndarray, colour: str, label: str) -> None:

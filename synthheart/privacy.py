@@ -17,6 +17,7 @@ from matplotlib.figure import Figure
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 from scipy.stats import betabinom
+from sklearn.neighbors import NearestNeighbors
 
 from synthheart.catalogue import (
     ATTACKS,
@@ -56,7 +57,7 @@ from synthheart.space import (
     sample_index,
     shared_space,
 )
-from .statistics import auc_wins, delong_error, enough_draws, wilson
+from .statistics import auc_wins, delong_error, detectable, enough_draws, wilson
 from .tables import Schema, takes_frames
 
 # %% auto #0
@@ -75,34 +76,23 @@ def _nearest_without(distances: np.ndarray) -> np.ndarray:
     out[np.arange(len(distances)), first] = two[:, 1]
     return out
 
-# %% ../nbs/09_privacy.ipynb #log-density
-def _log_kernels(distances: np.ndarray, width: float) -> np.ndarray:
-    "Log of each row's sum of Gaussian kernels, up to a constant that cancels in a ratio: [m]."
-    exponent = distances / width
-    exponent *= exponent
-    exponent *= -0.5
-    top = exponent.max(axis=1)
-    exponent -= top[:, None]
-    return np.log(np.exp(exponent, out=exponent).sum(axis=1)) + top
-
 # %% ../nbs/09_privacy.ipynb #near-release
-def _near_release(
-    people: np.ndarray, fake: np.ndarray, width: float, most: tuple[int, int] = (500, 4000)
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each person's distance to the nearest synthetic row, and the log kernel density there: [n]
-    each. Never more than `most` people by synthetic rows at once."""
+_SMALL = 1e-6  # a copy's distance is 0: ratios stay numbers, and copies tie
+_NEAR = 20  # synthetic rows around a patient that are looked at; the kernels of others are 0
 
-    def look(start: int) -> list[np.ndarray]:
-        x, nearest, crowd = people[start : start + most[0]], [], []
-        for at in range(0, len(fake), most[1]):
-            distances = row_distances(x, fake[at : at + most[1]])
-            nearest.append(distances.min(axis=1))
-            crowd.append(_log_kernels(distances, width))
-        return [np.min(nearest, axis=0), np.logaddexp.reduce(crowd) - np.log(len(fake))]
 
-    found = on_cores(look, range(0, len(people), most[0]), rows=len(fake))
-    nearest, dense = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return nearest, dense
+def _near_release(people: np.ndarray, fake: np.ndarray, block: int = 500) -> np.ndarray:
+    """Distances [n, k] of each person to the k nearest synthetic rows, nearest first, exactly 0 to
+    a copy."""
+    k = min(_NEAR, len(fake))
+    index = NearestNeighbors(n_neighbors=k, algorithm="brute").fit(fake)
+
+    def look(start: int) -> np.ndarray:
+        x = people[start : start + block]
+        near = fake[index.kneighbors(x, return_distance=False)]
+        return np.sort(np.sqrt(((near - x[:, None]) ** 2).sum(axis=2)), axis=1)
+
+    return np.concatenate(on_cores(look, range(0, len(people), block), rows=len(fake)))
 
 # %% ../nbs/09_privacy.ipynb #log-density-without
 def _log_density_without(distances: np.ndarray, width: float) -> np.ndarray:
@@ -127,15 +117,57 @@ def _apart(rows: np.ndarray) -> np.ndarray:
     np.fill_diagonal(distances, np.inf)
     return distances
 
-# %% ../nbs/09_privacy.ipynb #kernel-width
-def _kernel_width(real: np.ndarray, least: float) -> float:
-    """One kernel width for both densities, from all real rows alike: a quarter of their median
-    distance to the next one.
+# %% ../nbs/09_privacy.ipynb #dimension
+def _dimension(distances: np.ndarray) -> float:
+    """Intrinsic dimension from the ratio of each row's second distance to its first (Facco et al.
+    2017, doi 10.1038/s41598-017-11873-y), from distances [q, n]; 1 where all rows have twins."""
+    first, second = np.partition(distances, 1, axis=1)[:, :2].T
+    apart = first > _SMALL
+    ratios = np.log(second[apart] / first[apart])
+    return float(apart.sum() / ratios.sum()) if ratios.sum() > 0 else 1.0
 
-    At the whole of it a copied row drowns among its neighbours (AUC 0.60 against a plain copy of
-    train).
+# %% ../nbs/09_privacy.ipynb #reference-width
+def _reference_width(real: np.ndarray, most: int = 200) -> float:
+    """Kernel width of the reference: among twelve that under which all real rows, members and
+    non-members alike, are likeliest, each without itself (Duin 1976, doi 10.1109/TC.1976.1674577), in as many dimensions
+    as `_dimension` finds.
+
+    At most about `most` rows, evenly spaced, are asked about.
     """
-    return max(0.25 * float(np.median(_apart(real).min(axis=1))), least)
+    asked = np.arange(0, len(real), -(-len(real) // most))
+    distances = row_distances(real[asked], real)
+    distances[np.arange(len(asked)), asked] = np.inf
+    widths = np.geomspace(0.02, 1, 12) * max(float(np.median(distances)), _SMALL)
+    dimension, near = _dimension(distances), (distances**2).min(axis=1)
+    beyond = distances**2 - near[:, None]
+    likely = [
+        np.log(np.exp(-0.5 / width**2 * beyond).sum(axis=1)).mean()
+        - 0.5 * near.mean() / width**2
+        - dimension * np.log(width)
+        for width in widths
+    ]
+    return float(widths[np.argmax(likely)])
+
+# %% ../nbs/09_privacy.ipynb #around
+class _Around(NamedTuple):
+    """What is around each person, members first. near, dense: distance to the release and log of
+    its density there [m + n]; gaps: distances to the non-members [m + n, n], infinite to oneself;
+    reach: kernel width of the reference."""
+
+    near: np.ndarray
+    dense: np.ndarray
+    gaps: np.ndarray
+    reach: float
+
+    @classmethod
+    def of(cls, members: np.ndarray, others: np.ndarray, fake: np.ndarray) -> _Around:
+        "From embedded rows."
+        real = np.vstack([members, others])
+        near = _near_release(real, fake)
+        width = 0.25 * max(near[:, 0].mean(), _SMALL)
+        dense = logsumexp(-0.5 * (near / width) ** 2, axis=1)
+        gaps = np.vstack([row_distances(members, others), _apart(others)])
+        return cls(near[:, 0] + _SMALL, dense, gaps, _reference_width(real))
 
 # %% ../nbs/09_privacy.ipynb #980bcb21
 def membership_wins(
@@ -146,22 +178,64 @@ def membership_wins(
     members: float64 [m, width]; others: the non-members [n, width]; fake: the release [k, width].
     The reference must not favour a side: for member i and non-member j it is the holdout without j.
     Both then stand in the same relation to it, so against a release that depends on neither, each
-    wins with probability 1/2 exactly.
+    wins with probability 1/2 exactly. The densities have a kernel width each: the reference's is
+    the likeliest one, the release's a quarter of the mean distance from a person to the release,
+    since under a wide kernel a copied row drowns among its neighbours.
     """
-    small = 1e-6  # a copy's distance is 0: the ratio stays a number, copies tie
-    width = _kernel_width(np.vstack([members, others]), small)
-    nearest, dense = _near_release(members, fake, width)
-    nearest_others, dense_others = _near_release(others, fake, width)
-    gap, gap_others = row_distances(members, others), _apart(others)
-    ratio = (nearest[:, None] + small) / (_nearest_without(gap) + small)
-    ratio_others = (nearest_others + small) / (gap_others.min(axis=1) + small)
-    density = dense[:, None] - _log_density_without(gap, width)
-    fellows = logsumexp(-0.5 * (gap_others / width) ** 2, axis=1) - np.log(len(others) - 1)
+    return _wins(_Around.of(members, others, fake))
+
+# %% ../nbs/09_privacy.ipynb #wins
+def _wins(around: _Around) -> dict[str, np.ndarray]:
+    "`membership_wins` of the people that something is around."
+    near, dense, gaps, reach = around
+    m = len(gaps) - gaps.shape[1]
+    ratio = near[:, None] / (_nearest_without(gaps) + _SMALL)
+    density = dense[:, None] - _log_density_without(gaps, reach)
     return {
-        "membership_distance": auc_wins(-nearest, -nearest_others),
-        "membership_ratio": auc_wins(-ratio, -ratio_others),
-        "membership_density": auc_wins(density, dense_others - fellows),
+        "membership_distance": auc_wins(-near[:m], -near[m:]),
+        "membership_ratio": auc_wins(-ratio[:m], -np.diag(ratio[m:])),
+        "membership_density": auc_wins(density[:m], np.diag(density[m:])),
     }
+
+# %% ../nbs/09_privacy.ipynb #reference-halves
+class _Halves(NamedTuple):
+    """Scores [m + n, halves] by attack, members first, where a random half of the non-members is
+    the reference; drawn: which half, bool [n, halves]."""
+
+    scores: dict[str, np.ndarray]
+    drawn: np.ndarray
+
+    @classmethod
+    def of(cls, around: _Around, seed: int, halves: int = 60) -> _Halves:
+        "From what is around people."
+        near, dense, gaps, reach = around
+        n = gaps.shape[1]
+        order = np.random.default_rng(seed).random((n, halves)).argsort(axis=0)
+        drawn = order < max(2, n // 2)
+        columns = np.ascontiguousarray(gaps.T)
+        nearest = [columns[half].min(axis=0) + _SMALL for half in drawn.T]
+        top = gaps.min(axis=1, keepdims=True)
+        kernels = np.exp(-0.5 * ((gaps / reach) ** 2 - (top / reach) ** 2)) @ drawn
+        fellows = np.log(np.maximum(kernels, 1e-300)) - 0.5 * (top / reach) ** 2
+        ratio, density = -near[:, None] / np.column_stack(nearest), dense[:, None] - fellows
+        return cls({"membership_ratio": ratio, "membership_density": density}, drawn)
+
+# %% ../nbs/09_privacy.ipynb #reference-error
+def _reference_error(scores: np.ndarray, drawn: np.ndarray, inside: Sequence[np.ndarray]) -> float:
+    """Standard error of an AUC that non-members move as such and as the reference of everybody: its
+    spread over random halves of them (Shao & Wu 1989, doi 10.1214/aos/1176347263).
+
+    scores, drawn: of `_Halves`; inside: which members and which non-members count. NaN where a
+    half has none of them.
+    """
+    members, others, auc = scores[: -len(drawn)][inside[0]], scores[-len(drawn) :], []
+    for i, half in enumerate(drawn.T):
+        left = np.sort(others[inside[1] & half, i])
+        if not len(members) or not len(left):
+            return NAN
+        below = (np.searchsorted(left, members[:, i], side) for side in ("left", "right"))
+        auc.append(sum(part.mean() for part in below) / (2 * len(left)))
+    return float(np.std(auc, ddof=1))
 
 # %% ../nbs/09_privacy.ipynb #a80d1a4e
 class Half(NamedTuple):
@@ -201,21 +275,25 @@ def found_members(wins: np.ndarray, rate: float) -> np.ndarray:
     return (wins < 1).sum(axis=1) <= rate * wins.shape[1] + 1e-9
 
 # %% ../nbs/09_privacy.ipynb #found-interval
-def _found_interval(wins: np.ndarray, rate: float, seed: int, draws: int) -> tuple[float, float]:
-    """95 % interval of the share found: members and non-members both drawn anew (bootstrap), no
-    narrower than Wilson's.
+def _found_intervals(wins: np.ndarray, seed: int, draws: int) -> list[tuple[float, float]]:
+    """95 % interval of the share found at each of RATES: members and non-members both drawn anew
+    (bootstrap), no narrower than Wilson's.
 
     The threshold hangs on the few highest strangers, and Wilson's interval alone would take it for
     known. NaN for no draws.
     """
     if not draws:
-        return NAN, NAN
+        return [(NAN, NAN)] * len(RATES)
     rng, (m, n) = np.random.default_rng(seed), wins.shape
     times = [rng.multinomial(size, np.full(size, 1 / size), draws).T for size in (m, n)]
-    found = (wins < 1).astype(float) @ times[1] <= rate * n + 1e-9
-    low, high = np.quantile((found * times[0]).sum(axis=0) / m, (0.025, 0.975))
-    narrow = wilson(found_members(wins, rate).sum(), m)
-    return min(float(low), narrow[0]), max(float(high), narrow[1])
+    lost = (wins < 1).astype(np.float32) @ times[1].astype(np.float32)  # whole numbers, so exact
+    ends = []
+    for rate in RATES.values():
+        found = lost <= rate * n + 1e-9
+        low, high = np.quantile((found * times[0]).sum(axis=0) / m, (0.025, 0.975))
+        narrow = wilson(found_members(wins, rate).sum(), m)
+        ends.append((min(float(low), narrow[0]), max(float(high), narrow[1])))
+    return ends
 
 # %% ../nbs/09_privacy.ipynb #roc-line
 def _roc_axes(ax: Axes, strangers: int) -> None:
@@ -812,17 +890,21 @@ def _stranger_floor(case: Case, play: Play) -> _Floor:
 
 # %% ../nbs/09_privacy.ipynb #membership-records
 def _auc_results(
-    case: Case, group: str, wins: Mapping[str, np.ndarray], floor: _Floor | None
+    case: Case,
+    group: str,
+    wins: Mapping[str, np.ndarray],
+    floor: _Floor | None,
+    error: Callable[[str, np.ndarray, np.ndarray], float],
 ) -> list[Measured]:
-    "AUC of each attack in a group, with DeLong's error."
+    "AUC of each attack in a group, with its error."
     if reason := _too_few(case, group):
         return [Measured(name, group, note=reason) for name in wins]
     mask, note, results = case.mask(group), _people(case, group), []
     inside = np.ix_(mask.train, mask.holdout)
     for name, all_wins in wins.items():
-        part = all_wins[inside]
+        off = error(name, mask.train, mask.holdout)
         chance = float(np.nanmean(floor.wins[name][inside])) if floor else NAN
-        results.append(Measured(name, group, part.mean(), delong_error(part), chance, note))
+        results.append(Measured(name, group, all_wins[inside].mean(), off, chance, note))
     return results
 
 # %% ../nbs/09_privacy.ipynb #found-records
@@ -833,6 +915,7 @@ def _found_results(
     people = f"{len(case.rows.train)} members, {len(case.rows.holdout)} non-members"
     results = []
     for name, all_wins in wins.items():
+        intervals = _found_intervals(all_wins, case.seed, case.boot)
         for i, (label, rate) in enumerate(RATES.items()):
             results.append(
                 Measured(
@@ -841,28 +924,58 @@ def _found_results(
                     found_members(all_wins, rate).mean(),
                     floor=floor.found[name][i] if floor else NAN,
                     note=f"members found at {rate:.0%} false positives; {people}",
-                    interval=_found_interval(all_wins, rate, case.seed, case.boot),
+                    interval=intervals[i],
                 )
             )
     return results
 
 # %% ../nbs/09_privacy.ipynb #measure-membership
+def _membership_results(
+    case: Case,
+    wins: Mapping[str, np.ndarray],
+    play: Play,
+    error: Callable[[str, np.ndarray, np.ndarray], float],
+) -> list[Measured]:
+    "The results of a game that has been played; error: of an attack's AUC in two masks."
+    floor = _stranger_floor(case, play) if case.floors else None
+    results = [r for group in case.groups for r in _auc_results(case, group, wins, floor, error)]
+    return results + _found_results(case, wins, floor)
+
+# %% ../nbs/09_privacy.ipynb #measure-membership-def
 def measure_membership(case: Case, play: Play) -> list[Measured]:
-    """AUC of membership attacks for every group, and the share of members found at each of RATES
-    for all.
+    """AUC of membership attacks for every group, with DeLong's error, and the share of members
+    found at each of RATES for all.
 
     play: takes embedded members, non-members and release, and returns the wins [m, n] by attack;
     see `membership_wins`. The floor plays the same with half of the non-members as the release.
     """
     wins = play(*case.embedded)
-    floor = _stranger_floor(case, play) if case.floors else None
-    results = [r for group in case.groups for r in _auc_results(case, group, wins, floor)]
-    return results + _found_results(case, wins, floor)
+
+    def error(name: str, members: np.ndarray, others: np.ndarray) -> float:
+        return delong_error(wins[name][np.ix_(members, others)])
+
+    return _membership_results(case, wins, play, error)
 
 # %% ../nbs/09_privacy.ipynb #membership-measure
 def _membership(case: Case) -> list[Measured]:
-    "The three attacks of `membership_wins`."
-    return measure_membership(case, membership_wins)
+    """The three attacks of `membership_wins`.
+
+    DeLong's error takes the reference for fixed, and its intervals then hold one half in 90 of 100
+    trials; the part of the non-members is that of `_reference_error` where it is larger.
+    """
+    around = _Around.of(*case.embedded)
+    wins, halves = _wins(around), _Halves.of(around, case.seed)
+
+    def error(name: str, *inside: np.ndarray) -> float:
+        part = wins[name][np.ix_(*inside)]
+        plain = delong_error(part)
+        if name not in halves.scores:
+            return plain
+        of_members = part.mean(axis=1).var(ddof=1) / len(part)
+        moved = _reference_error(halves.scores[name], halves.drawn, inside)
+        return float(np.fmax(plain, np.sqrt(of_members + moved**2)))
+
+    return _membership_results(case, wins, membership_wins, error)
 
 # %% ../nbs/09_privacy.ipynb #record-membership
 _STRANGERS: dict[str, Any] = {
@@ -928,9 +1041,17 @@ for _metric in ("distance", "ratio", "density"):
         _name = f"membership_{_metric}"
         ATTACKS.add(_found_metric(_name, f"Membership: {_metric}", _label, _rate))
 
+# %% ../nbs/09_privacy.ipynb #chance
+class _Chance(NamedTuple):
+    """What half of the holdout gives in place of the release: the risk, and the success on members,
+    which is what anybody infers of them from real strangers alone."""
+
+    risk: float
+    success: float
+
 # %% ../nbs/09_privacy.ipynb #risk-result
 def _risk_result(
-    case: Case, name: str, group: str, guesses: Guesses, floor: Mapping[tuple[str, str], float]
+    case: Case, name: str, group: str, guesses: Guesses, floor: Mapping[tuple[str, str], _Chance]
 ) -> Measured:
     "The risk in a group; NaN with its reason where fewer than 10 guesses could be made."
     if reason := _too_few(case, group):
@@ -947,10 +1068,11 @@ def _risk_result(
         note = f"{tries} guesses, {note}"
     elif tries < case.sizes(group).train:
         note = f"guesses about a sample of {tries} and {len(success.control)} of {note}"
-    note = f"success {risk.attack:.3f}, on strangers {risk.control:.3f}; {note}"
-    chance = floor.get((name, group), NAN)
+    chance = floor.get((name, group), _Chance(NAN, NAN))
+    alone = f", from half of the held-out rows alone {chance.success:.3f}" * bool(floor)
+    note = f"success {risk.attack:.3f}, on strangers {risk.control:.3f}{alone}; {note}"
     interval = risk.ci_low, risk.ci_high
-    return Measured(name, group, risk.value, floor=chance, note=note, interval=interval)
+    return Measured(name, group, risk.value, floor=chance.risk, note=note, interval=interval)
 
 # %% ../nbs/09_privacy.ipynb #floor-risks
 Guess = Callable[[Space, Three[Rows], int, int], Mapping[str, Guesses]]
@@ -974,7 +1096,7 @@ def _half_rates(
     return rates
 
 # %% ../nbs/09_privacy.ipynb #floor-risks-mean
-def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, str], float]:
+def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, str], _Chance]:
     """Risk by name and group when half of the holdout is the release and the other half the
     control.
 
@@ -989,7 +1111,8 @@ def _risk_floors(case: Case, guess: Guess, halves: int = 10) -> dict[tuple[str, 
     floors = {}
     for key, pairs in found.items():
         members, control = np.mean(pairs, axis=0)
-        floors[key] = float((members - control) / (1 - control)) if control < 1 else NAN
+        risk = float((members - control) / (1 - control)) if control < 1 else NAN
+        floors[key] = _Chance(risk, float(members))
     return floors
 
 # %% ../nbs/09_privacy.ipynb #measure-risks
@@ -998,7 +1121,7 @@ def measure_risks(case: Case, guess: Guess) -> list[Measured]:
 
     guess: takes the space, the coded tables, the number of descriptions and a seed, and returns
     Guesses by risk. The floor guesses with half of the holdout as the release and the other half as
-    the control.
+    the control; the note has the success of that on members too, the baseline without any release.
     """
     tried = guess(case.space, case.rows, case.queries, case.seed)
     floor = _risk_floors(case, guess) if case.floors else {}
@@ -1084,6 +1207,14 @@ def _sampled(tables: Three[pd.DataFrame], drawn: Three[pd.DataFrame]) -> str:
     parts = [f"{len(b):,} of {len(a):,} {word}" for word, a, b in sizes if len(b) < len(a)]
     return f"; on a sample of {', '.join(parts)} rows" if parts else ""
 
+# %% ../nbs/09_privacy.ipynb #power
+def _power(table: pd.DataFrame) -> pd.Series:
+    "What each result detects with 80 % power, for its note; nothing without an interval."
+    least = table.goal + detectable(table.value, table.ci_low, table.ci_high)
+    said = "; detects a value of " + least.map("{:.3f}".format) + " with 80 % power"
+    said = said.where(least <= 1, "; too few rows to detect any value with 80 % power")
+    return said.where(least.notna() & ~table.note.str.contains("80 % power"), "")
+
 # %% ../nbs/09_privacy.ipynb #b3c0de02
 def attack(
     train: pd.DataFrame,
@@ -1117,8 +1248,9 @@ def attack(
     metrics: names in ATTACKS, None for all; floors: False leaves them out (the order is then by
     excess over the goal), an earlier table of the same real rows and settings lends its own; cap:
     at most so many rows of train and of holdout are attacked; release: with at most so many
-    synthetic ones, and where rows were sampled the note says so; queries: descriptions that single
-    out; progress: as `evaluate`. Raises ValueError as `evaluate` does.
+    synthetic ones; queries: descriptions that single
+    out; progress: as `evaluate`. A note says what was sampled, and what value a run of this size
+    detects with 80 % power (`detectable`). Raises ValueError as `evaluate` does.
     """
     tables = check_tables(train, holdout, fake, allow_train)
     tables, known = typed_tables(tables, schema, target)
@@ -1129,7 +1261,7 @@ def attack(
     plan = group_plan(tables.train, space, by)
     case = make_case(drawn, space, plan, floors=floors is True, **settings)
     table = run_metrics(case, ATTACKS, metrics, floors, progress)
-    table["note"] += _sampled(tables, drawn)
+    table["note"] += _sampled(tables, drawn) + _power(table)
     excess = table.value - (table.goal if floors is False else table.floor)
     order = excess.sort_values(ascending=False, na_position="last", kind="stable").index
     return table.loc[order].reset_index(drop=True)

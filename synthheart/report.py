@@ -934,6 +934,8 @@ _RANKING = {
     "exposed": "exposed",
     "c2st_auc": "two-sample AUC",
     "tstr_auc": "outcome AUC",
+    "tstr_r2": "outcome R²",
+    "tstr_concordance": "outcome's concordance",
     "attack_auc": "best attack's AUC",
 }
 _PAIRS = {

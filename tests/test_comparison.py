@@ -322,3 +322,33 @@ from synthheart.models import MODELS
 
 MODELS.add(replace(MODELS["independent"], name="shuffled"))
 """
+
+
+@pytest.mark.parametrize("score", ["tstr_auc", "tstr_r2", "tstr_concordance", ""])
+def test_models_are_ranked_by_the_score_of_the_tables_outcome(score):
+    """Ten splits: one model loses the outcome, which counts where the table has one."""
+    rows = []
+    for split in range(10):
+        swing = 0.01 * (-1) ** split
+        for model, used in {"keeps": 0.6, "loses": 0.2, cm.FLOOR_NAME: 0.65}.items():
+            values = dict.fromkeys(("tstr_auc", "tstr_r2", "tstr_concordance"), np.nan)
+            values |= {"c2st_auc": 0.5 if model == cm.FLOOR_NAME else 0.55 + swing}
+            values |= dict.fromkeys(cm.of_kind("membership"), 0.5)
+            values |= {score: used + swing} if score else {}
+            shared = {"model": model, "split": split, "seed": 0, "goal": 0.5, "note": ""}
+            shared |= {"train_rows": 212, "test_rows": 91}
+            rows += [{**shared, "metric": name, "value": value} for name, value in values.items()]
+    runs = pd.DataFrame(rows)
+    found = cm.rank_intervals(runs, cm.rank_models(cm.summarise(runs))).set_index("model")
+    shown = [name for name in ("tstr_auc", "tstr_r2", "tstr_concordance") if name in found]
+    assert shown == ([score] if score else [])
+    lost = 0.45 if score else 0.0
+    assert found.utility_lost["loses"] == pytest.approx(lost)
+    assert found.rank_high["keeps"] == (1 if score else 2)
+    assert score in {*cm.paired_differences(runs).metric, ""}
+
+
+def test_a_number_worse_predicted_than_its_mean_loses_no_more_than_all():
+    value = pd.Series({"c2st_auc": 0.6, "tstr_r2": -30.0})
+    floor = pd.Series({"c2st_auc": 0.5, "tstr_r2": 0.4, "tstr_auc": np.nan})
+    assert cm._shortfall(value, floor, "").utility_lost == pytest.approx(0.4)

@@ -6,6 +6,8 @@ import pandas as pd
 import pytest
 from scipy.special import logsumexp
 from sklearn.metrics import pairwise_distances, roc_auc_score
+from sklearn.model_selection import GridSearchCV
+from sklearn.neighbors import KernelDensity
 
 from synthheart import privacy as pr
 from synthheart.catalogue import of_kind
@@ -14,6 +16,7 @@ from synthheart.evaluation import independent_marginals
 from synthheart.exposure import along_size, outlier_attack, patient_exposure
 from synthheart.space import shared_space
 from synthheart.splitting import train_holdout_split
+from synthheart.statistics import delong_error
 
 
 @pytest.fixture(scope="module")
@@ -275,13 +278,13 @@ def test_ratio_and_density_equal_a_plain_loop():
     rng = np.random.default_rng(3)
     members, others, release = (rng.normal(size=(n, 3)) for n in (12, 8, 20))
     real = np.vstack([members, others])
-    among = pairwise_distances(real) + np.diag(np.full(20, np.inf))
-    width = 0.25 * np.median(among.min(axis=1))
+    to_release = pairwise_distances(real, release).min(axis=1).mean()
+    width, reach = 0.25 * to_release, pr._reference_width(real)
 
     def near(x, table):
         return np.sqrt(((table - x) ** 2).sum(axis=1))
 
-    def log_density(d):
+    def log_density(d, width):
         return logsumexp(-0.5 * (d / width) ** 2) - np.log(len(d))
 
     ratio, density = np.zeros((12, 8)), np.zeros((12, 8))
@@ -291,7 +294,7 @@ def test_ratio_and_density_equal_a_plain_loop():
             a, b = (near(x, release).min() / near(x, reference).min() for x in (member, other))
             ratio[i, j] = a < b
             a, b = (
-                log_density(near(x, release)) - log_density(near(x, reference))
+                log_density(near(x, release), width) - log_density(near(x, reference), reach)
                 for x in (member, other)
             )
             density[i, j] = a > b
@@ -408,32 +411,28 @@ def test_a_copy_of_a_large_table_is_caught_though_few_of_its_rows_are_attacked()
     train, holdout = real[:30_000], real[30_000:]
     quick = {"by": (), "boot": 0, "floors": False, "cap": 300}
     table = whole(pr.attack(train, holdout, train, **quick))
-    assert table.value[["membership_distance", "membership_ratio"]].min() > 0.99
+    assert table.value[list(MEMBERSHIP)].min() > 0.99
     assert table.value["attribute_inference"] > 0.9
+    assert table.note[table.ci_low.notna()].str.contains("80 % power").all()
 
 
-def test_only_rows_and_unique_rows_equal_numpy():
-    rng = np.random.default_rng(3)
-    table = rng.integers(0, 6, (200, 4)).astype(float)
-    table[rng.random((200, 4)) < 0.1] = np.inf
-    rows, first = pr._unique_rows(table)
-    expected = np.unique(table, axis=0, return_index=True)
-    np.testing.assert_array_equal(rows, expected[0])
-    np.testing.assert_array_equal(first, expected[1])
-    for k in (1, 2, 3):
-        middle = np.median(np.nan_to_num(rows, posinf=0), axis=0)
-        queries = pr._several_columns(rows, middle, 2, k, 300, rng)
-        fit = queries.fits(rows)
-        alone = np.where(fit.sum(axis=1) == 1, fit.argmax(axis=1), -1)
-        columns = np.ascontiguousarray(rows.T)
-        found = pr._only_rows(queries, columns, np.argsort(columns, axis=1))
-        np.testing.assert_array_equal(found, alone)
+@pytest.mark.parametrize("columns", [2, 15])
+@pytest.mark.parametrize("rows", [300, 8000])
+def test_a_copy_is_caught_and_strangers_are_not(rows, columns):
+    rng = np.random.default_rng(rows + columns)
+    train, holdout, others = (rng.normal(size=(n, columns)) for n in (rows, 400, rows))
+    members = train[:400]
+    copied, fresh = (pr.membership_wins(members, holdout, fake) for fake in (train, others))
+    for name in MEMBERSHIP:
+        assert copied[name].mean() > 0.95
+        assert abs(fresh[name].mean() - 0.5) < 3.5 * 1.4 * delong_error(fresh[name])
 
 
-def test_patients_guessed_about_are_a_sample_where_the_release_is_large(tables, monkeypatch):
-    train, holdout = tables
-    monkeypatch.setattr(pr, "MOST_PAIRS", 30_000)
-    table = pr.attack(train, holdout, train, by=("sex",), floors=False, boot=0, min_rows=10)
-    rows = table[table.metric == "attribute_inference"].set_index("group")
-    assert rows.note["all"].split("guesses about ")[1].startswith("a sample of 100 and 91 of 212")
-    assert rows.value["sex=1"] > 0.9
+def test_the_references_width_is_the_likeliest_and_finds_the_dimension():
+    rng = np.random.default_rng(1)
+    flat = np.pad(rng.normal(size=(900, 3)), ((0, 0), (0, 4)))  # three of seven columns vary
+    far = pr._apart(flat)
+    assert pr._dimension(far) == pytest.approx(3, rel=0.15)
+    grid = GridSearchCV(KernelDensity(), {"bandwidth": np.geomspace(0.2, 1, 6)}, cv=10)
+    width = grid.fit(flat[:, :3]).best_params_["bandwidth"]
+    assert 0.5 < pr._reference_width(flat, most=900) / width < 2
