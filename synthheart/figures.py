@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -22,7 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
-from .layout import narrowed, say_names, slim_svg, spoken
+from .fonts import set_letters
+from .layout import fit_names, narrowed, say_names, slim_svg, spoken
 from .registry import Registry
 from .runs import Run, write_whole
 from .tables import Column, Schema, takes_frames
@@ -48,7 +50,8 @@ PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a co
 class Described(Figure):
     """A figure that says in words what it shows, where a notebook can only write.
 
-    Its texts are taken as they are: `$` in a column's name is no formula.
+    Its texts are taken as they are: `$` in a column's name is no formula, and letters that its font
+    lacks come from another one that is installed.
     """
 
     def draw(self, renderer: Any) -> None:
@@ -59,8 +62,11 @@ class Described(Figure):
                     axis.set_major_formatter(LogFormatter())
                 if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
                     axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
-        with matplotlib.rc_context({"text.parse_math": False}):
-            for text in self.findobj(Text):
+        texts = self.findobj(Text)
+        set_letters(texts)
+        with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", r"Glyph \d+")  # said once, by `set_letters`
+            for text in texts:
                 text.set_parse_math(False)
             super().draw(renderer)
 
@@ -213,7 +219,7 @@ def write_figure(run: Run, figure: Figure, name: str) -> list[Path]:
     """
     if run.has("schema"):
         _say(figure, run.schema)
-    layouts = {"page": figure, "phone": narrowed(figure)}
+    layouts = {"page": fit_names(figure), "phone": narrowed(figure)}
     return [
         *(
             run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))
