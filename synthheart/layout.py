@@ -130,7 +130,7 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
 
     for ax in figure.axes:
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
-        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 22)):
+        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 30)):
             if _worded(axis):
                 _relabel(axis, partial(_tick_name, schema=schema, most=most))
         for text in _texts(ax):

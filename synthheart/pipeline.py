@@ -41,6 +41,7 @@ from synthheart.runs import (
 )
 
 if TYPE_CHECKING:  # the runner's packages are an extra
+    from nbformat import NotebookNode
     from traitlets.config import Config
 
 # %% auto #0
@@ -255,22 +256,26 @@ class Profile(NamedTuple):
     lean: bool = False  # leave out what neither page nor PDFs need
     wants: tuple[str, ...] = ()  # parts of a run that are wanted all the same
     timeout: float = 600  # seconds, the longest that one cell may take
+    leaves_out: tuple[str, ...] = ("solution", "check", "long")  # cells with such a tag do not run
 
 
 PROFILES: dict[str, Profile] = {
-    "default": Profile("the notebooks as they are: every lesson, a short comparison"),
+    "default": Profile("every lesson, without answers and long runs, and a short comparison"),
     "quick": Profile(
         "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons",
         lean=True,
+        leaves_out=("solution", "check", "long", "lesson"),
     ),
     "own": Profile(
         "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
         lean=True,
         wants=("utility",),
+        leaves_out=("solution", "check", "long", "lesson"),
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, budgets on four splits, many refits",
         timeout=3600,
+        leaves_out=(),
     ),
 }
 
@@ -437,6 +442,31 @@ def _is_no_guess(record: logging.LogRecord) -> bool:
     "papermill warns of `float | None` as unknown; names are checked before it sees them."
     return not record.getMessage().startswith("Passed unknown parameter")
 
+# %% ../nbs/11_pipeline.ipynb #shortened-copy
+def _shortened(path: Path, leave_out: Sequence[str]) -> NotebookNode:
+    """A notebook without the cells that have one of these tags.
+
+    Without lessons ("lesson"), of its prose the headings alone are kept, and those only that
+    something comes after.
+    """
+    import nbformat
+
+    notebook = nbformat.read(path, 4)
+    kept: list[NotebookNode] = []
+    for cell in notebook.cells:
+        prose = cell.cell_type == "markdown" and "lesson" in leave_out
+        if prose:
+            heads = [line for line in cell.source.splitlines() if line.startswith("#")]
+            cell.source = "\n\n".join(heads)
+        if cell.source and {*cell.metadata.get("tags", [])}.isdisjoint(leave_out):
+            while prose and kept and kept[-1].cell_type == "markdown" and len(kept) > 1:
+                kept.pop()
+            kept.append(cell)
+    while "lesson" in leave_out and kept[-1].cell_type == "markdown":
+        kept.pop()
+    notebook.cells = kept
+    return notebook
+
 # %% ../nbs/11_pipeline.ipynb #execute
 def _execute(
     notebook: Path,
@@ -444,6 +474,7 @@ def _execute(
     parameters: Mapping[str, Any],
     timeout: float,
     plugins: Sequence[str],
+    leave_out: Sequence[str],
 ) -> None:
     "Let papermill run `notebook` in its folder, with a kernel whose log is kept if that fails."
     import papermill
@@ -453,7 +484,7 @@ def _execute(
     log, environment = output.with_suffix(".log"), kernel_environment(plugins)
     with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
         papermill.execute_notebook(
-            str(notebook),
+            _shortened(notebook, leave_out),
             str(output),
             dict(parameters),
             progress_bar=bar,
@@ -473,11 +504,13 @@ def run_notebook(
     parameters: Mapping[str, Any] | None = None,
     timeout: float = 600,
     plugins: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
 ) -> float:
     """Run one notebook in its own folder, keep the executed copy, return the seconds it took.
 
     output: where the copy goes. parameters: values for its parameters cell. timeout: the longest
     that one cell may take, in seconds. plugins: modules that the kernel must be able to import.
+    leave_out: tags of cells that the copy does not have.
 
     Raises BuildError with one line; what the kernel said outside any cell is then beside the copy,
     in a file with the suffix .log.
@@ -486,7 +519,7 @@ def run_notebook(
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     try:
-        _execute(notebook, output, parameters or {}, timeout, plugins)
+        _execute(notebook, output, parameters or {}, timeout, plugins, leave_out)
     except Exception as error:
         raise BuildError(f"{notebook.stem} failed: {_reason(error, timeout)}") from error
     finally:
@@ -638,7 +671,10 @@ class _Build:
         self.at_work[stage.stem] = time.perf_counter()
         self.say(f"{stage.stem} runs; {self.left()}")
         output, recipe = self.executed(stage), self.plan.recipe
-        took = run_notebook(stage.path, output, self.given(stage), self.timeout, recipe.plugins)
+        given, out_of_it = self.given(stage), PROFILES[recipe.profile].leaves_out
+        took = run_notebook(
+            stage.path, output, given, self.timeout, recipe.plugins, leave_out=out_of_it
+        )
         self.draft.note(**{stage.stem: took})
         count = f"{len(self.draft.seconds)} of {len(self.plan.stages)} done"
         after = _clock(time.perf_counter() - self.began)

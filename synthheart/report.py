@@ -577,7 +577,8 @@ def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
     rows = found.measured[found.measured.model == found.model.name]
     related = rows.group.str.startswith("relation=")
     rows = rows[(rows.group != "all") & ~related] if group is None else rows[rows.group == group]
-    rows = rows[rows.value.notna() | rows.goal.notna()]
+    lacks = rows.metric.isin(of_kind("utility")) & (not found.run.schema.target)
+    rows = rows[rows.value.notna() | (rows.goal.notna() & ~lacks)]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
     titles = {name: record.title for name, record in {**METRICS, **ATTACKS}.items()}
     said = {
@@ -687,7 +688,8 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         if (record["model"], record["group"]) != (model, "all") or name not in _catalogue():
             continue
         metric = known_metric(name)
-        is_here = record["value"] is not None or record["goal"] is not None
+        lacks = metric.kind == "utility" and not found.run.schema.target
+        is_here = record["value"] is not None or (record["goal"] is not None and not lacks)
         if metric.kind in kinds and is_here and not metric.yardstick:
             readings.append(_reading(record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
