@@ -49,12 +49,12 @@ from .tables import Column, Schema, takes_frames, to_floats
 from .two_samples import CLASSIFIERS, make_classifier
 
 # %% auto #0
-__all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'NO_EFFECT', 'UNKNOWN', 'GAP', 'MOST_MISSING',
-           'EXTERNAL', 'Design', 'predict_designs', 'utility_table', 'MeanPrediction', 'plot_roc', 'calibration_table',
-           'plot_calibration', 'decision_curve', 'plot_decisions', 'importance_agreement', 'Fitted', 'Side',
-           'plot_importance', 'LogOdds', 'inflation', 'odds_ratios', 'largest_shift', 'plot_odds_ratios', 'Effect',
-           'RelationFound', 'known_relations', 'plot_relations', 'group_means', 'plot_group_means', 'place_of',
-           'missing_abroad', 'SiteResult', 'external_validation', 'plot_external']
+__all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'NO_EFFECT', 'UNKNOWN', 'GAP', 'MOST_MEANS',
+           'MOST_MISSING', 'EXTERNAL', 'Design', 'predict_designs', 'utility_table', 'MeanPrediction', 'plot_roc',
+           'calibration_table', 'plot_calibration', 'decision_curve', 'plot_decisions', 'importance_agreement',
+           'Fitted', 'Side', 'plot_importance', 'LogOdds', 'inflation', 'odds_ratios', 'largest_shift',
+           'plot_odds_ratios', 'Effect', 'RelationFound', 'known_relations', 'plot_relations', 'group_means',
+           'plot_group_means', 'place_of', 'missing_abroad', 'SiteResult', 'external_validation', 'plot_external']
 
 # %% ../nbs/08a_clinical.ipynb #title-fn
 def _title(figure: Figure, finding: str, alt: str = "") -> Figure:
@@ -552,8 +552,8 @@ def _terms(
     """What a column brings into the model, by name: its standardised values, or an indicator of
     each level but the first."""
     if column.name in space.numeric:
-        j = space.numeric.index(column.name)
-        step = f"+{space.scale[j]:.3g}{' ' + column.unit if column.unit else ''}"
+        j, unit = space.numeric.index(column.name), "days" if column.is_date else column.unit
+        step = f"+{space.scale[j]:.3g}{' ' + unit if unit else ''}"
         return [(f"{column.name} ({step})", np.clip(scores[:, j], -30, 30))]
     j = space.discrete.index(column.name)
     names = level_names(column, space.levels[j])
@@ -1052,20 +1052,28 @@ def _means_finding(part: pd.DataFrame) -> str:
     return f"{finding}; not so: {odd}{' and others' if len(apart) > 3 else ''}"
 
 # %% ../nbs/08a_clinical.ipynb #5e221353
+MOST_MEANS = 20  # columns in one figure
+
+
 @takes_frames
 def plot_group_means(table: pd.DataFrame) -> Figure:
-    """Dot plot of the continuous columns' means by group, a panel a column, in units; small groups
-    say so.
+    """Dot plot of the continuous columns' means by group, a panel a column, of the first
+    MOST_MEANS, in units; small groups say so.
 
     Raises ValueError for a table without continuous columns.
     """
     part = table[table.level == ""]
     columns, groups = list(dict.fromkeys(part.column)), list(dict.fromkeys(part.group))
+    shown = columns[:MOST_MEANS]
     if not columns:
         raise ValueError("group means: the table has no continuous column")
-    size = 2.9 * len(columns) + 1, 1.6 + 0.32 * len(groups)
-    figure, axes = new_figure(*size, 1, len(columns), sharey=True)
-    for ax, name in zip(axes, columns, strict=True):
+    across = min(len(shown), 5)
+    down = -(-len(shown) // across)
+    size = 2.9 * across + 1, 0.8 + (0.8 + 0.32 * len(groups)) * down
+    figure, axes = new_figure(*size, down, across, sharey=True)
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes, shown, strict=False):
         _draw_means(ax, part[part.column == name].set_index("group").loc[groups])
     counts = part[part.column == columns[0]].set_index("group").loc[groups]
     pairs = zip(groups, counts.real_rows, counts.synthetic_rows, strict=True)
@@ -1075,8 +1083,8 @@ def plot_group_means(table: pd.DataFrame) -> Figure:
     return _title(
         figure,
         _means_finding(part),
-        f"{len(columns)} panels, one a column; one line a group, the real mean as a dot, the "
-        "synthetic as a diamond.",
+        f"{len(shown)} panels, one a column, of {len(columns)} columns; one line a group, "
+        "the real mean as a dot, the synthetic as a diamond.",
     )
 
 # %% ../nbs/08a_clinical.ipynb #means-record

@@ -122,6 +122,9 @@ def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 10.0
 # %% ../nbs/00f_figures.ipynb #retitle
 def _say(figure: Figure, schema: Schema) -> None:
     "Put the schema's names in the place of codes, in the title and the description too."
+    for ax in figure.axes:
+        if (name := ax.get_xlabel()) in schema.names:
+            name_days(ax, schema[name])
     say_names(figure, schema)
     title, told = figure.get_suptitle().replace("\n", " "), str(figure.get_label())
     if title:
@@ -219,7 +222,9 @@ def write_figure(run: Run, figure: Figure, name: str) -> list[Path]:
     """
     if run.has("schema"):
         _say(figure, run.schema)
-    layouts = {"page": fit_names(figure), "phone": narrowed(figure)}
+    layouts = {"phone": narrowed(figure), "page": fit_names(figure)}
+    for laid in layouts.values():  # its parts stay where they are, whatever file it goes to
+        laid.set_layout_engine("none")
     return [
         *(
             run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))

@@ -213,12 +213,14 @@ def _fit_name(label: Text, room: float, length: float) -> None:
     "Break the name of an axis that is `length` long, more than there is `room` for, in pixels."
     words = label.get_text().replace("\n", " ")
     if length > room > 0:
-        label.set_text(textwrap.fill(words, max(10, int(len(words) * room / length))))
+        longest = max(map(len, label.get_text().split("\n")))
+        label.set_text(textwrap.fill(words, max(10, int(longest * room / length))))
 
 # %% ../nbs/00e_layout.ipynb #fit-names
 def fit_names(figure: Figure) -> Figure:
     "Break the names of axes that would be cut at the figure's edge; returns the figure."
     figure.draw_without_rendering()
+    before = [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]
     width, height = figure.get_size_inches() * figure.dpi
     for ax in figure.axes:
         across, up, panel = ax.xaxis.label, ax.yaxis.label, ax.get_window_extent()
@@ -228,6 +230,8 @@ def fit_names(figure: Figure) -> Figure:
             _fit_name(across, 1.96 * min(middle, width - middle), box.width)
         if up.get_text():
             _fit_name(up, min(1.1 * panel.height, 0.96 * height), up.get_window_extent().height)
+    if before != [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]:
+        figure.draw_without_rendering()
     return figure
 
 # %% ../nbs/00e_layout.ipynb #crowding
@@ -242,18 +246,23 @@ def _crowding(axis: Axis, high: bool) -> float:
     return max(found, default=0.0)
 
 # %% ../nbs/00e_layout.ipynb #uncrowd
-def _uncrowd(figure: Figure, panels: Sequence[Axes]) -> None:
-    "Room for the words at the ticks of a drawn figure: a higher one, or smaller letters in a map."
+def _uncrowd(figure: Figure, panels: Sequence[Axes]) -> bool:
+    """Room for the words at the ticks of a drawn figure: a higher one, or smaller letters in a map;
+    returns whether any was lacking.
+    """
+    lacked = False
     squares = [ax for ax in panels if _square(ax)]
     for ax in squares:
         for axis, high in ((ax.xaxis, False), (ax.yaxis, True)):
             if _worded(axis) and (close := _crowding(axis, high)) > 1:
                 size = axis.get_ticklabels()[0].get_fontsize()
                 axis.set_tick_params(labelsize=max(4.0, size / close))
+                lacked = True
     others = [ax for ax in panels if ax not in squares and _worded(ax.yaxis)]
     close = max((_crowding(ax.yaxis, True) for ax in others), default=0.0)
     if close > 1:
         figure.set_figheight(figure.get_figheight() * min(close, 2.5))
+    return lacked or close > 1
 
 # %% ../nbs/00e_layout.ipynb #narrowed
 def narrowed(figure: Figure) -> Figure:
@@ -274,7 +283,8 @@ def narrowed(figure: Figure) -> Figure:
     if title:
         made.suptitle(textwrap.fill(title, 44), fontsize=12)
     fit_names(made)
-    _uncrowd(made, panels)
+    if _uncrowd(made, panels):
+        made.draw_without_rendering()
     return made
 
 # %% ../nbs/00e_layout.ipynb #slim-numbers

@@ -47,7 +47,7 @@ from synthheart.judging import (
 from .marks import bar_edges, shares
 from .models import MODELS
 from .preprocessing import RankGaussEncoder
-from .report import build_day, page_title, place_of, svg_description
+from .report import build_day, page_title, patients_in, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
 from .tables import Column, allowed_text, dates_from_days, json_plain
@@ -333,6 +333,7 @@ def run_facts(run: Run) -> dict[str, Any]:
     return {
         "model": _model_facts(model),
         "settings": model.network,
+        "several": patients_in(run),
         "steps": int(history.iloc[-1, 0]) if len(history) else None,
         "outcome": run.schema.target or "",
         "by_class": bool(run.schema.target)

@@ -358,6 +358,14 @@ _KERNEL_ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
+# %% ../nbs/11_pipeline.ipynb #compiled-flags
+# A network's program takes longer to compile than to run. Its file holds no data: rows are what it
+# is called with. It fits the machine that made it, so it is never kept beyond a build.
+_COMPILED = (
+    "--tf_xla_persistent_cache_directory={}",
+    "--tf_xla_persistent_cache_device_types=CPU,XLA_CPU_JIT",
+)
+
 # %% ../nbs/11_pipeline.ipynb #plugin-folders
 def _plugin_folders(plugins: Sequence[str]) -> list[str]:
     """The folders from which the plugins are imported.
@@ -370,14 +378,18 @@ def _plugin_folders(plugins: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(map(str, places)))
 
 # %% ../nbs/11_pipeline.ipynb #f5f424b1
-def kernel_environment(plugins: Sequence[str] = ()) -> dict[str, str]:
+def kernel_environment(plugins: Sequence[str] = (), compiled: Path | None = None) -> dict[str, str]:
     """The environment that kernels start with.
 
-    It is the caller's own, our settings where it has none, and a way to the plugins.
+    It is the caller's own, our settings where it has none, and a way to the plugins. compiled: a
+    folder in which kernels leave the programs that they have compiled, for each other.
     """
     environment = _KERNEL_ENVIRONMENT | dict(os.environ)
     # A kernel chooses its own backend, or its figures would not be kept.
     environment.pop("MPLBACKEND", None)
+    if compiled is not None:
+        own = [environment.get("TF_XLA_FLAGS", ""), *(flag.format(compiled) for flag in _COMPILED)]
+        environment["TF_XLA_FLAGS"] = " ".join(filter(None, own))
     if plugins:
         places = [*_plugin_folders(plugins), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
@@ -475,13 +487,14 @@ def _execute(
     timeout: float,
     plugins: Sequence[str],
     leave_out: Sequence[str],
+    compiled: Path | None,
 ) -> None:
     "Let papermill run `notebook` in its folder, with a kernel whose log is kept if that fails."
     import papermill
 
     logging.getLogger("papermill").addFilter(_is_no_guess)
     bar = {"desc": notebook.stem, "leave": False} if sys.stderr.isatty() else False
-    log, environment = output.with_suffix(".log"), kernel_environment(plugins)
+    log, environment = output.with_suffix(".log"), kernel_environment(plugins, compiled)
     with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
         papermill.execute_notebook(
             _shortened(notebook, leave_out),
@@ -505,12 +518,13 @@ def run_notebook(
     timeout: float = 600,
     plugins: Sequence[str] = (),
     leave_out: Sequence[str] = (),
+    compiled: Path | None = None,
 ) -> float:
     """Run one notebook in its own folder, keep the executed copy, return the seconds it took.
 
     output: where the copy goes. parameters: values for its parameters cell. timeout: the longest
     that one cell may take, in seconds. plugins: modules that the kernel must be able to import.
-    leave_out: tags of cells that the copy does not have.
+    leave_out: tags of cells that the copy does not have. compiled: see `kernel_environment`.
 
     Raises BuildError with one line; what the kernel said outside any cell is then beside the copy,
     in a file with the suffix .log.
@@ -519,7 +533,7 @@ def run_notebook(
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     try:
-        _execute(notebook, output, parameters or {}, timeout, plugins, leave_out)
+        _execute(notebook, output, parameters or {}, timeout, plugins, leave_out, compiled)
     except Exception as error:
         raise BuildError(f"{notebook.stem} failed: {_reason(error, timeout)}") from error
     finally:
@@ -597,12 +611,20 @@ class _Build:
     """A plan at work on a draft, and what is known of it while it goes on.
 
     timeout: seconds a cell may take. jobs: notebooks side by side. say: gets the lines of progress.
+    compiled: a folder for programs that kernels share.
     """
 
     def __init__(
-        self, plan: _Plan, draft: Draft, timeout: float, jobs: int, say: Callable[[str], None]
+        self,
+        plan: _Plan,
+        draft: Draft,
+        timeout: float,
+        jobs: int,
+        say: Callable[[str], None],
+        compiled: Path | None = None,
     ) -> None:
         self.plan, self.draft, self.timeout, self.jobs, self.say = plan, draft, timeout, jobs, say
+        self.compiled = compiled
         self.needs = waits_for(plan.stages)
         self.started = set(draft.seconds)  # stems
         self.at_work: dict[str, float] = {}  # when each notebook began
@@ -671,10 +693,12 @@ class _Build:
         self.at_work[stage.stem] = time.perf_counter()
         self.say(f"{stage.stem} runs; {self.left()}")
         output, recipe = self.executed(stage), self.plan.recipe
-        given, out_of_it = self.given(stage), PROFILES[recipe.profile].leaves_out
-        took = run_notebook(
-            stage.path, output, given, self.timeout, recipe.plugins, leave_out=out_of_it
-        )
+        how = {
+            "leave_out": PROFILES[recipe.profile].leaves_out,
+            "compiled": self.compiled,
+        }
+        given = self.given(stage)
+        took = run_notebook(stage.path, output, given, self.timeout, recipe.plugins, **how)
         self.draft.note(**{stage.stem: took})
         count = f"{len(self.draft.seconds)} of {len(self.plan.stages)} done"
         after = _clock(time.perf_counter() - self.began)
@@ -849,10 +873,11 @@ def run_pipeline(
         with (
             _keeping_to_oneself(private),
             drafting(out, build_key(plan.recipe), fresh, private) as draft,
+            tempfile.TemporaryDirectory(prefix="synthheart-") as compiled,
         ):
             if draft.seconds:
                 say(_goes_on(draft, plan))
-            _run_all(_Build(plan, draft, timeout, jobs, say))
+            _run_all(_Build(plan, draft, timeout, jobs, say, Path(compiled)))
             return _finish(plan, draft)
     except BuildError as error:
         copy = Run(failed_folder(out)).path(f"executed/{str(error).split()[0]}.ipynb")
