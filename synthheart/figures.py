@@ -46,6 +46,10 @@ SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"  # where more are needed
 INK, PALE = "#333333", "#BBBBBB"  # fine lines, and what stays in the background
 PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a colour of their own
 
+# %% ../nbs/00f_figures.ipynb #glyphs
+# `set_letters` says once what matplotlib says of each letter, whenever a label is measured.
+warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
+
 # %% ../nbs/00f_figures.ipynb #described
 class Described(Figure):
     """A figure that says in words what it shows, where a notebook can only write.
@@ -64,8 +68,7 @@ class Described(Figure):
                     axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
         texts = self.findobj(Text)
         set_letters(texts)
-        with matplotlib.rc_context({"text.parse_math": False}), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", r"Glyph \d+")  # said once, by `set_letters`
+        with matplotlib.rc_context({"text.parse_math": False}):
             for text in texts:
                 text.set_parse_math(False)
             super().draw(renderer)

@@ -129,6 +129,8 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
     "Put the schema's names in the place of codes wherever a figure has words; returns the figure."
 
     for ax in figure.axes:
+        if _square(ax):
+            _fit_square(ax, figure.get_figwidth())
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
         for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 30)):
             if _worded(axis):
@@ -157,6 +159,17 @@ def _panels(figure: Figure) -> list[Axes]:
 def _square(ax: Axes) -> bool:
     "Is it a map of square cells, whose names must fit the cells?"
     return bool(ax.collections) and ax.get_aspect() == 1.0
+
+# %% ../nbs/00e_layout.ipynb #fit-square
+def _fit_square(ax: Axes, width: float) -> None:
+    "Names beside a map of square cells in a figure so many inches wide: short, and small."
+    lines = max(1, len(ax.get_yticks()))
+    cell = 0.6 * 72 * width * ax.get_position().width / lines  # points; names take the rest
+    for axis in (ax.xaxis, ax.yaxis):
+        if _worded(axis):
+            _relabel(axis, partial(shortened, most=20))
+            size = axis.get_ticklabels()[0].get_fontsize()
+            axis.set_tick_params(labelsize=max(3.0, min(size, cell)))
 
 # %% ../nbs/00e_layout.ipynb #stack
 def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
