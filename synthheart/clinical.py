@@ -49,12 +49,13 @@ from .tables import Column, Schema, takes_frames, to_floats
 from .two_samples import CLASSIFIERS, make_classifier
 
 # %% auto #0
-__all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'NO_EFFECT', 'UNKNOWN', 'GAP', 'MOST_MISSING',
-           'EXTERNAL', 'Design', 'predict_designs', 'utility_table', 'MeanPrediction', 'plot_roc', 'calibration_table',
-           'plot_calibration', 'decision_curve', 'plot_decisions', 'importance_agreement', 'Fitted', 'Side',
-           'plot_importance', 'LogOdds', 'inflation', 'odds_ratios', 'largest_shift', 'plot_odds_ratios', 'Effect',
-           'RelationFound', 'known_relations', 'plot_relations', 'group_means', 'plot_group_means', 'place_of',
-           'missing_abroad', 'SiteResult', 'external_validation', 'plot_external']
+__all__ = ['DESIGNS', 'MOST_TESTED', 'COLOURS', 'TREAT_ALL', 'TREAT_NONE', 'SIDES', 'MOST_TERMS', 'NO_EFFECT', 'UNKNOWN', 'GAP',
+           'MOST_MEANS', 'MOST_MISSING', 'EXTERNAL', 'Design', 'predict_designs', 'utility_table', 'MeanPrediction',
+           'plot_roc', 'calibration_table', 'plot_calibration', 'decision_curve', 'plot_decisions',
+           'importance_agreement', 'Fitted', 'Side', 'plot_importance', 'LogOdds', 'inflation', 'odds_ratios',
+           'largest_shift', 'plot_odds_ratios', 'Effect', 'RelationFound', 'known_relations', 'plot_relations',
+           'group_means', 'plot_group_means', 'place_of', 'missing_abroad', 'SiteResult', 'external_validation',
+           'plot_external']
 
 # %% ../nbs/08a_clinical.ipynb #title-fn
 def _title(figure: Figure, finding: str, alt: str = "") -> Figure:
@@ -552,8 +553,8 @@ def _terms(
     """What a column brings into the model, by name: its standardised values, or an indicator of
     each level but the first."""
     if column.name in space.numeric:
-        j = space.numeric.index(column.name)
-        step = f"+{space.scale[j]:.3g}{' ' + column.unit if column.unit else ''}"
+        j, unit = space.numeric.index(column.name), "days" if column.is_date else column.unit
+        step = f"+{space.scale[j]:.3g}{' ' + unit if unit else ''}"
         return [(f"{column.name} ({step})", np.clip(scores[:, j], -30, 30))]
     j = space.discrete.index(column.name)
     names = level_names(column, space.levels[j])
@@ -658,10 +659,12 @@ def _leaving(odds: pd.DataFrame) -> str:
             "whose synthetic odds ratio lies outside the real interval, the intervals meeting",
         ),
     ]
-    parts = [
-        f"{int(which.sum())} {word}" + (f" ({', '.join(odds.term[which])})" if which.any() else "")
-        for which, word in told
-    ]
+    parts = []
+    for which, word in told:
+        named = list(odds.term[which])
+        if len(named) > 5:
+            named[4:] = [f"{len(named) - 4} more"]
+        parts.append(f"{int(which.sum())} {word}" + (f" ({', '.join(named)})" if named else ""))
     return f"Of {len(odds)} terms there are {' and '.join(parts)}."
 
 # %% ../nbs/08a_clinical.ipynb #largest-shift
@@ -684,20 +687,31 @@ def largest_shift(odds: pd.DataFrame) -> str:
         f"the real patients, {made} in the synthetic ones. {_leaving(odds)}"
     ).strip()
 
+# %% ../nbs/08a_clinical.ipynb #clearest
+MOST_TERMS = 30  # in one figure
+
+
+def _clearest(odds: pd.DataFrame) -> pd.DataFrame:
+    "The terms whose real intervals are furthest from 1 for their width, in the table's order."
+    logs = np.log(odds[["real", "real_low", "real_high"]].astype(float))
+    clear = (logs.real / (logs.real_high - logs.real_low)).abs().fillna(0)
+    return odds.loc[clear.nlargest(MOST_TERMS).index.sort_values()].reset_index(drop=True)
+
 # %% ../nbs/08a_clinical.ipynb #26affdb2
 @takes_frames
 def plot_odds_ratios(table: pd.DataFrame, target: str = "the outcome") -> Figure:
-    """Forest plot of `odds_ratios`: real and synthetic beside each other, on a log scale; `target`
-    names the outcome."""
-    figure, (ax,) = new_figure(9, 1.4 + 0.36 * len(table))
+    """Forest plot of `odds_ratios`: real and synthetic beside each other, on a log scale, of the
+    MOST_TERMS clearest in the real table; `target` names the outcome."""
+    shown = _clearest(table)
+    figure, (ax,) = new_figure(9, 1.4 + 0.36 * len(shown))
     ends = ("", "_low", "_high")
-    _draw_sides(ax, lambda name: [table[f"{name}{end}"] for end in ends], capsize=2)
+    _draw_sides(ax, lambda name: [shown[f"{name}{end}"] for end in ends], capsize=2)
     ax.axvline(1, color=FLOOR, lw=0.8, ls=":")
     ax.set_xscale("log")
     ax.xaxis.set_major_locator(LogLocator(subs=(1, 3)))
     ax.xaxis.set_major_formatter("{x:g}")
     ax.xaxis.set_minor_locator(NullLocator())
-    ax.set_yticks(range(len(table)), table.term, fontsize=10)
+    ax.set_yticks(range(len(shown)), shown.term, fontsize=10)
     ax.invert_yaxis()
     ax.set_xlabel(f"odds ratio of {target}, 95 % interval")
     legend_below(figure, ax)
@@ -709,8 +723,8 @@ def plot_odds_ratios(table: pd.DataFrame, target: str = "the outcome") -> Figure
         f"Of the {int(sure.sum())} clear associations {int(kept.sum())} keep their direction and "
         f"{int(still.sum())} stay clear; intervals overlap for {int((table.overlap > 0).sum())} of "
         f"{len(table)} terms",
-        "Forest plot: one line a term, the real odds ratio in blue above the synthetic one in "
-        "orange.",
+        f"Forest plot: one line a term, {len(shown)} of {len(table)}, the real odds ratio in blue "
+        "above the synthetic one in orange.",
     )
 
 # %% ../nbs/08a_clinical.ipynb #odds-record
@@ -1068,20 +1082,28 @@ def _means_finding(part: pd.DataFrame) -> str:
     return f"{finding}; not so: {odd}{' and others' if len(apart) > 3 else ''}"
 
 # %% ../nbs/08a_clinical.ipynb #5e221353
+MOST_MEANS = 20  # columns in one figure
+
+
 @takes_frames
 def plot_group_means(table: pd.DataFrame) -> Figure:
-    """Dot plot of the continuous columns' means by group, a panel a column, in units; small groups
-    say so.
+    """Dot plot of the continuous columns' means by group, a panel a column, of the first
+    MOST_MEANS, in units; small groups say so.
 
     Raises ValueError for a table without continuous columns.
     """
     part = table[table.level == ""]
     columns, groups = list(dict.fromkeys(part.column)), list(dict.fromkeys(part.group))
+    shown = columns[:MOST_MEANS]
     if not columns:
         raise ValueError("group means: the table has no continuous column")
-    size = 2.9 * len(columns) + 1, 1.6 + 0.32 * len(groups)
-    figure, axes = new_figure(*size, 1, len(columns), sharey=True)
-    for ax, name in zip(axes, columns, strict=True):
+    across = min(len(shown), 5)
+    down = -(-len(shown) // across)
+    size = 2.9 * across + 1, 0.8 + (0.8 + 0.32 * len(groups)) * down
+    figure, axes = new_figure(*size, down, across, sharey=True)
+    for ax in axes[len(shown) :]:
+        ax.set_axis_off()
+    for ax, name in zip(axes, shown, strict=False):
         _draw_means(ax, part[part.column == name].set_index("group").loc[groups])
     counts = part[part.column == columns[0]].set_index("group").loc[groups]
     pairs = zip(groups, counts.real_rows, counts.synthetic_rows, strict=True)
@@ -1091,8 +1113,8 @@ def plot_group_means(table: pd.DataFrame) -> Figure:
     return _title(
         figure,
         _means_finding(part),
-        f"{len(columns)} panels, one a column; one line a group, the real mean as a dot, the "
-        "synthetic as a diamond.",
+        f"{len(shown)} panels, one a column, of {len(columns)} columns; one line a group, "
+        "the real mean as a dot, the synthetic as a diamond.",
     )
 
 # %% ../nbs/08a_clinical.ipynb #means-record

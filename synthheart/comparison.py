@@ -459,7 +459,8 @@ def _run_all(tasks: Sequence[Any], n_jobs: int, progress: bool) -> list[pd.DataF
     "Run the tasks in `n_jobs` processes (-1: one a core) of one thread each."
     settings: dict[str, Any] = {"n_jobs": n_jobs}
     if n_jobs != 1:
-        settings |= {"backend": "loky", "inner_max_num_threads": 1}
+        # Tables go through pipes: joblib would put large ones into files that a kill leaves behind.
+        settings |= {"backend": "loky", "inner_max_num_threads": 1, "max_nbytes": None}
     with parallel_config(**settings), warnings.catch_warnings():
         # A worker with TensorFlow grows, is taken for a leak and replaced; no run is lost.
         warnings.filterwarnings("ignore", message="A worker stopped while some jobs")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import textwrap
+import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from io import BytesIO
@@ -22,7 +23,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
-from .layout import narrowed, say_names, slim_svg, spoken
+from .fonts import set_letters
+from .layout import fit_names, narrowed, say_names, slim_svg, spoken
 from .registry import Registry
 from .runs import Run, write_whole
 from .tables import Column, Schema, takes_frames
@@ -44,11 +46,16 @@ SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"  # where more are needed
 INK, PALE = "#333333", "#BBBBBB"  # fine lines, and what stays in the background
 PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a colour of their own
 
+# %% ../nbs/00f_figures.ipynb #glyphs
+# `set_letters` says once what matplotlib says of each letter, whenever a label is measured.
+warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from font", UserWarning)
+
 # %% ../nbs/00f_figures.ipynb #described
 class Described(Figure):
     """A figure that says in words what it shows, where a notebook can only write.
 
-    Its texts are taken as they are: `$` in a column's name is no formula.
+    Its texts are taken as they are: `$` in a column's name is no formula, and letters that its font
+    lacks come from another one that is installed.
     """
 
     def draw(self, renderer: Any) -> None:
@@ -59,8 +66,10 @@ class Described(Figure):
                     axis.set_major_formatter(LogFormatter())
                 if isinstance(axis.get_minor_formatter(), LogFormatterMathtext):
                     axis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
+        texts = self.findobj(Text)
+        set_letters(texts)
         with matplotlib.rc_context({"text.parse_math": False}):
-            for text in self.findobj(Text):
+            for text in texts:
                 text.set_parse_math(False)
             super().draw(renderer)
 
@@ -116,6 +125,9 @@ def set_title(figure: Figure, finding: str, alt: str = "", letters: float = 10.0
 # %% ../nbs/00f_figures.ipynb #retitle
 def _say(figure: Figure, schema: Schema) -> None:
     "Put the schema's names in the place of codes, in the title and the description too."
+    for ax in figure.axes:
+        if (name := ax.get_xlabel()) in schema.names:
+            name_days(ax, schema[name])
     say_names(figure, schema)
     title, told = figure.get_suptitle().replace("\n", " "), str(figure.get_label())
     if title:
@@ -213,7 +225,9 @@ def write_figure(run: Run, figure: Figure, name: str) -> list[Path]:
     """
     if run.has("schema"):
         _say(figure, run.schema)
-    layouts = {"page": figure, "phone": narrowed(figure)}
+    layouts = {"phone": narrowed(figure), "page": fit_names(figure)}
+    for laid in layouts.values():  # its parts stay where they are, whatever file it goes to
+        laid.set_layout_engine("none")
     return [
         *(
             run.write(f"figures/{name}.{suffix}", figure_bytes(figure, name, suffix))

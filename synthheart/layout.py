@@ -24,7 +24,8 @@ from matplotlib.text import Text
 from .tables import Column, Schema
 
 # %% auto #0
-__all__ = ['MOST_LETTERS', 'NARROW', 'column_label', 'group_label', 'spoken', 'say_names', 'narrowed', 'slim_svg']
+__all__ = ['MOST_LETTERS', 'NARROW', 'column_label', 'group_label', 'spoken', 'shortened', 'say_names', 'fit_names', 'narrowed',
+           'slim_svg']
 
 # %% ../nbs/00e_layout.ipynb #column-label
 def column_label(column: Column) -> str:
@@ -100,11 +101,25 @@ def _texts(ax: Axes) -> list[Text]:
     own = [child for child in ax.get_children() if isinstance(child, Text)]
     return [*own, ax.xaxis.label, ax.yaxis.label, *named]
 
+# %% ../nbs/00e_layout.ipynb #shortened
+def shortened(text: str, most: int) -> str:
+    """A name in at most so many letters, at least 8; of "column: level" the column's part is cut.
+
+    A name without a blank is cut within the word.
+    """
+    if len(text) <= most:
+        return text
+    column, colon, level = text.rpartition(": ")
+    if colon and len(level) + 10 <= most:
+        return f"{shortened(column, most - len(level) - 2)}: {level}"
+    cut = textwrap.shorten(text, most, placeholder=" …")
+    return cut if len(cut) > 8 else f"{text[: most - 1]}…"
+
 # %% ../nbs/00e_layout.ipynb #tick-name
 def _tick_name(text: str, schema: Schema, most: int) -> str:
     "What stands at a tick in the place of a code, in at most so many letters."
     told = spoken(text, schema)
-    return told if told == text else textwrap.shorten(told, most, placeholder=" …")
+    return told if told == text else shortened(told, most)
 
 # %% ../nbs/00e_layout.ipynb #say-names
 MOST_LETTERS = 52  # of a name at a tick
@@ -114,8 +129,10 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
     "Put the schema's names in the place of codes wherever a figure has words; returns the figure."
 
     for ax in figure.axes:
+        if _square(ax):
+            _fit_square(ax, figure.get_figwidth())
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
-        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 22)):
+        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 30)):
             if _worded(axis):
                 _relabel(axis, partial(_tick_name, schema=schema, most=most))
         for text in _texts(ax):
@@ -138,6 +155,22 @@ def _panels(figure: Figure) -> list[Axes]:
             ax.remove()
     return panels
 
+# %% ../nbs/00e_layout.ipynb #square
+def _square(ax: Axes) -> bool:
+    "Is it a map of square cells, whose names must fit the cells?"
+    return bool(ax.collections) and ax.get_aspect() == 1.0
+
+# %% ../nbs/00e_layout.ipynb #fit-square
+def _fit_square(ax: Axes, width: float) -> None:
+    "Names beside a map of square cells in a figure so many inches wide: short, and small."
+    lines = max(1, len(ax.get_yticks()))
+    cell = 0.6 * 72 * width * ax.get_position().width / lines  # points; names take the rest
+    for axis in (ax.xaxis, ax.yaxis):
+        if _worded(axis):
+            _relabel(axis, partial(shortened, most=20))
+            size = axis.get_ticklabels()[0].get_fontsize()
+            axis.set_tick_params(labelsize=max(3.0, min(size, cell)))
+
 # %% ../nbs/00e_layout.ipynb #stack
 def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
     "Put panels below each other, small ones two in a row, and fit the figure's size."
@@ -147,7 +180,7 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
     small = grid.ncols > 2 and width / grid.ncols < 2.5
     across = 2 if small and not any(map(_worded, (ax.yaxis for ax in panels))) else 1
     down = -(-len(panels) // across)
-    lines = max(len(ax.get_yticks()) * _worded(ax.yaxis) for ax in panels)
+    lines = max(len(ax.get_yticks()) * (_worded(ax.yaxis) and not _square(ax)) for ax in panels)
     each = max(min(max(height / grid.nrows, 1.0), 1.2 * NARROW), 0.42 * lines + 0.4)
     spec = GridSpec(down, across, figure=figure)
     for i, ax in enumerate(panels):
@@ -160,9 +193,11 @@ def _stack(figure: Figure, panels: Sequence[Axes]) -> None:
 def _break_words(ax: Axes, letters: int) -> None:
     "Break long words at the ticks and around a panel, which is about so many letters wide."
     if _worded(ax.yaxis) and max(len(t.get_text()) for t in ax.get_yticklabels()) > 17:
-        _relabel(ax.yaxis, lambda text: textwrap.fill(textwrap.shorten(text, 34), 17))
+        lines = 1 if _square(ax) else 2
+        _relabel(ax.yaxis, lambda text: textwrap.fill(shortened(text, 17 * lines), 18))
     if _worded(ax.xaxis):
         longest = max(len(t.get_text()) for t in ax.get_xticklabels())
+        _relabel(ax.xaxis, lambda text: shortened(text, 17))
         ax.tick_params("x", rotation=90 if longest > 6 else 0)
     for text in (t for t in _texts(ax) if t not in ax.texts):
         if "\n" not in text.get_text():
@@ -181,8 +216,66 @@ def _lay_legends(figure: Figure) -> None:
             continue
         legend.remove()
         columns = max(1, min(len(labels), int(44 / (max(map(len, labels)) + 5))))
+        handles = [known[label] for label in labels]
         look: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "fontsize": 10}
-        figure.legend([known[label] for label in labels], labels, frameon=False, **look)
+        told = [textwrap.fill(label, 42) for label in labels]
+        figure.legend(handles, told, frameon=False, **look)
+
+# %% ../nbs/00e_layout.ipynb #fit-name
+def _fit_name(label: Text, room: float, length: float) -> None:
+    "Break the name of an axis that is `length` long, more than there is `room` for, in pixels."
+    words = label.get_text().replace("\n", " ")
+    if length > room > 0:
+        longest = max(map(len, label.get_text().split("\n")))
+        label.set_text(textwrap.fill(words, max(10, int(longest * room / length))))
+
+# %% ../nbs/00e_layout.ipynb #fit-names
+def fit_names(figure: Figure) -> Figure:
+    "Break the names of axes that would be cut at the figure's edge; returns the figure."
+    figure.draw_without_rendering()
+    before = [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]
+    width, height = figure.get_size_inches() * figure.dpi
+    for ax in figure.axes:
+        across, up, panel = ax.xaxis.label, ax.yaxis.label, ax.get_window_extent()
+        if across.get_text():
+            box = across.get_window_extent()
+            middle = (box.x0 + box.x1) / 2
+            _fit_name(across, 1.96 * min(middle, width - middle), box.width)
+        if up.get_text():
+            _fit_name(up, min(1.1 * panel.height, 0.96 * height), up.get_window_extent().height)
+    if before != [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]:
+        figure.draw_without_rendering()
+    return figure
+
+# %% ../nbs/00e_layout.ipynb #crowding
+def _crowding(axis: Axis, high: bool) -> float:
+    "How many times too close the words at the ticks of a drawn axis are; 1 or less where they fit."
+    boxes = [t.get_window_extent() for t in axis.get_ticklabels() if t.get_text()]
+    spans = sorted((b.y0, b.y1) if high else (b.x0, b.x1) for b in boxes)
+    found = [
+        (d - c + b - a) / max(c + d - a - b, 1.0)
+        for (a, b), (c, d) in zip(spans, spans[1:], strict=False)
+    ]
+    return max(found, default=0.0)
+
+# %% ../nbs/00e_layout.ipynb #uncrowd
+def _uncrowd(figure: Figure, panels: Sequence[Axes]) -> bool:
+    """Room for the words at the ticks of a drawn figure: a higher one, or smaller letters in a map;
+    returns whether any was lacking.
+    """
+    lacked = False
+    squares = [ax for ax in panels if _square(ax)]
+    for ax in squares:
+        for axis, high in ((ax.xaxis, False), (ax.yaxis, True)):
+            if _worded(axis) and (close := _crowding(axis, high)) > 1:
+                size = axis.get_ticklabels()[0].get_fontsize()
+                axis.set_tick_params(labelsize=max(4.0, size / close))
+                lacked = True
+    others = [ax for ax in panels if ax not in squares and _worded(ax.yaxis)]
+    close = max((_crowding(ax.yaxis, True) for ax in others), default=0.0)
+    if close > 1:
+        figure.set_figheight(figure.get_figheight() * min(close, 2.5))
+    return lacked or close > 1
 
 # %% ../nbs/00e_layout.ipynb #narrowed
 def narrowed(figure: Figure) -> Figure:
@@ -191,7 +284,7 @@ def narrowed(figure: Figure) -> Figure:
     panels = _panels(made)
     if not panels:
         return made
-    heat = any(ax.collections and ax.get_aspect() == 1.0 for ax in panels)
+    heat = any(map(_square, panels))
     _stack(made, panels)
     for ax in panels:
         _break_words(ax, 44)
@@ -202,6 +295,9 @@ def narrowed(figure: Figure) -> Figure:
     title = made.get_suptitle().replace("\n", " ")
     if title:
         made.suptitle(textwrap.fill(title, 44), fontsize=12)
+    fit_names(made)
+    if _uncrowd(made, panels):
+        made.draw_without_rendering()
     return made
 
 # %% ../nbs/00e_layout.ipynb #slim-numbers

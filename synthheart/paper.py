@@ -33,6 +33,7 @@ from .cohorts import Dataset
 from .disclosure import ModelFacts, model_facts
 from .evaluation import association_matrix, column_shapes, invalid_share
 from .figures import FIGURES
+from .layout import column_label, group_label, shortened
 from synthheart.judging import (
     QUESTIONS,
     Measure,
@@ -45,7 +46,8 @@ from synthheart.judging import (
 )
 from .marks import bar_edges, shares
 from .models import MODELS
-from .report import build_day, page_title, place_of, svg_description
+from .preprocessing import RankGaussEncoder
+from .report import build_day, page_title, patients_in, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
 from .tables import Column, allowed_text, dates_from_days, json_plain
@@ -109,6 +111,8 @@ def column_fact(tables: Mapping[str, pd.DataFrame], column: Column) -> dict[str,
         "allowed": allowed_text(column),
         "bars": bars,
         "about": column.description or column.name,
+        "short": shortened(column_label(column), 34),
+        "agrees": 1 - np.abs(np.subtract(bars["real"], bars["synthetic"])).sum() / 2,
         "missing": int(real.isna().sum()),
         "edges": None if edges is None else edges.tolist(),
         "ticks": _ticks(column, edges, len(bars["real"])),
@@ -116,10 +120,11 @@ def column_fact(tables: Mapping[str, pd.DataFrame], column: Column) -> dict[str,
     }
 
 # %% ../nbs/10a_paper.ipynb #8318f1eb
-def column_facts(run: Run, naive: pd.DataFrame) -> list[dict[str, Any]]:
-    "Each column's entry and bars; naive: the original's rows."
-    filled = naive.reindex(columns=run.schema.names)
-    tables = {"real": run.real, "synthetic": run.synthetic, "naive": filled}
+def column_facts(run: Run, naive: pd.DataFrame | None = None) -> list[dict[str, Any]]:
+    "Each column's entry and bars; naive: the original's rows, None where there are none."
+    tables = {"real": run.real, "synthetic": run.synthetic}
+    if naive is not None:
+        tables["naive"] = naive.reindex(columns=run.schema.names)
     return [column_fact(tables, column) for column in run.schema]
 
 # %% ../nbs/10a_paper.ipynb #c080f7a9
@@ -187,17 +192,21 @@ def drawn_metrics() -> dict[str, tuple[str, ...]]:
 def strips(facts: Mapping[str, Any], model: str) -> dict[str, list[dict[str, Any]]]:
     "Lines of the three figures: quality, membership and risks, the lines of each on one scale."
     have = [m for m, by in facts[model].items() if by.get("all", {}).get("value") is not None]
-    scales = {"quality": None, "membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
-    return {
-        part: [strip(facts, model, m, scales[part]) for m in names if m in have]
-        for part, names in drawn_metrics().items()
-    }
+    scales = {"membership": (0.38, 1.02), "risks": (-0.15, 1.02)}
+    found = {}
+    for part, names in drawn_metrics().items():
+        there = [m for m in names if m in have]
+        ends = [end for m in there for end in strip(facts, model, m)["scale"]]
+        scale = scales.get(part, (min(ends, default=0.0), max(ends, default=1.0)))
+        found[part] = [strip(facts, model, m, scale) for m in there]
+    return found
 
 # %% ../nbs/10a_paper.ipynb #6373ba8b
 def association_facts(run: Run) -> dict[str, Any]:
     "Names, and the real and synthetic association matrices; a constant column has none."
     real, fake = (association_matrix(table, run.schema) for table in (run.real, run.synthetic))
-    return {"names": list(real.columns), "real": real.to_numpy(), "synthetic": fake.to_numpy()}
+    names = [shortened(column_label(run.schema[name]), 20) for name in real.columns]
+    return {"names": names, "real": real.to_numpy(), "synthetic": fake.to_numpy()}
 
 # %% ../nbs/10a_paper.ipynb #a332fcff
 def _table_facts(run: Run, name: str) -> list[dict[str, Any]]:
@@ -267,10 +276,12 @@ def repository() -> str:
 
 # %% ../nbs/10a_paper.ipynb #model-words
 def _model_facts(model: ModelFacts) -> dict[str, Any]:
-    "What the pages say of the model: its name, what it is in a sentence, its budget."
-    sentence = MODELS[model.name].sentence if model.name in MODELS else ""
+    "What the pages say of the model: its name, what it is in a sentence, its budget, its code."
+    known = MODELS[model.name] if model.name in MODELS else None
+    told = {"sentence": known.sentence if known else ""}
+    told |= {"ranks": known is None or known.codec is RankGaussEncoder}
     budget = {"epsilon": model.epsilon, "delta": model.delta}
-    return {"name": model.name, "sentence": sentence, **budget}
+    return {"name": model.name, **told, **budget}
 
 # %% ../nbs/10a_paper.ipynb #judged
 def _named(name: str, m: Measure) -> dict[str, str]:
@@ -302,10 +313,13 @@ def measured_facts(metrics: Mapping[str, Any], target: str | None) -> dict[str, 
     }
 
 # %% ../nbs/10a_paper.ipynb #naive-facts
-def _naive_facts(run: Run, naive: pd.DataFrame) -> dict[str, str]:
-    "How the original does by the measures that need no model."
+def _naive_facts(run: Run, naive: pd.DataFrame | None) -> dict[str, Any] | None:
+    "How the original does by the measures that need no model; None without it."
+    if naive is None:
+        return None
     filled = naive.reindex(columns=run.schema.names)
     return {
+        "rows": len(naive),
         "shapes": number(column_shapes(run.real, filled, run.schema)),
         "invalid": number(invalid_share(filled, run.schema)),
     }
@@ -313,18 +327,21 @@ def _naive_facts(run: Run, naive: pd.DataFrame) -> dict[str, str]:
 # %% ../nbs/10a_paper.ipynb #run-facts
 def run_facts(run: Run) -> dict[str, Any]:
     "What the run's tables and figures say, beside what was measured."
-    model, naive = model_facts(run), naive_rows(run)
+    model, naive = model_facts(run), None if run.is_private else naive_rows(run)
     history = run.table("history") if run.has("history") else pd.DataFrame()
     external = _table_facts(run, "external")
     return {
         "model": _model_facts(model),
         "settings": model.network,
+        "several": patients_in(run),
         "steps": int(history.iloc[-1, 0]) if len(history) else None,
         "outcome": run.schema.target or "",
+        "by_class": bool(run.schema.target)
+        and run.schema[str(run.schema.target)].kind != "continuous",
         "duplicates": int(run.real.duplicated().sum()),
         "missing": int(run.real.isna().sum().sum()),
         "columns": column_facts(run, naive),
-        "naive": {"rows": len(naive), **_naive_facts(run, naive)},
+        "naive": _naive_facts(run, naive),
         "associations": association_facts(run),
         "figures": figure_facts(run),
         "utility": _table_facts(run, "utility"),
@@ -342,6 +359,9 @@ def gather_facts(run: Run) -> dict[str, Any]:
     return json_plain(
         {
             "version": __version__,
+            "group_names": {
+                r["group"]: group_label(r["group"], run.schema) for r in metrics["records"]
+            },
             "day": build_day(),
             "seed": metrics["model"].get("seed") if run.dataset.public else None,
             "repo": repository(),

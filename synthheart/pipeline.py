@@ -41,6 +41,7 @@ from synthheart.runs import (
 )
 
 if TYPE_CHECKING:  # the runner's packages are an extra
+    from nbformat import NotebookNode
     from traitlets.config import Config
 
 # %% auto #0
@@ -255,22 +256,26 @@ class Profile(NamedTuple):
     lean: bool = False  # leave out what neither page nor PDFs need
     wants: tuple[str, ...] = ()  # parts of a run that are wanted all the same
     timeout: float = 600  # seconds, the longest that one cell may take
+    leaves_out: tuple[str, ...] = ("solution", "check", "long")  # cells with such a tag do not run
 
 
 PROFILES: dict[str, Profile] = {
-    "default": Profile("the notebooks as they are: every lesson, a short comparison"),
+    "default": Profile("every lesson, without answers and long runs, and a short comparison"),
     "quick": Profile(
         "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons",
         lean=True,
+        leaves_out=("solution", "check", "long", "lesson"),
     ),
     "own": Profile(
         "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
         lean=True,
         wants=("utility",),
+        leaves_out=("solution", "check", "long", "lesson"),
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, budgets on four splits, many refits",
         timeout=3600,
+        leaves_out=(),
     ),
 }
 
@@ -353,6 +358,14 @@ _KERNEL_ENVIRONMENT = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
 }
 
+# %% ../nbs/11_pipeline.ipynb #compiled-flags
+# A network's program takes longer to compile than to run. Its file holds no data: rows are what it
+# is called with. It fits the machine that made it, so it is never kept beyond a build.
+_COMPILED = (
+    "--tf_xla_persistent_cache_directory={}",
+    "--tf_xla_persistent_cache_device_types=CPU,XLA_CPU_JIT",
+)
+
 # %% ../nbs/11_pipeline.ipynb #plugin-folders
 def _plugin_folders(plugins: Sequence[str]) -> list[str]:
     """The folders from which the plugins are imported.
@@ -365,14 +378,18 @@ def _plugin_folders(plugins: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(map(str, places)))
 
 # %% ../nbs/11_pipeline.ipynb #f5f424b1
-def kernel_environment(plugins: Sequence[str] = ()) -> dict[str, str]:
+def kernel_environment(plugins: Sequence[str] = (), compiled: Path | None = None) -> dict[str, str]:
     """The environment that kernels start with.
 
-    It is the caller's own, our settings where it has none, and a way to the plugins.
+    It is the caller's own, our settings where it has none, and a way to the plugins. compiled: a
+    folder in which kernels leave the programs that they have compiled, for each other.
     """
     environment = _KERNEL_ENVIRONMENT | dict(os.environ)
     # A kernel chooses its own backend, or its figures would not be kept.
     environment.pop("MPLBACKEND", None)
+    if compiled is not None:
+        own = [environment.get("TF_XLA_FLAGS", ""), *(flag.format(compiled) for flag in _COMPILED)]
+        environment["TF_XLA_FLAGS"] = " ".join(filter(None, own))
     if plugins:
         places = [*_plugin_folders(plugins), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, places))
@@ -437,6 +454,31 @@ def _is_no_guess(record: logging.LogRecord) -> bool:
     "papermill warns of `float | None` as unknown; names are checked before it sees them."
     return not record.getMessage().startswith("Passed unknown parameter")
 
+# %% ../nbs/11_pipeline.ipynb #shortened-copy
+def _shortened(path: Path, leave_out: Sequence[str]) -> NotebookNode:
+    """A notebook without the cells that have one of these tags.
+
+    Without lessons ("lesson"), of its prose the headings alone are kept, and those only that
+    something comes after.
+    """
+    import nbformat
+
+    notebook = nbformat.read(path, 4)
+    kept: list[NotebookNode] = []
+    for cell in notebook.cells:
+        prose = cell.cell_type == "markdown" and "lesson" in leave_out
+        if prose:
+            heads = [line for line in cell.source.splitlines() if line.startswith("#")]
+            cell.source = "\n\n".join(heads)
+        if cell.source and {*cell.metadata.get("tags", [])}.isdisjoint(leave_out):
+            while prose and kept and kept[-1].cell_type == "markdown" and len(kept) > 1:
+                kept.pop()
+            kept.append(cell)
+    while "lesson" in leave_out and kept[-1].cell_type == "markdown":
+        kept.pop()
+    notebook.cells = kept
+    return notebook
+
 # %% ../nbs/11_pipeline.ipynb #execute
 def _execute(
     notebook: Path,
@@ -444,16 +486,18 @@ def _execute(
     parameters: Mapping[str, Any],
     timeout: float,
     plugins: Sequence[str],
+    leave_out: Sequence[str],
+    compiled: Path | None,
 ) -> None:
     "Let papermill run `notebook` in its folder, with a kernel whose log is kept if that fails."
     import papermill
 
     logging.getLogger("papermill").addFilter(_is_no_guess)
     bar = {"desc": notebook.stem, "leave": False} if sys.stderr.isatty() else False
-    log, environment = output.with_suffix(".log"), kernel_environment(plugins)
+    log, environment = output.with_suffix(".log"), kernel_environment(plugins, compiled)
     with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
         papermill.execute_notebook(
-            str(notebook),
+            _shortened(notebook, leave_out),
             str(output),
             dict(parameters),
             progress_bar=bar,
@@ -473,11 +517,14 @@ def run_notebook(
     parameters: Mapping[str, Any] | None = None,
     timeout: float = 600,
     plugins: Sequence[str] = (),
+    leave_out: Sequence[str] = (),
+    compiled: Path | None = None,
 ) -> float:
     """Run one notebook in its own folder, keep the executed copy, return the seconds it took.
 
     output: where the copy goes. parameters: values for its parameters cell. timeout: the longest
     that one cell may take, in seconds. plugins: modules that the kernel must be able to import.
+    leave_out: tags of cells that the copy does not have. compiled: see `kernel_environment`.
 
     Raises BuildError with one line; what the kernel said outside any cell is then beside the copy,
     in a file with the suffix .log.
@@ -486,7 +533,7 @@ def run_notebook(
     output.parent.mkdir(parents=True, exist_ok=True)
     started = time.perf_counter()
     try:
-        _execute(notebook, output, parameters or {}, timeout, plugins)
+        _execute(notebook, output, parameters or {}, timeout, plugins, leave_out, compiled)
     except Exception as error:
         raise BuildError(f"{notebook.stem} failed: {_reason(error, timeout)}") from error
     finally:
@@ -564,12 +611,20 @@ class _Build:
     """A plan at work on a draft, and what is known of it while it goes on.
 
     timeout: seconds a cell may take. jobs: notebooks side by side. say: gets the lines of progress.
+    compiled: a folder for programs that kernels share.
     """
 
     def __init__(
-        self, plan: _Plan, draft: Draft, timeout: float, jobs: int, say: Callable[[str], None]
+        self,
+        plan: _Plan,
+        draft: Draft,
+        timeout: float,
+        jobs: int,
+        say: Callable[[str], None],
+        compiled: Path | None = None,
     ) -> None:
         self.plan, self.draft, self.timeout, self.jobs, self.say = plan, draft, timeout, jobs, say
+        self.compiled = compiled
         self.needs = waits_for(plan.stages)
         self.started = set(draft.seconds)  # stems
         self.at_work: dict[str, float] = {}  # when each notebook began
@@ -638,7 +693,12 @@ class _Build:
         self.at_work[stage.stem] = time.perf_counter()
         self.say(f"{stage.stem} runs; {self.left()}")
         output, recipe = self.executed(stage), self.plan.recipe
-        took = run_notebook(stage.path, output, self.given(stage), self.timeout, recipe.plugins)
+        how = {
+            "leave_out": PROFILES[recipe.profile].leaves_out,
+            "compiled": self.compiled,
+        }
+        given = self.given(stage)
+        took = run_notebook(stage.path, output, given, self.timeout, recipe.plugins, **how)
         self.draft.note(**{stage.stem: took})
         count = f"{len(self.draft.seconds)} of {len(self.plan.stages)} done"
         after = _clock(time.perf_counter() - self.began)
@@ -813,10 +873,11 @@ def run_pipeline(
         with (
             _keeping_to_oneself(private),
             drafting(out, build_key(plan.recipe), fresh, private) as draft,
+            tempfile.TemporaryDirectory(prefix="synthheart-") as compiled,
         ):
             if draft.seconds:
                 say(_goes_on(draft, plan))
-            _run_all(_Build(plan, draft, timeout, jobs, say))
+            _run_all(_Build(plan, draft, timeout, jobs, say, Path(compiled)))
             return _finish(plan, draft)
     except BuildError as error:
         copy = Run(failed_folder(out)).path(f"executed/{str(error).split()[0]}.ipynb")

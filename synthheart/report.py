@@ -69,12 +69,12 @@ from .statistics import detectable
 from .tables import Column, Schema, json_plain, takes_frames
 
 # %% auto #0
-__all__ = ['RESULTS', 'METRICS_FORMAT', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
+__all__ = ['RESULTS', 'METRICS_FORMAT', 'MOST_PANELS', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
            'gather_metrics', 'plot_columns', 'plot_history', 'plot_tradeoff', 'Part', 'Text', 'Head', 'Table',
            'Picture', 'Terms', 'Link', 'Links', 'Folded', 'Markup', 'Reading', 'Measures', 'Columns', 'Sides',
            'Section', 'section', 'table_of', 'shown', 'part_html', 'metric_table', 'data_uri', 'svg_description',
            'svg_width', 'picture', 'pictures', 'other_figures', 'measures', 'relation_measures', 'columns_section',
-           'relations_section', 'analysis_section', 'place_of', 'privacy_section', 'comparison_section',
+           'relations_section', 'analysis_section', 'place_of', 'privacy_section', 'comparison_section', 'patients_in',
            'model_section', 'release_section', 'markdown_html', 'disclosure_section', 'metrics_section',
            'groups_section', 'figures_section', 'file_list', 'page_title', 'build_day', 'first_facts', 'render_page',
            'notebook_page', 'write_page', 'draw_figures', 'write_report']
@@ -211,25 +211,30 @@ def _curves(axis: Axes, real: pd.Series, fake: pd.Series, column: Column) -> Non
         axis.set_xlabel(column.unit)
 
 # %% ../nbs/10_report.ipynb #f18b31e1
+MOST_PANELS = 24  # columns in one figure
+
+
 def plot_columns(run: Run, shapes: Measure) -> Figure:
-    """All columns at a glance, a small panel each, real beside synthetic.
+    """All columns at a glance, the first MOST_PANELS at most: a small panel each, real beside
+    synthetic.
 
     shapes: the agreement of the columns, `column_shapes`, for the title.
     """
-    across = 5 if len(run.schema) > 6 else 3
-    down = math.ceil((len(run.schema) + 1) / across)  # the last place is the legend's
+    shown = list(run.schema)[:MOST_PANELS]
+    across = 5 if len(shown) > 6 else 3
+    down = math.ceil((len(shown) + 1) / across)  # the last place is the legend's
     figure, axes = new_figure(2.3 * across, 2.2 * down + 0.4, down, across)
-    for axis, column in zip(axes, run.schema, strict=False):
+    for axis, column in zip(axes, shown, strict=False):
         draw = _curves if column.kind == "continuous" else _share_bars
         draw(axis, run.real[column.name], run.synthetic[column.name], column)
         axis.set_title(column.name, fontsize=11)
         axis.set_ylim(0, 1.02)
-    for axis in axes[len(run.schema) :]:
+    for axis in axes[len(shown) :]:
         axis.set_axis_off()
     keys = [Patch(color=REAL, label="real"), Patch(color=FAKE, label="synthetic")]
-    axes[len(run.schema)].legend(handles=keys, loc="center", frameon=False, fontsize=14)
+    axes[len(shown)].legend(handles=keys, loc="center", frameon=False, fontsize=14)
     finding = f"Column shapes {number(shapes.value, 2)}; two samples of real patients reach"
-    drawn = f"Small panels, one for each of {len(run.schema)} columns, real patients in blue and"
+    drawn = f"Small panels, {len(shown)} of {len(run.schema)} columns, real patients in blue and"
     return set_title(
         figure, f"{finding} {number(shapes.floor, 2)}", f"{drawn} synthetic ones in orange."
     )
@@ -262,7 +267,7 @@ def plot_history(history: pd.DataFrame) -> Figure:
         axis.plot(history[step], history[name], color=FAKE)
         axis.set_title(name.replace("_", " "), fontsize=11)
         axis.set_xlabel(step)
-    last = ", ".join(f"{name} {history[name].iloc[-1]:.3f}" for name in losses)
+    last = ", ".join(f"{name.replace('_', ' ')} {history[name].iloc[-1]:.4g}" for name in losses)
     finding = f"{history[step].iloc[-1]:,} {step}s of training; at the end: {last}"
     drawn = f"Line charts of {', '.join(losses)} over {len(history)} logged points."
     return set_title(figure, finding, drawn)
@@ -278,8 +283,8 @@ FIGURES.add(
     FigureRecord(
         "10_history",
         "model",
-        "The losses of an adversarial game need not fall: each player's target moves with the "
-        "other.",
+        "What the model wrote down as it learned. It says how the training went, not how good the "
+        "rows are.",
         0,
         _draw_history,
         printed=True,
@@ -577,7 +582,8 @@ def metric_table(found: Findings, group: str | None = "all") -> pd.DataFrame:
     rows = found.measured[found.measured.model == found.model.name]
     related = rows.group.str.startswith("relation=")
     rows = rows[(rows.group != "all") & ~related] if group is None else rows[rows.group == group]
-    rows = rows[rows.value.notna() | rows.goal.notna()]
+    lacks = rows.metric.isin(of_kind("utility")) & (not found.run.schema.target)
+    rows = rows[rows.value.notna() | (rows.goal.notna() & ~lacks)]
     names = {"value": "value", "ci_low": "low", "ci_high": "high", "floor": "floor"}
     titles = {name: record.title for name, record in {**METRICS, **ATTACKS}.items()}
     said = {
@@ -687,7 +693,8 @@ def measures(found: Findings, kinds: Sequence[str], caption: str) -> Measures | 
         if (record["model"], record["group"]) != (model, "all") or name not in _catalogue():
             continue
         metric = known_metric(name)
-        is_here = record["value"] is not None or record["goal"] is not None
+        lacks = metric.kind == "utility" and not found.run.schema.target
+        is_here = record["value"] is not None or (record["goal"] is not None and not lacks)
         if metric.kind in kinds and is_here and not metric.yardstick:
             readings.append(_reading(record, metric.title, judged.get(name, "")))
     return Measures(caption, tuple(readings)) if readings else None
@@ -1013,6 +1020,26 @@ def _budgets(found: Findings) -> Table | None:
     ]
     return shown(rows, columns, "The budget of differential privacy and its price")
 
+# %% ../nbs/10_report.ipynb #patients-in
+_SETTINGS = {  # of a model, in words
+    "name": "model",
+    "missing": "empty cells",
+    "protect": "least rows of a level",
+    "chosen_because": "chosen because",
+}
+
+
+def patients_in(run: Run) -> dict[str, int] | None:
+    """How many patients the rows of `train` and of `holdout` are of, where they have several; None
+    where each row is a patient, as far as the table tells.
+    """
+    named = [column.name for column in run.whole_schema if column.role == "patient"]
+    if not named:
+        return None
+    parts = {part: run.whole(part)[named[0]] for part in ("train", "holdout")}
+    found = {part: int(keys.nunique()) for part, keys in parts.items()}
+    return found if any(found[part] < len(keys) for part, keys in parts.items()) else None
+
 # %% ../nbs/10_report.ipynb #4e2d93c7
 def model_section(found: Findings) -> Section | None:
     "How it was made: the method in words, the model's settings and its losses."
@@ -1020,16 +1047,26 @@ def model_section(found: Findings) -> Section | None:
     told = {k: v for k, v in found.metrics["model"].items() if v not in ("", [], {}, None)}
     if found.run.is_private:
         told.pop("seed", None)
+    several, schema = patients_in(found.run), found.run.schema
+    by_class = schema.target and schema[schema.target].kind != "continuous"
+    shares = ", about equal shares of each outcome in both" if by_class else ""
+    learn, judge = (
+        f"{rows[part]:,} rows of {several[part]:,} patients"
+        if several
+        else f"{rows[part]:,} patients"
+        for part in ("train", "holdout")
+    )
     return section(
         "model",
         "How it was made",
         Text(
-            "The table was cut in two, equal shares of each outcome in both: "
-            f"{rows['train']:,} patients to learn from, {rows['holdout']:,} to judge by, and a "
+            f"The table was cut in two{shares}: {learn} to learn from, {judge} to judge by, and a "
             "patient who is in twice stays on one side. Everything that is fitted (scales, codes, "
             f"the model) saw the first part only. The model then drew {rows['synthetic']:,} rows."
         ),
-        Terms(tuple((str(k).replace("_", " "), str(v)) for k, v in told.items()), "facts"),
+        Terms(
+            tuple((_SETTINGS.get(k, k.replace("_", " ")), str(v)) for k, v in told.items()), "facts"
+        ),
         *pictures(found.run, "model", 0, "the training"),
     )
 

@@ -20,6 +20,7 @@ for (const table of document.querySelectorAll("table.sortable")) {
         return up ? by : -by;
       };
       body.append(...[...body.rows].sort(order));
+      table.dispatchEvent(new Event("ordered"));
     });
   });
 }
@@ -30,11 +31,25 @@ for (const table of document.querySelectorAll("table.searchable")) {
   input.type = "search";
   label.append("Search the columns", input);
   table.before(label);
-  input.addEventListener("input", () => {
+  // Of a long table the first lines are shown, until somebody asks for all or searches.
+  const few = 20, all = document.createElement("button"), body = table.tBodies[0];
+  let cut = body.rows.length > few + 5;
+  const show = () => {
     const words = input.value.toLowerCase().split(/\s+/);
-    for (const row of table.tBodies[0].rows)
+    [...body.rows].forEach((row, i) => {
       row.hidden = !words.every(word => row.textContent.toLowerCase().includes(word));
-  });
+      row.classList.toggle("more", cut && !input.value && i >= few);
+    });
+    all.hidden = !cut || input.value !== "";
+  };
+  all.type = "button";
+  all.className = "all";
+  all.append(`Show all ${body.rows.length} columns`);
+  all.addEventListener("click", () => { cut = false; show(); });
+  table.after(all);
+  input.addEventListener("input", show);
+  table.addEventListener("ordered", show);
+  show();
 }
 // A link into something folded opens it; the menu of a small screen closes behind it.
 const reveal = () => {
