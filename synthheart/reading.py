@@ -1210,7 +1210,8 @@ def _digits_template(name: str, cells: Sequence[str]) -> str:
     if len(cells) > 4 and all(re.fullmatch(rf"{day}{day}(?:19|20)\d\d", cell) for cell in cells):
         return "%q%r%Y"
     if re.search(r"(?:^|[\W_])(?:time|uhrzeit|clock|heure|hora)$", name, re.IGNORECASE):
-        if all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells):
+        fits = all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells)
+        if fits and any(cell.startswith("0") for cell in cells):
             return "%H%M"
     return ""
 
