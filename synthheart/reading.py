@@ -3563,7 +3563,9 @@ def _read_stata(
             codes = reader.read()
             descriptions, sets = reader.variable_labels(), reader.value_labels()
         named = _stata_again(content, convert_categoricals=True) if sets else codes
-        marked = _stata_again(content, convert_categoricals=False, convert_missing=True)
+        marked = _stata_again(
+            content, convert_categoricals=False, convert_dates=False, convert_missing=True
+        )
     except (ValueError, OSError, KeyError, struct.error) as error:
         raise ValueError(f"{name}: cannot be read as a Stata file ({error})") from None
     labels = _stata_labels(codes, named, sets)
