@@ -273,7 +273,7 @@ def _weights(
     design = np.column_stack([x, np.ones(len(x))])
     found, *_ = np.linalg.lstsq(design, target, rcond=None)
     weights = [_plain_weight(w) for w in found[:-1]]
-    if any(w == 0 or abs(w) < 1e-4 for w in weights):
+    if any(abs(float(w)) < 1e-4 for w in weights):
         return None
     rest = target - x @ np.array(weights, dtype="float64")
     constant = _plain_number(rest.max() - step / 2, rest.min() + step / 2)
@@ -286,7 +286,7 @@ def _weights(
 # %% ../nbs/00b_finding.ipynb #sum-text
 def _sum_text(weights: Sequence[Fraction | float], constant: float, names: Sequence[str]) -> str:
     "Weights and a constant as a formula: positive terms first, plain ones without their weight."
-    terms = sorted(zip(weights, names, strict=True), key=lambda term: term[0] < 0)
+    terms = sorted(zip(weights, names, strict=True), key=lambda term: float(term[0]) < 0)
     text = ""
     for weight, name in terms:
         sign = (" - " if weight < 0 else " + ") if text else ("-" if weight < 0 else "")

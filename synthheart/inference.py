@@ -382,7 +382,9 @@ def schema_of(reading: Reading, target: str | None = None) -> Schema:
     outcome = outcome_of(df, target)
     found = [_column_of(name, df, reading.columns[name], name == outcome) for name in df]
     columns = [column for column, _ in found]
-    notes = [*reading.notes, *(note for _, said in found for note in said)]
+    hidden = {column.name for column in columns if not column.is_learned}
+    shown = [n for n in reading.notes if n.column not in hidden or n.read != "different levels"]
+    notes = [*shown, *(note for _, said in found for note in said)]
     dictionary = shipped_dictionary(list(df.columns))
     if dictionary is not None:
         known = {column.name: column for column in dictionary}

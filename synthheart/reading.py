@@ -45,12 +45,12 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'BRACKETS', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS',
            'MONTH_NUMBERS', 'DATE_SHAPES', 'CLOCK_SHAPE', 'PART_SHAPES', 'A_KEY', 'TOKEN', 'CENTURY', 'ISO_FORMS',
-           'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES', 'NO_DATES', 'BLOCK', 'HEAD', 'TAIL', 'TOTAL', 'WEAK_TOTAL',
-           'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark', 'Distinct', 'distinct_cells',
-           'number_shape', 'number_format', 'part_of', 'nearest_part', 'clock_unit', 'settled_spelling', 'far_codes',
-           'far_zeros', 'far_dates', 'speaks_of_dates', 'is_technical', 'read_column', 'spell', 'TextFile', 'open_text',
-           'Options', 'find_separator', 'Reading', 'with_apostrophes', 'without_apostrophes', 'read_source',
-           'read_table', 'format_marks', 'moment_reader']
+           'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES', 'NO_DATES', 'FIRST_DAY', 'BLOCK', 'HEAD', 'TAIL', 'TOTAL',
+           'WEAK_TOTAL', 'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark', 'Distinct',
+           'distinct_cells', 'number_shape', 'number_format', 'part_of', 'nearest_part', 'clock_unit',
+           'settled_spelling', 'far_codes', 'far_zeros', 'far_dates', 'speaks_of_dates', 'is_technical', 'read_column',
+           'spell', 'TextFile', 'open_text', 'Options', 'find_separator', 'Reading', 'with_apostrophes',
+           'without_apostrophes', 'read_source', 'read_table', 'format_marks', 'moment_reader']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -1210,7 +1210,8 @@ def _digits_template(name: str, cells: Sequence[str]) -> str:
     if len(cells) > 4 and all(re.fullmatch(rf"{day}{day}(?:19|20)\d\d", cell) for cell in cells):
         return "%q%r%Y"
     if re.search(r"(?:^|[\W_])(?:time|uhrzeit|clock|heure|hora)$", name, re.IGNORECASE):
-        if all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells):
+        fits = all(re.fullmatch(r"(?:[01]\d|2[0-3])[0-5]\d", cell) for cell in cells)
+        if fits and any(cell.startswith("0") for cell in cells):
             return "%H%M"
     return ""
 
@@ -1669,6 +1670,7 @@ def speaks_of_dates(name: str) -> bool:
 
 # %% ../nbs/00a_reading.ipynb #compact-forms
 NO_DATES = (0, 9999, 99999999, 88888888, 77777777, 999999)  # whole numbers in place of a date
+FIRST_DAY = 3654  # in 1910, as spreadsheets count: the smallest number that is read as a date
 
 
 def _day_of(number: int, pattern: str) -> datetime | None:
@@ -1700,7 +1702,7 @@ def _date_form(found: np.ndarray, name: str) -> str:
         if all(_day_of(int(k), "%y%m%d") for k in found):
             return "%y%m%d"
     birth = re.search(r"birth|dob|geb", name, re.IGNORECASE)
-    first = 3654 if birth else 25569  # 1910 and 1970
+    first = FIRST_DAY if birth else 25569  # 1910 and 1970
     return "%E" if named and first <= low and high <= 55000 and len(found) > 2 else ""
 
 # %% ../nbs/00a_reading.ipynb #compact-dates-of
@@ -1712,6 +1714,8 @@ def _compact_dates(series: pd.Series) -> _Counted | None:
     numbers = series.to_numpy(dtype="float64", na_value=np.nan)
     none = np.isin(numbers, NO_DATES)
     numbers = np.where(none, np.nan, numbers)
+    if not np.nanmin(numbers, initial=np.inf) >= FIRST_DAY:  # quick for all other numbers
+        return None
     found = np.unique(numbers[np.isfinite(numbers)])
     if not len(found) or (found % 1).any() or not (form := _date_form(found, name)):
         return None
@@ -3559,7 +3563,9 @@ def _read_stata(
             codes = reader.read()
             descriptions, sets = reader.variable_labels(), reader.value_labels()
         named = _stata_again(content, convert_categoricals=True) if sets else codes
-        marked = _stata_again(content, convert_categoricals=False, convert_missing=True)
+        marked = _stata_again(
+            content, convert_categoricals=False, convert_dates=False, convert_missing=True
+        )
     except (ValueError, OSError, KeyError, struct.error) as error:
         raise ValueError(f"{name}: cannot be read as a Stata file ({error})") from None
     labels = _stata_labels(codes, named, sets)

@@ -307,6 +307,13 @@ def test_a_doubt_shows_no_cell_of_a_column_that_may_name_people(cells, form):
     assert form in note and not [cell for cell in cells if cell in note]
 
 
+def test_no_doubt_shows_names_that_differ_in_capital_letters():
+    names = ["Dr. Anna Vogel", "Dr. anna Vogel", "Dr. Otto Baum"] * 20
+    schema = infer_schema(pd.DataFrame({"surgeon": names, "bp": range(100, 160)}))
+    assert schema["surgeon"].role == "person"
+    assert not any("Vogel" in note.text for note in schema.notes)
+
+
 def test_free_text_is_refused_without_a_word_of_it():
     texts = ["Seen by Mr Smith, better today and walking", "Not well, called Mrs Jones at night"]
     with pytest.raises(ValueError, match="free text") as refusal:
