@@ -19,7 +19,6 @@ from synthheart import cli, reading, runs
 from synthheart.catalogue import COLUMNS, METRICS
 from synthheart.cli import (
     CODING,
-    EVALUATION_FORMAT,
     READER,
     How,
     main,
@@ -34,6 +33,7 @@ from synthheart.inference import infer_schema
 from synthheart.models import MODELS
 from synthheart.reading import read_table
 from synthheart.registry import PLUGINS
+from synthheart.report import METRICS_FORMAT
 from synthheart.runs import Recipe, make_manifest, start_run
 from synthheart.splitting import train_holdout_split
 
@@ -798,7 +798,7 @@ def test_measures_as_json(measured, tmp_path):
     assert (tmp_path / "a.json").read_bytes() == (tmp_path / "b.json").read_bytes()
     found = json.loads((tmp_path / "a.json").read_text())
     assert list(found) == ["format", "verdict", "records"]
-    assert found["format"] == EVALUATION_FORMAT
+    assert found["format"] == METRICS_FORMAT
     jsonschema = pytest.importorskip("jsonschema")
     known = Path(cli.__file__).parent / "templates" / "metrics.schema.json"
     jsonschema.validate(found, json.loads(known.read_text()))
