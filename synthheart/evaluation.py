@@ -895,7 +895,7 @@ def evaluate(
 
     Chance takes from a similarity such as `column_shapes` and adds to a distance, and no interval
     around them mends it: in 12c_coverage that of `column_shapes` held the truth in 60.2 % of trials
-    where two columns were half a standard deviation off, in RIGHT where none was. Read them beside
+    where two columns were half a standard deviation off, in 0.2 % where none was. Read them beside
     their floor, from which chance takes too. Raises
     ValueError for tables that cannot be compared, for a name that is unknown and, without
     `allow_train`, where the holdout is train.
