@@ -891,7 +891,12 @@ def evaluate(
     names in METRICS, None for all; floors: False leaves them out, an earlier table of the same real
     rows and settings lends its own; progress: a bar on standard error after two seconds, None where
     that is a terminal. Larger tables are subsampled, and the note says so (two-sample test, density
-    and coverage: 1,000 rows a table; utility: 20,000 training rows; bootstrap: 2,000). Raises
+    and coverage: 1,000 rows a table; utility: 20,000 training rows; bootstrap: 2,000).
+
+    Chance takes from a similarity such as `column_shapes` and adds to a distance, and no interval
+    around them mends it: in 12c_coverage that of `column_shapes` held the truth in 60.2 % of trials
+    where two columns were half a standard deviation off, in 0.2 % where none was. Read them beside
+    their floor, from which chance takes too. Raises
     ValueError for tables that cannot be compared, for a name that is unknown and, without
     `allow_train`, where the holdout is train.
     """

@@ -129,8 +129,8 @@ def _dimension(distances: np.ndarray) -> float:
 # %% ../nbs/09_privacy.ipynb #reference-width
 def _reference_width(real: np.ndarray, most: int = 200) -> float:
     """Kernel width of the reference: among twelve that under which all real rows, members and
-    non-members alike, are likeliest, each without itself (Duin 1976, doi 10.1109/TC.1976.1674577), in as many dimensions
-    as `_dimension` finds.
+    non-members alike, are likeliest, each without itself, in as many dimensions as `_dimension`
+    finds (Duin 1976, doi 10.1109/TC.1976.1674577).
 
     At most about `most` rows, evenly spaced, are asked about.
     """
@@ -396,8 +396,9 @@ def net_risk(
 
     success [n], control [m]: 0 to 1 for each attack; factor: corrects the control for its size;
     repeats: widens the interval where that many guesses hit the same patient. The value is not cut
-    off at 0, so that means over splits stay honest. NaN where nobody was attacked or the control
-    always is.
+    off at 0, so that means over splits stay honest. Where hardly anybody is hit the interval is too
+    wide: at 2 % it held the truth in 99.3 % of trials (12c_coverage). NaN where nobody was attacked
+    or the control always is.
     """
     if not len(success) or not len(control):
         return Risk()
@@ -1240,8 +1241,9 @@ def attack(
 
     Members are the rows of `train`, non-members those of `holdout`. Columns as `evaluate`: metric,
     group, value, ci_low, ci_high (95 %), floor (a release of real strangers), goal, note. Metrics:
-    those of ATTACKS, membership (AUC, DeLong's interval), `_tpr1` and `_tpr10` of each (share of
-    members found, bootstrap), risks (net of the control, Giomi et al. 2023).
+    those of ATTACKS, membership (AUC, DeLong's interval, wider where there is a reference: that of
+    `membership_ratio` held one half in 97.7 % of trials, 12c_coverage), `_tpr1` and `_tpr10` of
+    each (share of members found, bootstrap), risks (net of the control, Giomi et al. 2023).
 
     target, schema, by: as `evaluate`; boot: bootstrap draws for the shares found, 0 for no such
     intervals; min_rows: groups with fewer members or non-members have NaN and the reason in `note`;

@@ -1,10 +1,16 @@
 """Intervals hold a known truth as often as they say, by quick draws of the cheapest kinds."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
-from scipy.stats import binom
+from scipy.stats import binom, binomtest
 
 from synthheart import coverage as cv
+from synthheart.evaluation import evaluate
+from synthheart.privacy import attack, net_risk
+from synthheart.two_samples import TwoSample
 
 CHEAP = (
     "share (Wilson)",
@@ -56,3 +62,34 @@ def test_measured_table_is_written(tmp_path, monkeypatch):
     monkeypatch.setattr(cv, "KINDS", {"share (Wilson)": cv.KINDS["share (Wilson)"]})
     path = cv.measure_coverage(tmp_path / "coverage.csv", draws=10)
     assert path.read_text().startswith("kind,draws,covered,low,high,below,above,width\nshare")
+
+
+MAKERS = {  # the function whose docstring speaks of a kind, by how the kind begins
+    "c2st_auc": TwoSample.auc,
+    "membership_": attack,
+    "risk": net_risk,
+    "column_shapes": evaluate,
+}
+
+
+@pytest.fixture(scope="module")
+def measured():
+    return pd.read_csv(Path(__file__).parents[1] / "reports" / "reference" / "coverage.csv")
+
+
+def test_the_committed_table_has_every_kind_at_full_size(measured):
+    assert measured.kind.tolist() == list(cv.KINDS)
+    slow = measured.kind.str.startswith(cv.SLOW)
+    assert (measured.draws == np.where(slow, 300, 1000)).all()
+    hits = (measured.covered * measured.draws).round().astype(int)
+    tests = [binomtest(k, n) for k, n in zip(hits, measured.draws, strict=True)]
+    ends = [test.proportion_ci(method="wilson")[:] for test in tests]
+    np.testing.assert_allclose(measured[["low", "high"]], ends, atol=2e-4)
+
+
+def test_a_kind_that_covers_too_little_or_too_much_is_named_where_it_is_made(measured):
+    outside = measured[~measured.covered.between(0.93, 0.97)]
+    assert len(outside)
+    for row in outside.itertuples():
+        (maker,) = [made for name, made in MAKERS.items() if row.kind.startswith(name)]
+        assert f"{100 * row.covered:.1f} %" in " ".join(maker.__doc__.split()), row.kind
