@@ -693,12 +693,15 @@ class _Build:
         self.at_work[stage.stem] = time.perf_counter()
         self.say(f"{stage.stem} runs; {self.left()}")
         output, recipe = self.executed(stage), self.plan.recipe
-        how = {
-            "leave_out": PROFILES[recipe.profile].leaves_out,
-            "compiled": self.compiled,
-        }
-        given = self.given(stage)
-        took = run_notebook(stage.path, output, given, self.timeout, recipe.plugins, **how)
+        took = run_notebook(
+            stage.path,
+            output,
+            self.given(stage),
+            self.timeout,
+            recipe.plugins,
+            leave_out=PROFILES[recipe.profile].leaves_out,
+            compiled=self.compiled,
+        )
         self.draft.note(**{stage.stem: took})
         count = f"{len(self.draft.seconds)} of {len(self.plan.stages)} done"
         after = _clock(time.perf_counter() - self.began)
