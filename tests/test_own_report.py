@@ -258,3 +258,25 @@ def test_lines_of_a_printed_figure_share_a_scale():
     assert len(lines) == 2 and lines[0]["scale"] == lines[1]["scale"]
     low, high = lines[0]["scale"]
     assert low < 0 and high > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rows", 0),
+        ("holdout_share", 1.0),
+        ("holdout_share", float("nan")),
+        ("epsilon", -1.0),
+        ("epochs", -3),
+        ("seed", -1),
+        ("compare_splits", 0),
+        ("epsilons", "1,a"),
+        ("epsilons", "0"),
+        ("model", "gann"),
+        ("compare_models", "gan,gann"),
+    ],
+)
+def test_a_value_that_cannot_be_run_with_is_refused_before_anything_runs(tmp_path, name, value):
+    with pytest.raises(ValueError, match=r"must be|model"):
+        pipeline.run_pipeline(tmp_path / "out", {name: value}, profile="full", say=lambda _: None)
+    assert not list(tmp_path.iterdir())
