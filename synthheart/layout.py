@@ -168,7 +168,7 @@ def _fit_square(ax: Axes, width: float) -> None:
     for axis in (ax.xaxis, ax.yaxis):
         if _worded(axis):
             _relabel(axis, partial(shortened, most=20))
-            size = axis.get_ticklabels()[0].get_fontsize()
+            size = float(axis.get_ticklabels()[0].get_fontsize())
             axis.set_tick_params(labelsize=max(3.0, min(size, cell)))
 
 # %% ../nbs/00e_layout.ipynb #stack
@@ -268,7 +268,7 @@ def _uncrowd(figure: Figure, panels: Sequence[Axes]) -> bool:
     for ax in squares:
         for axis, high in ((ax.xaxis, False), (ax.yaxis, True)):
             if _worded(axis) and (close := _crowding(axis, high)) > 1:
-                size = axis.get_ticklabels()[0].get_fontsize()
+                size = float(axis.get_ticklabels()[0].get_fontsize())
                 axis.set_tick_params(labelsize=max(4.0, size / close))
                 lacked = True
     others = [ax for ax in panels if ax not in squares and _worded(ax.yaxis)]

@@ -278,7 +278,7 @@ def repository() -> str:
 def _model_facts(model: ModelFacts) -> dict[str, Any]:
     "What the pages say of the model: its name, what it is in a sentence, its budget, its code."
     known = MODELS[model.name] if model.name in MODELS else None
-    told = {"sentence": known.sentence if known else ""}
+    told: dict[str, Any] = {"sentence": known.sentence if known else ""}
     told |= {"ranks": known is None or known.codec is RankGaussEncoder}
     budget = {"epsilon": model.epsilon, "delta": model.delta}
     return {"name": model.name, **told, **budget}

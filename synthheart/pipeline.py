@@ -693,12 +693,15 @@ class _Build:
         self.at_work[stage.stem] = time.perf_counter()
         self.say(f"{stage.stem} runs; {self.left()}")
         output, recipe = self.executed(stage), self.plan.recipe
-        how = {
-            "leave_out": PROFILES[recipe.profile].leaves_out,
-            "compiled": self.compiled,
-        }
-        given = self.given(stage)
-        took = run_notebook(stage.path, output, given, self.timeout, recipe.plugins, **how)
+        took = run_notebook(
+            stage.path,
+            output,
+            self.given(stage),
+            self.timeout,
+            recipe.plugins,
+            leave_out=PROFILES[recipe.profile].leaves_out,
+            compiled=self.compiled,
+        )
         self.draft.note(**{stage.stem: took})
         count = f"{len(self.draft.seconds)} of {len(self.plan.stages)} done"
         after = _clock(time.perf_counter() - self.began)
@@ -789,6 +792,43 @@ def _import_plugins(plugins: Sequence[str]) -> tuple[str, ...]:
         os.environ.pop(PLUGINS, None)
         os.environ.update({} if before is None else {PLUGINS: before})
 
+# %% ../nbs/11_pipeline.ipynb #check-ranges
+# The smallest value that a parameter may have; 0 takes a model's own default, or does without.
+_LEAST = dict.fromkeys(("seed", "epochs", "epsilon", "naive_epochs"), 0) | dict.fromkeys(
+    (
+        "rows",
+        "steps",
+        "toy_steps",
+        "naive_steps",
+        "sgd_steps",
+        "splits",
+        "compare_splits",
+        "compare_seeds",
+        "compare_rows",
+        "compare_draws",
+        "refits",
+        "exposure_epochs",
+    ),
+    1,
+)
+
+
+def _check_ranges(values: Mapping[str, Any]) -> None:
+    "Raise ValueError for a number that no notebook can run with."
+    for name, least in _LEAST.items():
+        if name in values and not values[name] >= least:
+            raise ValueError(f"parameter {name!r} must be at least {least}, got {values[name]!r}")
+    share = values.get("holdout_share", 0.5)
+    if not 0 < share < 1:
+        raise ValueError(f"parameter 'holdout_share' must be between 0 and 1, got {share!r}")
+    for word in str(values.get("epsilons", "1")).split(","):
+        try:
+            sound = 0 < float(word) < float("inf")
+        except ValueError:
+            sound = False
+        if not sound:
+            raise ValueError(f"parameter 'epsilons' must be positive numbers, got {word.strip()!r}")
+
 # %% ../nbs/11_pipeline.ipynb #check-choices
 def _check_choices(values: Mapping[str, Any]) -> None:
     "Raise ValueError for a model, a list of models or a cohort that nobody knows."
@@ -820,6 +860,7 @@ def _make_plan(
     values |= {**given, **parameters}
     check_parameters(paths, values)
     _check_choices(values)
+    _check_ranges(values)
     check_target(out)
     recipe = Recipe(tuple(paths), values, modules, profile)
     return _Plan(stages, recipe, _expected_seconds(out, stages, profile))

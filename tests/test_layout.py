@@ -1,6 +1,7 @@
 """A kept figure says names, fits a phone, and its file looks as matplotlib drew it."""
 
 import re
+import warnings
 from io import StringIO
 from xml.etree import ElementTree
 
@@ -9,7 +10,16 @@ import pytest
 
 from synthheart import figures as fg
 from synthheart.cohorts import DATASETS
-from synthheart.layout import NARROW, group_label, narrowed, slim_svg, spoken
+from synthheart.fonts import OWN, lacking, other_fonts, set_letters
+from synthheart.layout import (
+    NARROW,
+    fit_names,
+    group_label,
+    narrowed,
+    shortened,
+    slim_svg,
+    spoken,
+)
 from synthheart.runs import start_run
 from synthheart.tables import Column, Schema
 
@@ -103,3 +113,45 @@ def test_a_slim_file_refers_to_what_it_holds_and_has_the_same_marks():
     assert slim.count("<use") == svg.count("<use")
     assert slim.count("<path") == svg.count("<path")
     assert not re.search(r"\d\.\d{3}", re.sub(r"scale\([^)]*\)", "", slim))
+
+
+def test_a_long_name_of_an_axis_is_broken_and_not_cut():
+    figure, (ax,) = fg.new_figure(4, 3)
+    ax.set_xlabel("a name of an axis that is much too long for a figure of four inches in width")
+    figure = fit_names(figure)
+    assert "\n" in ax.get_xlabel()
+    figure.draw_without_rendering()
+    box = ax.xaxis.label.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= figure.get_figwidth() * figure.dpi
+
+
+def test_names_at_ticks_do_not_overlap_on_a_phone():
+    figure, (ax,) = fg.new_figure(9, 3)
+    names = [f"a laboratory measurement with a long name: level {i}" for i in range(14)]
+    ax.plot([0, 1], [0, 13])
+    ax.set_yticks(range(14), names)
+    small = narrowed(figure)
+    boxes = [t.get_window_extent() for t in small.axes[0].get_yticklabels()]
+    bottoms = sorted((b.y0, b.y1) for b in boxes)
+    assert all(a[1] <= b[0] + 2 for a, b in zip(bottoms, bottoms[1:], strict=False))
+    assert len({t.get_text() for t in small.axes[0].get_yticklabels()}) == 14
+
+
+@pytest.mark.parametrize(
+    "text", ["age", "a very long name of a column: level 3", "x" * 60, "年" * 40]
+)
+def test_a_name_is_cut_to_its_letters(text):
+    short = shortened(text, 20)
+    assert len(short) <= 20 and (short == text or "…" in short)
+    assert not text.endswith("level 3") or short.endswith(": level 3")
+
+
+def test_letters_of_another_script_come_from_another_font():
+    figure, (ax,) = fg.new_figure(3, 2)
+    plain, other = ax.text(0, 0, "возраст"), ax.text(0, 1, "年龄")
+    assert lacking("возраст, Größe") == "" and lacking("年龄 age") == "年龄"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # where no font has them
+        set_letters([plain, other])
+        assert other.get_fontfamily() == [OWN, *other_fonts("年龄")]
+    assert plain.get_fontfamily() == ["sans-serif"]

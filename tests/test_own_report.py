@@ -1,10 +1,12 @@
 """A report about anyone's own table: what is private stays so, and nothing runs on bad input."""
 
+import dis
 import json
 import os
 import stat
 import zipfile
 
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +14,18 @@ from messages import one_line
 
 from synthheart import pipeline
 from synthheart.cohorts import Dataset
-from synthheart.pipeline import build_report, is_private
+from synthheart.paper import metric_facts, strips
+from synthheart.pipeline import (
+    PROFILES,
+    build_report,
+    choose_profile,
+    default_notebooks,
+    find_notebooks,
+    is_private,
+    kernel_environment,
+    read_stage,
+)
+from synthheart.report import patients_in
 from synthheart.runs import PRIVATE_FOLDER, Recipe, Run, drafting, make_manifest, start_run
 from synthheart.synthesizer import Synthesizer, synthetic_rows
 
@@ -140,3 +153,130 @@ def test_a_report_of_ones_own_has_its_own_profile_and_place(tmp_path, monkeypatc
     build_report(tmp_path / "ward.csv", target="died", title="Ward 3")
     assert called["profile"] == "own" and called["out"].as_posix() == "reports/ward"
     assert called["values"]["outcome"] == "died" and called["values"]["title"] == "Ward 3"
+
+
+# What a build leaves out, and tables of other kinds
+
+
+def loaded(source: str) -> set[str]:
+    "Names that the code of a cell looks up outside its functions' own."
+    found, codes = set(), [compile(source, "cell", "exec")]
+    while codes:
+        code = codes.pop()
+        found |= {
+            step.argval
+            for step in dis.get_instructions(code)
+            if step.opname in ("LOAD_NAME", "LOAD_GLOBAL")
+        }
+        codes += [part for part in code.co_consts if hasattr(part, "co_code")]
+    return found
+
+
+def stored(source: str) -> set[str]:
+    "Names that a cell gives a value at its top level."
+    steps = dis.get_instructions(compile(source, "cell", "exec"))
+    return {step.argval for step in steps if step.opname == "STORE_NAME"}
+
+
+@pytest.mark.parametrize("profile", ["default", "own", "quick"])
+def test_no_cell_of_a_build_needs_one_that_is_left_out(profile):
+    stages = [read_stage(path) for path in find_notebooks(default_notebooks())]
+    left_out = PROFILES[profile].leaves_out
+    for stage in choose_profile(profile, stages)[1]:
+        have, gone = set(), set()
+        for cell in json.loads(stage.path.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] != "code":
+                continue
+            source = "".join(cell["source"])
+            if {*cell["metadata"].get("tags", [])} & {*left_out}:
+                gone |= stored(source)
+                continue
+            have |= stored(source)
+            assert not loaded(source) & gone - have, (stage.stem, cell["id"])
+
+
+def test_a_lean_build_keeps_headings_and_no_lesson(tmp_path):
+    cells = [
+        nbformat.v4.new_markdown_cell("# Title\n\nProse about hearts."),
+        nbformat.v4.new_markdown_cell("## A lesson\n\nMore."),
+        nbformat.v4.new_code_cell("1 + 1", metadata={"tags": ["lesson"]}),
+        nbformat.v4.new_markdown_cell("## Kept"),
+        nbformat.v4.new_code_cell("print(run_dir)"),
+        nbformat.v4.new_markdown_cell("## Exercises\n\nTry."),
+        nbformat.v4.new_code_cell("answer = 1", metadata={"tags": ["solution"]}),
+    ]
+    path = tmp_path / "00_x.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    kept = pipeline._shortened(path, PROFILES["own"].leaves_out).cells
+    assert [cell.source for cell in kept] == ["# Title", "## Kept", "print(run_dir)"]
+    whole = pipeline._shortened(path, PROFILES["full"].leaves_out).cells
+    assert len(whole) == len(cells)
+
+
+def test_kernels_share_compiled_programs_and_keep_the_callers_flags(tmp_path, monkeypatch):
+    monkeypatch.setenv("TF_XLA_FLAGS", "--own")
+    assert kernel_environment()["TF_XLA_FLAGS"] == "--own"
+    flags = kernel_environment((), tmp_path)["TF_XLA_FLAGS"].split()
+    assert flags[0] == "--own" and f"--tf_xla_persistent_cache_directory={tmp_path}" in flags
+
+
+def visits_csv(path) -> None:
+    "Several visits of each patient."
+    rng = np.random.default_rng(3)
+    patients = np.repeat(np.arange(40) + 500, 3)
+    table = {"patient_id": patients, "weight": rng.normal(80, 9, 120).round(1)}
+    pd.DataFrame(table | {"died": rng.integers(0, 2, 120)}).to_csv(path, index=False)
+
+
+def test_rows_of_several_visits_are_not_called_patients(tmp_path):
+    visits_csv(tmp_path / "visits.csv")
+    run = start_run(None, Dataset.from_table(tmp_path / "visits.csv", target="died"), seed=1)
+    several = patients_in(run)
+    assert several is not None and sum(several.values()) == 40
+    assert len(run.train) > several["train"]
+    assert patients_in(start_run(None, Dataset.from_table(pd.DataFrame({"a": range(60)})))) is None
+
+
+def test_lines_of_a_printed_figure_share_a_scale():
+    records = [
+        {
+            "model": "trees",
+            "metric": name,
+            "group": "all",
+            "value": value,
+            "ci_low": value,
+            "ci_high": value,
+            "floor": floor,
+            "goal": goal,
+        }
+        for name, value, floor, goal in (
+            ("column_shapes", 0.97, 0.93, 1.0),
+            ("association_error", 0.05, 0.08, 0.0),
+        )
+    ]
+    lines = strips(metric_facts({"records": records}), "trees")["quality"]
+    assert len(lines) == 2 and lines[0]["scale"] == lines[1]["scale"]
+    low, high = lines[0]["scale"]
+    assert low < 0 and high > 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rows", 0),
+        ("holdout_share", 1.0),
+        ("holdout_share", float("nan")),
+        ("epsilon", -1.0),
+        ("epochs", -3),
+        ("seed", -1),
+        ("compare_splits", 0),
+        ("epsilons", "1,a"),
+        ("epsilons", "0"),
+        ("model", "gann"),
+        ("compare_models", "gan,gann"),
+    ],
+)
+def test_a_value_that_cannot_be_run_with_is_refused_before_anything_runs(tmp_path, name, value):
+    with pytest.raises(ValueError, match=r"must be|model"):
+        pipeline.run_pipeline(tmp_path / "out", {name: value}, profile="full", say=lambda _: None)
+    assert not list(tmp_path.iterdir())
