@@ -91,7 +91,7 @@ QUESTIONS = (
         ("utility",),
         "measures of use",
         "training on real rows gives",
-        "There is no outcome to predict",
+        "No outcome could be predicted",
     ),
     Question(
         "safe",

@@ -209,6 +209,18 @@ def sources_of(derived: Derived, schema: Schema) -> list[str]:
     "The columns that a derived one is computed from."
     return [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
 
+# %% ../nbs/06b_shaping.ipynb #check-learned
+def _check_learned(schema: Schema) -> None:
+    "Raise ValueError where a schema leaves nothing to learn; says what each column was read as."
+    if schema.learned:
+        return
+    taken = {c.name: c.role or "computed from others" for c in schema}
+    read = ", ".join(f"{name!r} is read as {role}" for name, role in taken.items())
+    raise ValueError(
+        f"no column is left to learn: {read}; give one its kind (and levels) and an empty role in "
+        "a schema, which `synthheart schema DATA -o FILE` writes"
+    )
+
 # %% ../nbs/06b_shaping.ipynb #shape
 class Shape:
     """What stands before and after every model of one table.
@@ -258,6 +270,7 @@ class Shape:
 
     def _inner_schema(self, df: pd.DataFrame) -> Schema:
         "What the model sees: learned columns, gaps as days, words in a column of their own."
+        _check_learned(self.schema)
         columns: list[Column] = []
         rows = self.inside(df)
         later = {gap.later for gap in self.gaps}

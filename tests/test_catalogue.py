@@ -96,6 +96,8 @@ def test_an_earlier_table_lends_its_floors(tables):
     first = attack(*tables, by=(), boot=0)
     measured = attack(train, holdout, other, by=(), boot=0)
     lent = attack(train, holdout, other, by=(), boot=0, floors=first)
+    alone = r", from half of the held-out rows alone [\d.]+"  # is in no column that could be lent
+    measured["note"] = measured.note.str.replace(alone, "", regex=True)
     pd.testing.assert_frame_equal(measured, lent)
 
 

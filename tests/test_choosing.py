@@ -107,7 +107,7 @@ def test_no_choice_is_made_under_epsilon():
 
 
 def test_an_empty_cell_does_not_stand_for_the_lowest_value():
-    table = pd.DataFrame({"x": [np.nan, *range(1, 10)] * 4, "y": [0, 1] * 20})
+    table = pd.DataFrame({"x": [np.nan, *range(1, 20)] * 4, "y": [0, 1] * 40})
     coded = RankGaussEncoder(infer_schema(table)).fit(table).code(table)
     lowest = coded.high[1, 0] / 2
     middle = (float(coded.low[1, 0]) + coded.high[1, 0]) / 2

@@ -179,7 +179,7 @@ def test_groups_only_take_a_yes_back():
 def test_without_an_outcome_use_is_unclear_and_says_so():
     for rows in ([], [row("tstr_auc", note="no outcome is named"), row("trtr_auc")]):
         found = verdict(table(*rows))
-        assert found.useful == "unclear" and "There is no outcome to predict" in found.sentences[1]
+        assert found.useful == "unclear" and "No outcome could be predicted" in found.sentences[1]
     assert "(no outcome is named)" in found.sentences[1]
     none = verdict(table(row("trtr_auc", 0.4, 0.5, 0.9, 0.9), row("copies_holdout", 0.9, 1, 0, 0)))
     assert none.records.empty  # yardsticks decide nothing

@@ -148,7 +148,7 @@ def test_a_table_without_an_outcome_says_so():
     assert table.note[["tstr_auc", "tstr_r2"]].str.startswith(out.NO_OUTCOME).all()
     said = verdict(table.reset_index())
     assert said.useful == "unclear"
-    assert said.sentences[1].startswith("Useful: unclear. There is no outcome to predict")
+    assert said.sentences[1].startswith("Useful: unclear. No outcome could be predicted")
 
 
 def test_what_cannot_be_learned_keeps_its_line_and_its_reason():

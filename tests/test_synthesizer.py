@@ -137,9 +137,21 @@ def test_any_table_comes_back_in_its_form(data):
         assert "\n" not in str(e)
         return
     model = data.draw(st.sampled_from(["copula", "independent"]), label="model")
+    if not schema.learned:  # one column of numbers that look like a key
+        with pytest.raises(ValueError, match="no column is left to learn: '.*' is read as id; "):
+            Synthesizer(model).fit(table, progress=False)
+        return
     fake = Synthesizer(model).fit(table, progress=False).sample(30)
     assert fake.dtypes.tolist() == table.dtypes.tolist()
     assert validate(fake, schema).empty
+
+
+def test_a_table_of_keys_alone_is_refused_with_a_way_on():
+    table = pd.DataFrame({"patient_id": [f"P{i:04d}" for i in range(40)]})
+    with pytest.raises(ValueError) as error:
+        Synthesizer("copula").fit(table, progress=False)
+    assert "no column is left to learn: 'patient_id' is read as id; " in str(error.value)
+    assert "role" in str(error.value) and "\n" not in str(error.value)
 
 
 TINY = {
