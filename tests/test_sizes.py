@@ -119,7 +119,7 @@ def test_values_as_frequent_as_their_neighbours_are_numbers():
     assert len(frequent_intervals(low[:0], low[:0], 0.05)) == 0
 
 
-@given(st.lists(st.floats(0, 1), min_size=2, max_size=12).map(sorted))
+@given(st.lists(st.integers(0, 1000).map(lambda k: k / 1000), min_size=2, max_size=12).map(sorted))
 def test_ranks_of_the_others_rise_from_0_to_1(ends):
     intervals = np.array(ends[: len(ends) // 2 * 2]).reshape(-1, 2)
     among_all, rest = other_ranks(intervals)
