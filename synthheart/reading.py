@@ -1241,7 +1241,8 @@ def _find_clock(
     written = [
         cell for cell, good in zip(context.cells.values, found.good if found else ()) if good
     ]
-    if found is None or all(cell.startswith("1:") for cell in written):  # 1:20, 1:40 are titers
+    titers = all(re.fullmatch(r"1:\d+", cell) for cell in written)  # 1:20, 1:40
+    if found is None or (titers and context.settled is None):
         return None
     seconds = found.values.astype("int64") / 1e6
     unit = 1 if "%S" in found.spelling.format else 60
