@@ -149,6 +149,7 @@ def test_a_report_of_ones_own_has_its_own_profile_and_place(tmp_path, monkeypatc
     monkeypatch.setattr(
         pipeline, "run_pipeline", lambda out, values, **k: called.update(k, out=out, values=values)
     )
+    monkeypatch.chdir(tmp_path)  # the place is relative to where one stands
     ward_csv(tmp_path / "ward.csv")
     build_report(tmp_path / "ward.csv", target="died", title="Ward 3")
     assert called["profile"] == "own" and called["out"].as_posix() == "reports/ward"
