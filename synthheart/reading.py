@@ -791,9 +791,11 @@ def _template(shape: re.Match[str]) -> str:
     return "".join(parts) + shape.string[end:]
 
 # %% ../nbs/00a_reading.ipynb #date-template
-def _date_template(text: str) -> str | None:
-    "The format of one date or date-time, or None where it has the shape of none."
-    for pattern in DATE_SHAPES:
+def _date_template(text: str, shapes: Sequence[re.Pattern[str]] = DATE_SHAPES) -> str | None:
+    """The format of one date or date-time, or of what else has one of these shapes; None where a
+    cell has none.
+    """
+    for pattern in shapes:
         if shape := pattern.fullmatch(text):
             month = shape.groupdict().get("n")
             return _template(shape) if month is None or month.casefold() in MONTH_NUMBERS else None
@@ -824,11 +826,7 @@ A_KEY = re.compile(
 # %% ../nbs/00a_reading.ipynb #part-template
 def _part_template(text: str) -> str | None:
     "The format of a month, a quarter or an ISO week of a year; None where a cell is none."
-    for pattern in PART_SHAPES:
-        if shape := pattern.fullmatch(text):
-            month = shape.groupdict().get("n")
-            return _template(shape) if month is None or month.casefold() in MONTH_NUMBERS else None
-    return None
+    return _date_template(text, PART_SHAPES)
 
 # %% ../nbs/00a_reading.ipynb #clock-template
 def _clock_template(text: str) -> str | None:
