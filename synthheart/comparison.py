@@ -56,7 +56,7 @@ from .outcomes import BLIND
 from .privacy import attack
 from .registry import use_plugins
 from .runs import Run
-from .statistics import corrected_t_test, holm, over_splits
+from .statistics import corrected_t_test, detectable, holm, over_splits
 from .synthesizer import Synthesizer
 from .splitting import train_holdout_split
 from .tables import Schema, as_pandas, takes_frames
@@ -221,14 +221,21 @@ def _note_of(part: pd.DataFrame) -> str:
         return f"{counted}; {failed} of {len(part)} runs failed: {reason}" if k else reason
     return f"{counted}: no interval from one split" if k == 1 else counted
 
+
+def _seen(mean: float, low: float, high: float) -> str:
+    "The smallest difference that so many splits see, in words; empty without an interval."
+    least = float(detectable(mean, low, high))
+    return f"; sees differences from {least:.3f} on" if np.isfinite(least) else ""
+
 # %% ../nbs/09a_comparison.ipynb #summarise
 @takes_frames
 def summarise(runs: pd.DataFrame) -> pd.DataFrame:
     """The tidy table of a comparison: a row a model and metric, mean and 95 % interval over splits.
 
     runs: a row a model, split, seed and metric, the baselines among the models. Columns: model,
-    metric, group ("all"), value, ci_low, ci_high, floor and goal (means over splits), note. What
-    could not be computed in any run has NaN and the reason; what failed in some says in how many.
+    metric, group ("all"), value, ci_low, ci_high, floor and goal (means over splits), note (splits,
+    seeds, and the smallest difference that they see with 80 % power, `detectable`). What could not
+    be computed in any run has NaN and the reason; what failed in some says in how many.
     """
     corner = runs[runs.model == FLOOR_NAME].groupby("metric")[["value", "goal"]].mean()
     sizes, records = runs[["train_rows", "test_rows"]].mean(), []
@@ -239,7 +246,7 @@ def summarise(runs: pd.DataFrame) -> pd.DataFrame:
         row = {"model": model, "metric": name, "group": "all", "value": mean}
         row |= {"ci_low": low, "ci_high": high}
         row |= {"floor": corner.value.get(name, np.nan), "goal": corner.goal.get(name, np.nan)}
-        records.append(row | {"note": _note_of(part)})
+        records.append(row | {"note": _note_of(part) + _seen(mean, *ends)})
     return pd.DataFrame(records)
 
 # %% ../nbs/09a_comparison.ipynb #shortfall

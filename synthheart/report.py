@@ -753,7 +753,8 @@ def relations_section(found: Findings) -> Section | None:
     text = Text(
         "Columns can each be right and still not belong together. Columns, pairs and associations "
         "are compared with all real rows, those that taught the model among them; the two-sample "
-        "test, density and coverage with held-out rows alone. Open a name to read what it means."
+        "test, density and coverage with held-out rows alone. The appendix has all of them against "
+        "held-out rows alone. Open a name to read what it means."
     )
     return section(
         "relations",

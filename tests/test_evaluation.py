@@ -17,6 +17,7 @@ from synthheart.catalogue import COPY_NAME, FLOOR_NAME, INDEPENDENT_NAME, METRIC
 from synthheart.cohorts import heart_schema, load_heart
 from synthheart.figures import save_figure
 from synthheart.inference import infer_schema
+from synthheart.judging import verdict
 from synthheart.space import fit_space
 from synthheart.splitting import train_holdout_split
 from synthheart.two_samples import tell_apart
@@ -67,6 +68,23 @@ def test_shapes_equal_ks_and_total_variation():
     assert score["c"] == pytest.approx(1 - (shares[0] - shares[1]).abs().sum() / 2)
     assert ev.column_shapes(real, fake) == pytest.approx(score.mean())
     assert list(score.index) == list(real.columns)
+
+
+def test_likeness_is_also_measured_against_held_out_rows_alone(tables):
+    real, train, holdout, fake = tables
+    settings = {"by": ["sex"], "boot": 5, "draws": 1}
+    table = ev.evaluate(train, holdout, fake, **settings)
+    own = table[table.metric.str.endswith("_holdout") & (table.metric != "copies_holdout")]
+    assert own.group.eq("all").all() and len(own) == 4
+    value, floor = own.set_index("metric").value, own.set_index("metric").floor
+    schema = infer_schema(real)
+    for name in ("column_shapes", "association_error", "missing_patterns"):
+        measure = getattr(ev, name)
+        assert value[f"{name}_holdout"] == pytest.approx(measure(holdout, fake, schema))
+        assert floor[f"{name}_holdout"] == pytest.approx(measure(holdout, train, schema))
+    assert own.note.str.startswith(f"{len(holdout)} held-out, ").all()
+    without = table[~table.index.isin(own.index)]
+    assert verdict(table).to_dict() == verdict(without).to_dict(), "yardsticks decide nothing"
 
 
 def test_missing_cells_count_in_shapes():
