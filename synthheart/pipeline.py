@@ -50,10 +50,10 @@ if TYPE_CHECKING:  # the runner's packages are an extra
     from synthheart.tables import Schema
 
 # %% auto #0
-__all__ = ['PROFILES', 'GOALS', 'SEED', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared',
+__all__ = ['PROFILES', 'GOALS', 'EXTRA', 'SEED', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared',
            'check_name', 'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile',
            'BuildError', 'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page',
-           'check_build', 'is_private', 'run_pipeline', 'kept_seed', 'build_report']
+           'check_extra', 'check_build', 'is_private', 'run_pipeline', 'kept_seed', 'build_report']
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
@@ -462,11 +462,20 @@ def _forget_paths(path: Path, notebook: Path) -> None:
     write_whole(path, json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
 
 # %% ../nbs/11_pipeline.ipynb #a4eaf37c
+# papermill warns of `float | None` as unknown; names are checked before it sees them. That a kernel
+# died or was too slow is said by the one line of the build, which knows whether it was killed.
+_NO_NEWS = (
+    "Passed unknown parameter",
+    "Kernel died",
+    "Error occurred while starting new kernel",
+    "Timeout waiting for",
+    "Task was destroyed but it is pending",
+)
+
+
 def _is_news(record: logging.LogRecord) -> bool:
-    """papermill warns of `float | None` as unknown; names are checked before it sees them. That a
-    kernel died is said by the one line of the build, which knows whether it was killed.
-    """
-    return not record.getMessage().startswith(("Passed unknown parameter", "Kernel died"))
+    "Does a line of a library tell what we do not?"
+    return not record.getMessage().startswith(_NO_NEWS)
 
 # %% ../nbs/11_pipeline.ipynb #shortened-copy
 def _shortened(path: Path, leave_out: Sequence[str]) -> NotebookNode:
@@ -506,7 +515,8 @@ def _execute(
     "Let papermill run `notebook` in its folder, with a kernel whose log is kept if that fails."
     import papermill
 
-    logging.getLogger("papermill").addFilter(_is_news)
+    for name in ("papermill", "asyncio"):
+        logging.getLogger(name).addFilter(_is_news)
     bar = {"desc": notebook.stem, "leave": False} if sys.stderr.isatty() else False
     log, environment = output.with_suffix(".log"), kernel_environment(plugins, compiled)
     with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
@@ -796,6 +806,26 @@ def _goes_on(draft: Draft, plan: _Plan) -> str:
     count = f"{len(draft.seconds)} of {len(plan.stages)} notebooks are done"
     return f"goes on with an unfinished build of the same inputs: {count} (--fresh starts anew)"
 
+# %% ../nbs/11_pipeline.ipynb #check-extra
+EXTRA = (
+    "papermill",
+    "nbformat",
+    "nbclient",
+    "nbconvert",
+    "ipykernel",
+    "fastcore",
+    "typst",
+    "segno",
+)
+
+
+def check_extra() -> None:
+    "Refuse a build where the extra `report` is not installed. Raises ValueError that says so."
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        told = f"a report needs {', '.join(missing)}, not part of the plain installation"
+        raise ValueError(f"{told}; install with: pip install 'synthheart[report]'")
+
 # %% ../nbs/11_pipeline.ipynb #import-plugins
 def _import_plugins(plugins: Sequence[str]) -> tuple[str, ...]:
     """Import these plugins, the environment's and installed ones; returns the modules' names.
@@ -906,6 +936,7 @@ def _make_plan(
     cells: int = 0,
 ) -> _Plan:
     "All that is checked before anything runs. Raises ValueError."
+    check_extra()
     if notebooks is None or isinstance(notebooks, str | Path):
         notebooks = find_notebooks(notebooks or default_notebooks())
     modules = _import_plugins(plugins)
@@ -1061,8 +1092,7 @@ def build_report(
             raise ValueError("schema, target and title go with data, a file with a table")
         place = out or "reports/latest"
         return run_pipeline(place, parameters, profile=profile or "default", **options)
-    say = options.setdefault("say", _to_stderr)
-    say(f"reads {data}")
+    check_extra()
     mine = Dataset.from_table(data, schema=schema, target=target, title=title)
     rows = mine.load()
     values: dict[str, Any] = {
@@ -1076,7 +1106,7 @@ def build_report(
     profile, cells = profile or "own", rows.size
     check_build(place, values, profile, options.get("notebooks"), options.get("plugins", ()))
     _check_fits(values, mine.schema, rows)
-    _tell_table(mine, rows, place, say)
+    _tell_table(mine, rows, place, options.get("say") or _to_stderr)
     if "seed" in values:
         return run_pipeline(place, values, profile=profile, cells=cells, **options)
     with kept_seed(place) as seed:
