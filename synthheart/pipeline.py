@@ -282,6 +282,7 @@ PROFILES: dict[str, Profile] = {
         "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
         lean=True,
         wants=("utility",),
+        timeout=3600,
         leaves_out=("solution", "check", "long", "lesson"),
     ),
     "full": Profile(
