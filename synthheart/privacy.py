@@ -1407,8 +1407,8 @@ class Nearness(NamedTuple):
 def _nearness(
     x: np.ndarray, start: int, pool: np.ndarray, fake: np.ndarray, block: int = 1000
 ) -> Nearness:
-    """For the rows x, which stand in the pool of real rows from `start` on; a block at a time, since
-    all distances of large tables would take gigabytes."""
+    """For the rows x, which stand in the pool of real rows from `start` on. A block at a time: all
+    distances of a large table would take gigabytes."""
 
     def look(at: int) -> Nearness:
         rows = x[at : at + block]
