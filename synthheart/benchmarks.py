@@ -355,7 +355,7 @@ def plot_growth(table: pd.DataFrame) -> plt.Figure:
     """
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
     for (k, part), colour, marker in zip(
-        table.groupby("columns"), ("#0072B2", "#E69F00", "#009E73"), "os^", strict=False
+        table.groupby("columns"), ("#0072B2", "#C87800", "#009E73"), "os^", strict=False
     ):
         axes[0].plot(part.rows, part.fit, color=colour, marker=marker, label=f"{k} columns")
         axes[1].plot(part.rows, part.peak_mb, color=colour, marker=marker, label=f"{k} columns")

@@ -42,7 +42,7 @@ class AutoConfig:
     limit: float = 0.525  # a membership AUC whose 95 % interval lies above it puts a model out
     least: int = 60  # rows below which nothing can be judged
     halved: int = 2000  # below so many rows each half is learned and asked in turn
-    learned: int = 10_000  # rows that a candidate learns at most
+    learned: int = 5000  # rows that a candidate learns at most
     asked: int = 2000  # rows of each kind that the classifiers see at most
     options: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     flags: tuple[int, ...] = ()

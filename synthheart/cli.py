@@ -115,19 +115,32 @@ def _note(message: Warning | str, *_: Any, **__: Any) -> None:
 # %% ../nbs/11a_cli.ipynb #ended
 @contextmanager
 def _ended_in_order() -> Iterator[None]:
-    "A request to end (SIGTERM) unwinds as an interrupt does, so that temporary files go."
+    """A request to end (SIGTERM; SIGHUP of a terminal that was closed) unwinds as an interrupt
+    does, so that temporary files go, and says so. Only the first one counts.
+    """
+    asked = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    got: list[int] = []
 
-    def end(*_: Any) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
+    def end(number: int, _: Any) -> None:
+        got.append(number)
+        for other in before:
+            signal.signal(other, signal.SIG_IGN)
+        raise SystemExit(128 + number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, end)
+    # What the caller ignores, as nohup does with SIGHUP, stays ignored.
+    before = {n: signal.getsignal(n) for n in asked if signal.getsignal(n) != signal.SIG_IGN}
     try:
+        for number in before:
+            signal.signal(number, end)
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        if got:
+            click.echo("Interrupted.", err=True)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 # %% ../nbs/11a_cli.ipynb #d1836d44
 _P = ParamSpec("_P")

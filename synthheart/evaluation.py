@@ -50,6 +50,7 @@ from synthheart.figures import (
     axis_label,
     draw_floors,
     draw_intervals,
+    ink_on_cells,
     legend_below,
     name_days,
     new_figure,
@@ -1229,6 +1230,7 @@ def _association_map(ax: Axes, matrix: pd.DataFrame, title: str, bar: bool) -> N
         xticklabels=1,
         yticklabels=1,
     )
+    ink_on_cells(ax)
     ax.set_title(title, fontsize=12)
     ax.tick_params(labelsize=10)
     ax.grid(False)
@@ -1301,6 +1303,7 @@ def _classification_map(ax: Axes, part: pd.DataFrame, labels: Mapping[str, str],
         annot_kws={"size": 12},
         linewidths=1,
     )
+    ink_on_cells(ax)
     ax.set(xlabel="", ylabel="")
     ax.tick_params(axis="y", rotation=0, left=False)
 
@@ -1540,8 +1543,8 @@ def plot_embedding(table: pd.DataFrame) -> Figure:
     for ax, (name, part) in zip(axes, table.groupby("method", sort=False), strict=True):
         for flag, colour, label in ((False, REAL, "real"), (True, FAKE, "synthetic")):
             dots = part[part.synthetic == flag]
-            style = {"s": 16, "alpha": 0.55, "lw": 0, "label": f"{label} (n = {len(dots)})"}
-            ax.scatter(dots.x, dots.y, color=colour, **style)
+            style = {"s": 16, "lw": 0.7, "label": f"{label} (n = {len(dots)})"}
+            ax.scatter(dots.x, dots.y, fc=(colour, 0.4), ec=colour, **style)
         more = explained if name == "PCA" else " (no unit)"
         ax.set(xlabel=f"{name} 1{more}", ylabel=f"{name} 2", xticks=[], yticks=[])
     legend_below(figure, axes[0])

@@ -129,7 +129,7 @@ def _draw_exposure(ax: Axes, table: pd.DataFrame, marked: Mapping[str, Hashable]
         (table[~above], REAL, "interval holds 1"),
         (table[above], BAD, "interval above 1"),
     ):
-        look: dict[str, Any] = {"s": 16, "color": colour, "alpha": 0.6, "lw": 0}
+        look: dict[str, Any] = {"s": 16, "fc": (colour, 0.5), "ec": colour, "lw": 0.7}
         ax.scatter(part.fellow, part.exposure, label=label, **look)
     for text, patient in marked.items():
         row = table.loc[patient]

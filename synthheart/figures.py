@@ -18,6 +18,7 @@ import matplotlib
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgb
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -32,18 +33,19 @@ from .tables import Column, Schema, takes_frames
 # %% auto #0
 __all__ = ['REAL', 'FAKE', 'THIRD', 'BAD', 'GREY', 'FLOOR', 'SKY', 'PINK', 'YELLOW', 'INK', 'PALE', 'PALETTE', 'FORMATS',
            'FIGURES', 'Described', 'new_figure', 'set_title', 'axis_label', 'name_days', 'draw_intervals',
-           'draw_floors', 'legend_below', 'figure_bytes', 'save_figure', 'write_figure', 'keep', 'FigureRecord',
-           'figures_of']
+           'draw_floors', 'contrast', 'ink_on_cells', 'legend_below', 'figure_bytes', 'save_figure', 'write_figure',
+           'keep', 'FigureRecord', 'figures_of']
 
 # %% ../nbs/00f_figures.ipynb #99ababbc
+# Each stands out from white by 3:1 at least, as WCAG 2.2 asks of marks that carry meaning.
 REAL = "#0072B2"  # blue: real rows
-FAKE = "#E69F00"  # orange: synthetic rows
+FAKE = "#C87800"  # dark orange: synthetic rows
 THIRD = "#009E73"  # green: a third thing beside the two
-BAD = "#D55E00"  # vermilion: what should not be
+BAD = "#B2182B"  # red: what should not be
 GREY = "#666666"  # neither good nor bad
 FLOOR = GREY  # what real rows get in the place of synthetic ones
-SKY, PINK, YELLOW = "#56B4E9", "#CC79A7", "#F0E442"  # where more are needed
-INK, PALE = "#333333", "#BBBBBB"  # fine lines, and what stays in the background
+SKY, PINK, YELLOW = "#2F97D8", "#C06CA0", "#948500"  # where more are needed
+INK, PALE = "#333333", "#BBBBBB"  # fine lines; and what stays in the background, no mark
 PALETTE = (REAL, FAKE, THIRD, PINK, SKY, BAD, YELLOW)  # for things without a colour of their own
 
 # %% ../nbs/00f_figures.ipynb #glyphs
@@ -175,6 +177,27 @@ def draw_floors(
     `at`."""
     style: dict[str, Any] = {"color": FLOOR, "ms": size, "mew": 3} | options
     ax.plot(table.floor, at, "|", **style)
+
+# %% ../nbs/00f_figures.ipynb #stand-out
+def contrast(a: Any, b: Any) -> float:
+    """The contrast of two colours of matplotlib's, 1 to 21, as WCAG 2.2 computes it."""
+    light = []
+    for colour in (a, b):
+        parts = np.array(to_rgb(colour))
+        linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+        light.append(float(linear @ [0.2126, 0.7152, 0.0722]))
+    return (max(light) + 0.05) / (min(light) + 0.05)
+
+# %% ../nbs/00f_figures.ipynb #ink-on-cells
+def ink_on_cells(ax: Axes) -> None:
+    "The numbers of a heat map in black or white, whichever stands out more from its cell."
+    mesh: Any = ax.collections[0]
+    grounds = mesh.get_facecolors().reshape(*mesh.get_array().shape, 4)
+    for text in ax.texts:
+        x, y = text.get_position()
+        ground = grounds[int(y), int(x)][:3]
+        dark = contrast("black", ground) >= contrast("white", ground)
+        text.set_color("black" if dark else "white")
 
 # %% ../nbs/00f_figures.ipynb #legend
 def legend_below(figure: Figure, ax: Axes, columns: int = 2, **options: Any) -> None:

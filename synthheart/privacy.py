@@ -1404,11 +1404,20 @@ class Nearness(NamedTuple):
         return np.log10((self.fellow + small) / (self.distance + small))
 
 # %% ../nbs/09_privacy.ipynb #nearness-def
-def _nearness(x: np.ndarray, start: int, pool: np.ndarray, fake: np.ndarray) -> Nearness:
-    "For the rows x, which stand in the pool of real rows from `start` on."
-    among, near = row_distances(x, pool), row_distances(x, fake)
-    among[np.arange(len(x)), start + np.arange(len(x))] = np.inf
-    return Nearness(among.min(axis=1), near.min(axis=1), near.argmin(axis=1))
+def _nearness(
+    x: np.ndarray, start: int, pool: np.ndarray, fake: np.ndarray, block: int = 1000
+) -> Nearness:
+    """For the rows x, which stand in the pool of real rows from `start` on. A block at a time: all
+    distances of a large table would take gigabytes."""
+
+    def look(at: int) -> Nearness:
+        rows = x[at : at + block]
+        among, near = row_distances(rows, pool), row_distances(rows, fake)
+        among[np.arange(len(rows)), start + at + np.arange(len(rows))] = np.inf
+        return Nearness(among.min(axis=1), near.min(axis=1), near.argmin(axis=1))
+
+    parts = [look(at) for at in range(0, len(x), block)]
+    return Nearness(*(np.concatenate(field) for field in zip(*parts)))
 
 # %% ../nbs/09_privacy.ipynb #b4c0de04
 @takes_frames

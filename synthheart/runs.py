@@ -701,6 +701,15 @@ def find_unfinished(out: Path, key: str) -> tuple[Path | None, dict[str, float]]
             best = (folder, done)
     return best
 
+# %% ../nbs/00e_runs.ipynb #builder
+def _builder(folder: Path, out: Path) -> int | None:
+    "The process that builds, or built, in a hidden folder beside `out`; None for another folder."
+    try:
+        return int(_state(folder)["pid"])
+    except (OSError, ValueError, KeyError, TypeError):  # killed before it wrote down anything
+        named = re.match(rf"\.{re.escape(out.name)}\.(\d+)\.[a-z0-9_]{{8}}$", folder.name)
+        return int(named[1]) if named else None
+
 # %% ../nbs/00e_runs.ipynb #put-in-place
 def _put_in_place(folder: Path, out: Path) -> None:
     "Rename `folder` to `out`; what was there goes only after the new one has its name."
@@ -727,11 +736,7 @@ def sweep(out: Path, spared: Path) -> None:
         if old and not _alive(int(old[1])):
             shutil.rmtree(folder) if out.exists() else folder.rename(out)
         elif folder.name.startswith(f".{out.name}.") and folder.is_dir() and folder != spared:
-            try:
-                dead = not _alive(int(_state(folder)["pid"]))
-            except (OSError, ValueError, KeyError, TypeError):
-                continue  # none of ours, or one that holds nothing yet
-            if dead:
+            if (builder := _builder(folder, out)) and not _alive(builder):
                 shutil.rmtree(folder, ignore_errors=True)
 
 # %% ../nbs/00e_runs.ipynb #drafting
@@ -749,7 +754,7 @@ def drafting(
     out = Path(out)
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", dir=out.parent))
     folder.chmod(0o700 if private else 0o755)
     earlier, done = (None, {}) if fresh else find_unfinished(out, key)
     if earlier is not None:

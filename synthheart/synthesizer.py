@@ -48,8 +48,8 @@ from .tables import Schema, frame_of, validate
 
 # %% auto #0
 __all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'check_seed', 'drawn_seed', 'given_table', 'outcome_name',
-           'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema', 'without_gaps', 'check_parts',
-           'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact', 'synthesizer_html',
+           'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema', 'check_settings', 'without_gaps',
+           'check_parts', 'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact', 'synthesizer_html',
            'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
@@ -592,6 +592,16 @@ def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None)
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         raise ValueError(f"{first.column}: {value!r} in row {first.row} {first.problem}{more}")
     return resolve_schema(train, schema, target)
+
+# %% ../nbs/07_synthesizer.ipynb #check-settings
+def check_settings(model: Synthesizer, schema: Schema) -> None:
+    """Raise the ValueError by which a fit to a table of this schema would refuse the settings of
+    `model`, before there is a row to look at.
+    """
+    model._check_params()
+    model._all_rules(schema)
+    if model.epsilon is not None:
+        model._delta_of(public_schema(schema.names, schema))
 
 # %% ../nbs/07_synthesizer.ipynb #without-gaps
 def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema]:

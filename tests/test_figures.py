@@ -1,10 +1,16 @@
 """How figures look, what they say of themselves, where they lie, where the report shows them."""
 
+import re
+
+import matplotlib
 import numpy as np
 import pandas as pd
+import pytest
 
 from synthheart import figures as fg
-from synthheart.evaluation import _tenths
+from synthheart.cohorts import heart_schema, load_heart
+from synthheart.evaluation import _tenths, plot_associations
+from synthheart.figures import contrast
 from synthheart.runs import Run
 from synthheart.tables import Column
 
@@ -91,3 +97,37 @@ def test_a_dollar_in_a_name_is_no_formula(tmp_path):
     path = fg.write_figure(Run(tmp_path), figure, "08_dollar")
     text = (tmp_path / "figures" / "page" / "08_dollar.svg").read_text("utf-8")
     assert "a$$b" in text and "mathdefault" not in text and path
+
+
+def test_marks_and_letters_stand_out_from_white():
+    for colour in {*fg.PALETTE, fg.BAD, fg.GREY, fg.FLOOR, fg.INK}:
+        assert contrast(colour, "white") >= 3, colour
+    for name in ("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"):
+        assert contrast(matplotlib.rcParams[name], "white") >= 4.5, name
+    assert contrast("white", "black") == pytest.approx(21)
+    assert contrast("#777777", "white") == pytest.approx(4.48, abs=0.01)  # WCAG's own example
+
+
+def test_numbers_stand_out_from_the_cells_of_a_heat_map():
+    schema = heart_schema()
+    real, fake = load_heart(), load_heart().sample(frac=1, random_state=1)
+    figure = plot_associations(real.dropna(), fake.dropna(), schema)
+    checked = 0
+    for ax in figure.axes[:3]:
+        mesh = ax.collections[0]
+        cells = mesh.get_facecolors().reshape(*mesh.get_array().shape, 4)
+        for text in ax.texts:
+            x, y = text.get_position()
+            assert contrast(text.get_color(), cells[int(y), int(x)][:3]) >= 4.5
+            checked += 1
+    assert checked > 200
+
+
+def test_letters_of_the_committed_figures_stand_out(root):
+    """Letters are drawn in groups of their own, black where the group names no colour; white ones
+    stand in the cells of a heat map, which the test above measures."""
+    for path in sorted((root / "reports" / "reference" / "figures").glob("*.svg")):
+        text = path.read_text(encoding="utf-8")
+        groups = re.findall(r"<g(?=[^>]*scale\()[^>]*fill:\s*(#[0-9a-f]{3,6})", text)
+        dark = [colour for colour in {*groups} if colour != "#fff"]
+        assert all(contrast(colour, "white") >= 4.5 for colour in dark), (path.name, dark)

@@ -1,6 +1,7 @@
 """A kept figure says names, fits a phone, and its file looks as matplotlib drew it."""
 
 import re
+import tomllib
 import warnings
 from io import StringIO
 from xml.etree import ElementTree
@@ -9,8 +10,9 @@ import numpy as np
 import pytest
 
 from synthheart import figures as fg
+from synthheart import fonts
 from synthheart.cohorts import DATASETS
-from synthheart.fonts import OWN, lacking, other_fonts, set_letters
+from synthheart.fonts import CARRIERS, INSTALL, OWN, lacking, other_fonts, region, set_letters
 from synthheart.layout import (
     NARROW,
     fit_names,
@@ -155,3 +157,22 @@ def test_letters_of_another_script_come_from_another_font():
         set_letters([plain, other])
         assert other.get_fontfamily() == [OWN, *other_fonts("年龄")]
     assert plain.get_fontfamily() == ["sans-serif"]
+
+
+def test_what_a_message_says_to_install_is_an_extra_and_carries_the_fonts(root):
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    packages = extras["optional-dependencies"]["cjk"]
+    assert "synthheart[cjk]" in INSTALL
+    assert [re.split("[><=]", name)[0].replace("-", "_") for name in packages] == [*CARRIERS]
+
+
+@pytest.mark.parametrize(
+    ("word", "ending"), [("年龄", " SC"), ("年齢の分布", " JP"), ("나이 年齡", " KR")]
+)
+def test_a_font_is_of_the_region_of_the_letters(word, ending, monkeypatch):
+    files = {f"Noto Sans CJK {where}": "x.ttc" for where in ("HK", "JP", "KR", "SC", "TC")}
+    monkeypatch.setattr(fonts, "_plain_fonts", lambda: {"Some Latin": "y.ttf", **files})
+    has = {"x.ttc": frozenset(map(ord, word)), "y.ttf": frozenset({65})}
+    monkeypatch.setattr(fonts, "_letters_of", has.__getitem__)
+    assert region(word) == ending
+    assert other_fonts.__wrapped__(word) == (f"Noto Sans CJK{ending}",)

@@ -436,3 +436,11 @@ def test_the_references_width_is_the_likeliest_and_finds_the_dimension():
     grid = GridSearchCV(KernelDensity(), {"bandwidth": np.geomspace(0.2, 1, 6)}, cv=10)
     width = grid.fit(flat[:, :3]).best_params_["bandwidth"]
     assert 0.5 < pr._reference_width(flat, most=900) / width < 2
+
+
+def test_nearness_does_not_depend_on_the_blocks():
+    rng = np.random.default_rng(0)
+    pool, fake = rng.normal(size=(300, 5)), rng.normal(size=(90, 5))
+    whole, cut = (pr._nearness(pool[100:], 100, pool, fake, block=b) for b in (1000, 37))
+    for a, b in zip(whole, cut, strict=True):
+        assert np.allclose(a, b)

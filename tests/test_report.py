@@ -220,6 +220,9 @@ def test_words_stand_out_from_their_ground_by_day_by_night_and_on_paper(text):
             for ground in ("paper", "wash"):
                 assert contrast(colours[name], colours[ground]) >= 4.5, (name, ground, colours)
         assert contrast(colours["mark"], colours["on"]) >= 4.5
+        for name in ("pale", "dark", "soft", "ink"):  # of the little drawings
+            for ground in ("paper", "wash"):
+                assert contrast(colours[name], colours[ground]) >= 3, (name, ground, colours)
     assert "#ffffff" == palettes[0]["paper"] != palettes[1]["paper"]
 
 
