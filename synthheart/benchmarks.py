@@ -101,15 +101,18 @@ done(fit=fit, sample=time.perf_counter() - start, rows=rows)
 )
 
 
-def measure(script: str, job: dict[str, Any], python: str = sys.executable) -> dict[str, float]:
+def measure(
+    script: str, job: dict[str, Any], python: str = sys.executable, seconds: float | None = None
+) -> dict[str, float]:
     """Run a measuring script in a fresh process on one thread; raises RuntimeError with its last
-    line where it fails.
+    line where it fails, subprocess.TimeoutExpired where it takes longer than `seconds`.
     """
     run = subprocess.run(
         [python, "-c", script, json.dumps(job)],
         env=os.environ | ONE_THREAD,
         capture_output=True,
         text=True,
+        timeout=seconds,
     )
     if run.returncode or "RESULT" not in run.stdout:
         raise RuntimeError(

@@ -12,10 +12,10 @@ import json
 import math
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -37,9 +37,9 @@ from .runs import Run, csv_text, json_text, replacing, sha256
 from .space import fit_space, group_masks, group_plan
 
 # %% auto #0
-__all__ = ['THRESHOLD', 'ROUNDING', 'check_untouched', 'rows_in', 'real_rows', 'most_by_chance', 'check_rows', 'step_of',
-           'to_step', 'about', 'kept_groups', 'rounded_tidy', 'rounded_tables', 'rounded_verdict', 'parcel_page',
-           'parcel_metrics', 'rounded_files', 'parcel_contents', 'pack']
+__all__ = ['THRESHOLD', 'ROUNDING', 'check_untouched', 'FoundRows', 'rows_in', 'real_rows', 'most_by_chance', 'check_kind',
+           'check_rows', 'step_of', 'to_step', 'about', 'kept_groups', 'rounded_tidy', 'rounded_tables',
+           'rounded_verdict', 'parcel_page', 'parcel_metrics', 'rounded_files', 'parcel_contents', 'pack']
 
 # %% ../nbs/09e_parcel.ipynb #check-untouched
 def check_untouched(run: Run) -> dict[str, str]:
@@ -81,19 +81,45 @@ def _plain_cell(cell: Any) -> str:
     except ValueError:
         return text
 
+# %% ../nbs/09e_parcel.ipynb #shared
+def _shared(found: Iterable[str], names: list[str]) -> tuple[str, ...]:
+    "Those of our columns that are among these, where they are enough to know a patient by."
+    there = set(found)
+    shared = tuple(name for name in names if name in there)
+    return shared if len(shared) >= min(3, len(names)) else ()
+
+# %% ../nbs/09e_parcel.ipynb #json-columns
+def _json_columns(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    "The rows of a JSON object that holds a list, or an object, of plain values for each column."
+    parts = {k: v for k, v in value.items() if isinstance(v, (dict, list))}
+    columns = [list(v.values()) if isinstance(v, dict) else v for v in parts.values()]
+    if len({len(column) for column in columns}) == 1:
+        for cells in zip(*columns, strict=True):
+            if not any(isinstance(cell, (dict, list)) for cell in cells):
+                yield dict(zip(parts, cells, strict=True))
+
 # %% ../nbs/09e_parcel.ipynb #text-rows
-def _text_rows(text: str) -> list[list[str]]:
-    "The rows of a text by the separator that its first line has most of."
-    first = text.lstrip().partition("\n")[0]
-    sep = max(",;\t|", key=first.count)
-    return [row for row in csv.reader(io.StringIO(text), delimiter=sep) if len(row) > 1]
+_LONGEST = 20_000  # characters of a line that may be a row: a picture within a page has longer ones
+
+
+def _text_rows(text: str, names: list[str]) -> Iterator[dict[str, Any]]:
+    """The rows of a text by each separator that it has, a header's names over them where three of
+    them are ours, else their numbers.
+    """
+    lines = [line.strip().strip("|") for line in text.splitlines() if len(line) < _LONGEST]
+    for sep in (sep for sep in ",;\t|" if any(sep in line for line in lines)):
+        rows = [row for row in csv.reader(lines, delimiter=sep) if len(row) > 1]
+        heads = [row for row in rows[:3] if _shared(map(str.strip, row), names)]
+        head = list(map(str.strip, heads[0])) if heads else []
+        for row in rows if not heads else [row for row in rows if row is not heads[0]]:
+            yield dict(zip(head if len(row) == len(head) else map(str, range(len(row))), row))
 
 # %% ../nbs/09e_parcel.ipynb #json-rows
 def _json_rows(value: Any) -> Iterator[dict[str, Any]]:
     "What may be rows in a JSON value: its objects and lists of plain values, at any depth."
     if isinstance(value, dict):
-        plain = {k: v for k, v in value.items() if not isinstance(v, (dict, list))}
-        yield plain
+        yield {k: v for k, v in value.items() if not isinstance(v, (dict, list))}
+        yield from _json_columns(value)
     parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
     parts = list(parts)
     if isinstance(value, list) and not any(isinstance(part, (dict, list)) for part in parts):
@@ -103,28 +129,32 @@ def _json_rows(value: Any) -> Iterator[dict[str, Any]]:
             yield from _json_rows(part)
 
 # %% ../nbs/09e_parcel.ipynb #rows-in
-def rows_in(content: bytes, names: list[str]) -> list[tuple[str, ...]]:
-    """What may be a row in a file, as sorted plain cells: of the columns `names` where the file has
-    them, else all.
+class FoundRows(NamedTuple):
+    "Cells that may be rows, as sorted plain cells, and of which columns; none named: of all."
+
+    columns: tuple[str, ...]
+    rows: list[tuple[str, ...]]
+
+
+def rows_in(content: bytes, names: list[str]) -> list[FoundRows]:
+    """What may be a row in a file: of those of the columns `names` that it names, else whatever has
+    as many cells, an index before them or not.
     """
+    text, found = content.decode("utf-8-sig"), dict[tuple[str, ...], list[tuple[str, ...]]]()
     try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return []
-    try:
-        found = list(_json_rows(json.loads(text)))
+        rows = _json_rows(json.loads(text))
     except ValueError:
-        lines = _text_rows(text.replace("\r\n", "\n").replace("\r", "\n"))
-        head = lines[0] if lines else []
-        found = [dict(zip(head, line)) for line in lines if len(line) == len(head)][1:]
-        if not set(names) <= set(head):  # no header of ours: every line, as it is
-            found = [dict(zip(map(str, range(len(line))), line)) for line in lines]
-    kept = [[row[n] for n in names] if set(names) <= row.keys() else row.values() for row in found]
-    return [tuple(sorted(map(_plain_cell, cells))) for cells in kept]
+        rows = _text_rows(text, names)
+    for row in rows:
+        shared = _shared(row, names)
+        cells = [row[name] for name in shared] or list(row.values())[len(row) - len(names) :]
+        if shared or len(names) <= len(row) <= len(names) + 1:
+            found.setdefault(shared, []).append(tuple(sorted(map(_plain_cell, cells))))
+    return [FoundRows(*one) for one in found.items()]
 
 # %% ../nbs/09e_parcel.ipynb #real-rows
-def real_rows(run: Run) -> list[tuple[str, ...]]:
-    """The run's patients, as `rows_in` gives them.
+def real_rows(run: Run) -> list[dict[str, str]]:
+    """The run's patients, as plain cells.
 
     Raises ValueError where the run has no longer the rows to compare with.
     """
@@ -133,8 +163,9 @@ def real_rows(run: Run) -> list[tuple[str, ...]]:
         raise ValueError(
             f"{run.folder}: no {lacking[0]}.csv to hold the parcel against; nothing was packed"
         )
-    parts = (run.path(name).read_bytes() for name in ("train", "holdout"))
-    return [row for part in parts for row in rows_in(part, run.schema.names)]
+    texts = (run.path(name).read_text(encoding="utf-8-sig") for name in ("train", "holdout"))
+    rows = [row for text in texts for row in csv.DictReader(io.StringIO(text))]
+    return [{name: _plain_cell(row.get(name)) for name in run.schema.names} for row in rows]
 
 # %% ../nbs/09e_parcel.ipynb #chance-copies
 def most_by_chance(rows: int, real: list[tuple[str, ...]]) -> int:
@@ -145,16 +176,39 @@ def most_by_chance(rows: int, real: list[tuple[str, ...]]) -> int:
     alike = sum(counts[row] > 1 for row in real)
     return int(betabinom.ppf(0.999, rows, alike + 0.5, len(real) - alike + 0.5))
 
+# %% ../nbs/09e_parcel.ipynb #is-text
+_MAGIC = {".png": b"\x89PNG", ".pdf": b"%PDF"}
+
+
+def check_kind(name: str, content: bytes) -> bool:
+    """Is the file a text, which can be searched? False for a picture or a print.
+
+    Raises ValueError for anything else, such as an archive or a spreadsheet under any name.
+    """
+    magic = _MAGIC.get(Path(name).suffix)
+    if magic and content.startswith(magic):
+        return False
+    try:
+        if not magic and "\0" not in content.decode("utf-8"):
+            return True
+    except UnicodeDecodeError:
+        pass
+    raise ValueError(f"{name}: is not what its name says, so nothing can be searched in it")
+
 # %% ../nbs/09e_parcel.ipynb #check-rows
-def check_rows(name: str, content: bytes, real: list[tuple[str, ...]], names: list[str]) -> None:
+def check_rows(name: str, content: bytes, real: list[dict[str, str]], names: list[str]) -> None:
     "Raise ValueError where a file holds more real rows than chance gives."
-    found, known = rows_in(content, names), set(real)
-    hits = sum(row in known for row in found)
-    if len(names) > 2 and hits > max(2, most_by_chance(len(found), real)):
-        raise ValueError(
-            f"{name}: {hits} of its {len(found)} rows are those of real patients, more than chance "
-            "gives; nothing was packed"
-        )
+    if not check_kind(name, content):
+        return
+    for found in rows_in(content, names):
+        known = [tuple(sorted(row[c] for c in found.columns or names)) for row in real]
+        alike = set(known)
+        hits = sum(row in alike for row in found.rows)
+        if len(names) > 2 and hits > max(2, most_by_chance(len(found.rows), known)):
+            raise ValueError(
+                f"{name}: {hits} of its {len(found.rows)} rows are those of real patients, more "
+                "than chance gives; nothing was packed"
+            )
 
 # %% ../nbs/09e_parcel.ipynb #step
 THRESHOLD = 10  # a group of fewer patients is left out; counts are given to the nearest so many

@@ -42,7 +42,8 @@ from .models import MODELS, Codec
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
 from .runs import Run
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
+from .protecting import protect_rare
+from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
 from .reading import Reading, read_source
 from .tables import Schema, frame_of, validate
 
@@ -67,7 +68,7 @@ class Synthesizer(BaseEstimator):
     before learning. options: other fields of the model's configuration, such as {"latent": 32}.
     random_state: scikit-learn's name for `seed`; taken where it is given. protect: levels that
     fewer rows hold are learned as missing, and ranges end at the mean of so many most extreme rows,
-    unless a public schema or a shipped dictionary declares them (`shaping.protect_rare`;
+    unless a public schema or a shipped dictionary declares them (`protecting.protect_rare`;
     `protected_` tells what went); 0 turns it off. With epsilon it is off, since it reads counts.
     """
 

@@ -137,6 +137,10 @@ FORGED = {
     "shares beyond one": lambda: array(np.array([0.9, 0.9, 0.9]), "model/share/0"),
     "levels in no order": lambda: array(np.array([0, 0, 0]), "model/order/0"),
     "values that fall": lambda: array(np.arange(40.0)[::-1], "codec/values/0"),
+    "counts of a whole world": lambda: array(
+        np.full(len(np.load(io.BytesIO(members()["codec/values/0.npy"]))), 2**45),
+        "codec/counts/0",
+    ),
     "counts below one": lambda: array(np.zeros(5, int), "codec/counts/0"),
     "no model": lambda: about_with(parameters={"model": "nobody", "rules": []}),
     "settings of another class": lambda: about_with(parameters={"epochs": 3}),
@@ -185,6 +189,19 @@ def test_a_small_file_cannot_ask_for_a_large_one(tmp_path, monkeypatch):
     with path.open("wb") as file:  # as long as it likes, for nothing is read
         file.truncate(arc.MOST_BYTES + 1)
     assert "bytes" in outcome(path)
+
+
+def test_counts_take_no_memory(tmp_path):
+    "A value that a forger lets occur a thousand million times is one value."
+    counts = np.load(io.BytesIO(members()["codec/counts/0.npy"])).copy()
+    counts[len(counts) // 2] = 10**9
+    path = packed(tmp_path / "m.synth", array(counts, "codec/counts/0"))
+    tracemalloc.start()
+    try:
+        assert len(Synthesizer.load(path).sample(40, seed=7)) == 40
+        assert tracemalloc.get_traced_memory()[1] < 50e6
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)

@@ -19,9 +19,9 @@ from synthheart.inference import (
 )
 from synthheart.judging import verdict
 from synthheart.keeping import proposals
+from synthheart.protecting import protect_rare
 from synthheart.reading import read_table
 from synthheart.runs import csv_text, spelled
-from synthheart.shaping import protect_rare
 from synthheart.splitting import patient_column, same_patient, train_holdout_split
 from synthheart.synthesizer import Synthesizer
 

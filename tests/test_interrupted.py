@@ -75,6 +75,87 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, suffix):
     assert names(tmp_path) == [f"t.{suffix}"] and path.read_text() == "old"
 
 
+@pytest.fixture(scope="module")
+def made(tmp_path_factory) -> Path:
+    "A folder with a table, its two parts, a model, and a finished public run."
+    from synthheart.cohorts import DATASETS, load_heart
+    from synthheart.runs import Recipe, make_manifest, start_run
+
+    folder = tmp_path_factory.mktemp("made")
+    run = start_run(folder / "run", DATASETS["cleveland"], seed=0)
+    for name in ("synthetic", run.dataset.release):
+        run.write(name, run.train.sample(300, replace=True, random_state=0).assign(chol=126))
+    run.write("disclosure", "# Disclosure")
+    run.write("manifest", make_manifest(run, Recipe(()), {}, {}))
+    load_heart().to_csv(folder / "t.csv", index=False)
+    run.train.to_csv(folder / "train.csv", index=False)
+    run.holdout.to_csv(folder / "holdout.csv", index=False)
+    Synthesizer("independent").fit(run.train).save(folder / "m.synth")
+    return folder
+
+
+SPLIT = ("--train", "train.csv", "--holdout", "holdout.csv", "--synthetic", "train.csv")
+WRITTEN = {  # commands, before the path they write
+    "fit": ("fit", "t.csv", "--model", "independent", "-o", "old.synth"),
+    "sample csv": ("sample", "m.synth", "-n", 9000, "-o", "old.csv"),
+    "sample parquet": ("sample", "m.synth", "-n", 9000, "-o", "old.parquet"),
+    "evaluate": ("evaluate", *SPLIT, "--metrics", "column_shapes", "-o", "old.html"),
+    "schema": ("schema", "t.csv", "-o", "old.json"),
+    "share": ("share", "run", "-o", "old_synthetic.zip"),
+}
+
+
+@posix
+@pytest.mark.parametrize("command", WRITTEN)
+@pytest.mark.parametrize("room", [0, 500])
+def test_a_command_that_finds_no_room_leaves_what_stood_there(made, command, room, monkeypatch):
+    "A file may grow to `room` bytes, as on a disk that is full."
+    import resource
+
+    from shell import shell
+
+    monkeypatch.chdir(made)
+    words = WRITTEN[command]
+    old = Path(words[-1])
+    old.write_text("old")
+    before, (soft, hard) = sorted(made.rglob("*")), resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
+    try:
+        answer = shell(*words)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert answer.exit_code not in (0, None) and "Traceback" not in answer.output, answer.output
+    assert answer.stderr.strip().splitlines()[-1].startswith("Error"), answer.stderr
+    assert old.read_text() == "old" and sorted(made.rglob("*")) == before
+    old.unlink()
+
+
+@posix
+@pytest.mark.parametrize("command", ["sample csv", "share"])
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_sample_and_share_killed_at_any_time_leave_the_old_or_the_whole(made, command, sent):
+    words = [str(999_000 if word == 9000 else word) for word in WRITTEN[command]]
+    old = made / words[-1]
+    old.write_text("old")
+    before = set(made.rglob("*"))
+    main = "from synthheart.cli import main; main()"
+    wait = float(np.random.default_rng().uniform(0.5, 6))  # another point in every run
+    with subprocess.Popen(
+        [sys.executable, "-c", main, *words], cwd=made, stderr=subprocess.DEVNULL
+    ) as running:
+        time.sleep(wait)
+        running.send_signal(sent)
+        code = running.wait(60)
+    left = set(made.rglob("*")) - before
+    assert old.read_bytes() == b"old" or code == 0, wait
+    if sent == signal.SIGKILL:
+        assert all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in left), wait
+    else:
+        assert not left, wait
+    for path in {old, *left}:
+        path.unlink()
+
+
 def test_an_interrupted_fit_keeps_the_old_model(tmp_path, monkeypatch):
     from shell import shell
 

@@ -2,6 +2,8 @@
 patient back.
 """
 
+import gzip
+import io
 import json
 import re
 import shutil
@@ -243,6 +245,19 @@ def as_real(table: pd.DataFrame, how: str) -> str:
         return shuffled.head(40).to_json(orient="records")
     if how == "JSON lists":
         return json.dumps({"records": json.loads(shuffled.to_json(orient="values"))})
+    if how == "columns of columns":
+        return shuffled.to_json()
+    if how == "some columns":
+        return shuffled[["chol", "age", "thalach", "oldpeak", "trestbps"]].to_csv()
+    if how == "an index and no header":
+        return shuffled.to_csv(header=False)
+    if how == "a table in Markdown":
+        lines = ["| " + " | ".join(map(str, row)) + " |" for row in shuffled.to_numpy()]
+        return "\n".join(["# Figures, a title; with, marks", "", *lines])
+    if how == "metadata of a drawing":
+        return f"<svg><metadata>\n{shuffled.to_csv(index=False, sep=';')}</metadata></svg>"
+    if how == "a line of a picture":
+        return "x" * 300_000 + "\n" + shuffled.to_csv(index=False)
     if how == "other decimals":
         return shuffled.astype(float).to_csv(index=False)
     raise KeyError(how)
@@ -256,6 +271,12 @@ DRESSES = (
     "JSON",
     "JSON lists",
     "other decimals",
+    "columns of columns",
+    "some columns",
+    "an index and no header",
+    "a table in Markdown",
+    "metadata of a drawing",
+    "a line of a picture",
 )
 
 
@@ -265,6 +286,43 @@ def test_real_rows_are_found_under_any_name(public, name, how):
     public.write(name, as_real(public.train, how))
     with pytest.raises(ValueError, match="those of real patients"):
         par.parcel_contents(finish(public))
+
+
+def packages(table: pd.DataFrame) -> dict[str, bytes]:
+    "Real rows in what is no text."
+    text, held = table.to_csv(index=False), io.BytesIO()
+    with zipfile.ZipFile(held, "w") as file:
+        file.writestr("x.csv", text)
+    frame = io.BytesIO()
+    table.to_parquet(frame)
+    return {
+        "zip": held.getvalue(),
+        "gzip": gzip.compress(text.encode()),
+        "parquet": frame.getvalue(),
+        "UTF-16": text.encode("utf-16"),
+        "nul": text.encode() + b"\0",
+    }
+
+
+@pytest.mark.parametrize("name", ["evaluation.csv", "odds.xlsx", "figures/08_groups.png"])
+def test_what_cannot_be_searched_is_not_packed(public, name):
+    for content in packages(public.train).values():
+        (public.folder / "figures").mkdir(exist_ok=True)
+        (public.folder / name).write_bytes(content)
+        with pytest.raises(ValueError, match="is not what its name says"):
+            par.parcel_contents(finish(public))
+
+
+def test_other_names_are_not_packed_whatever_the_manifest_says(public):
+    good = set(par.parcel_contents(public))
+    rows = public.train.to_csv(index=False)
+    others = ("EVALUATION.CSV", "évaluation.csv", ".evaluation.csv", "evaluation.csv.bak",
+              "executed/09.ipynb", "figures/.08_groups.svg")  # fmt: skip
+    for name in others:
+        path = public.folder / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(rows)
+    assert set(par.parcel_contents(finish(public))) == good
 
 
 def test_real_rows_among_synthetic_ones_are_found(public):

@@ -19,6 +19,7 @@ from synthheart.preprocessing import (
     MissingImputer,
     NaiveScaler,
     RankGaussEncoder,
+    counted_quantile,
     one_hot,
     quantile_knots,
     smooth_shares,
@@ -512,3 +513,13 @@ def test_the_fast_interpolation_is_numpys_to_the_bit(inner, seed):
     )  # too many in a cell: np.interp itself
     heights = np.linspace(0, 1, len(crowd))
     np.testing.assert_array_equal(Interpolator(crowd, heights)(u), np.interp(u, crowd, heights))
+
+
+@given(
+    st.lists(st.integers(-(10**6), 10**6), min_size=1, max_size=60),
+    st.integers(1, 40), st.sampled_from([0.25, 0.75, 0.5, 0.1]),
+)  # fmt: skip
+def test_quantiles_of_counted_values_are_those_of_all(values, most, q):
+    at = np.unique(values)
+    counts = np.random.default_rng(len(values)).integers(1, most + 1, len(at))
+    assert counted_quantile(at, counts, q) == np.quantile(np.repeat(at, counts), q)

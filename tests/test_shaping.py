@@ -10,7 +10,8 @@ from test_finding import ward
 
 from synthheart.cohorts import load_heart
 from synthheart.inference import infer_schema
-from synthheart.shaping import Shape, make_keys, plan_key, protect_rare
+from synthheart.protecting import protect_rare
+from synthheart.shaping import Shape, make_keys, plan_key
 from synthheart.synthesizer import Synthesizer
 from synthheart.tables import Column, Schema, validate
 
