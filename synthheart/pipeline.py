@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -256,7 +257,12 @@ class Profile(NamedTuple):
     lean: bool = False  # leave out what neither page nor PDFs need
     wants: tuple[str, ...] = ()  # parts of a run that are wanted all the same
     timeout: float = 600  # seconds, the longest that one cell may take
-    leaves_out: tuple[str, ...] = ("solution", "check", "long")  # cells with such a tag do not run
+    leaves_out: tuple[str, ...] = (
+        "solution",
+        "check",
+        "long",
+        "map",
+    )  # cells with such a tag do not run
 
 
 PROFILES: dict[str, Profile] = {
@@ -264,18 +270,18 @@ PROFILES: dict[str, Profile] = {
     "quick": Profile(
         "data, model, evaluation, privacy, page and PDFs, without lessons and comparisons",
         lean=True,
-        leaves_out=("solution", "check", "long", "lesson"),
+        leaves_out=("solution", "check", "long", "lesson", "map"),
     ),
     "own": Profile(
         "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
         lean=True,
         wants=("utility",),
-        leaves_out=("solution", "check", "long", "lesson"),
+        leaves_out=("solution", "check", "long", "lesson", "map"),
     ),
     "full": Profile(
         "every model on ten splits with two seeds each, budgets on four splits, many refits",
         timeout=3600,
-        leaves_out=(),
+        leaves_out=("map",),
     ),
 }
 
@@ -455,8 +461,11 @@ def _is_no_guess(record: logging.LogRecord) -> bool:
     return not record.getMessage().startswith("Passed unknown parameter")
 
 # %% ../nbs/11_pipeline.ipynb #shortened-copy
+_BESIDE = re.compile(r"(?<!!)\[([^\]]*)\]\((?:\.\./|\w+\.ipynb)[^)]*\)")  # links in a checkout
+
+
 def _shortened(path: Path, leave_out: Sequence[str]) -> NotebookNode:
-    """A notebook without the cells that have one of these tags.
+    """A notebook without the cells that have one of these tags, nor links to what stands beside it.
 
     Without lessons ("lesson"), of its prose the headings alone are kept, and those only that
     something comes after.
@@ -466,6 +475,8 @@ def _shortened(path: Path, leave_out: Sequence[str]) -> NotebookNode:
     notebook = nbformat.read(path, 4)
     kept: list[NotebookNode] = []
     for cell in notebook.cells:
+        if cell.cell_type == "markdown":  # a report has neither docs/ nor the other notebooks
+            cell.source = _BESIDE.sub(r"\1", cell.source)
         prose = cell.cell_type == "markdown" and "lesson" in leave_out
         if prose:
             heads = [line for line in cell.source.splitlines() if line.startswith("#")]
