@@ -59,7 +59,7 @@ lint: $(VENV)/.dev
 	$(PY) -m mypy
 
 lab: $(VENV)/.lab
-	cd nbs && ../$(PY) -m jupyterlab index.ipynb
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/nbs/index.ipynb
 
 docs: $(VENV)/.docs
 	$(PY) docs/make_site.py

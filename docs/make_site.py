@@ -62,6 +62,8 @@ def output(out: dict, name: str) -> str:
         kind: "".join(value) if isinstance(value, list) else value
         for kind, value in out["data"].items()
     }
+    if 'class="flipbook"' in data.get("text/html", ""):
+        return data["text/html"]
     for kind, ending in (("image/svg+xml", "svg"), ("image/png", "png")):
         if kind in data:
             raw = data[kind].encode() if ending == "svg" else base64.b64decode(data[kind])
@@ -95,7 +97,7 @@ def lesson(path: Path) -> str:
     page = "\n\n".join(part for part in parts if part)
     page = page.replace("<details><summary>", '<details markdown="1"><summary>')
     page = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", page)
-    return re.sub(r"\]\(\.\./reports/", "](../", page) + "\n"
+    return re.sub(r"\]\(\.\./(reports|docs)/", "](../", page) + "\n"
 
 
 def lessons() -> Iterator[tuple[str, str, str]]:
