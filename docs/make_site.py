@@ -69,8 +69,8 @@ def output(out: dict, name: str) -> str:
         kind: "".join(value) if isinstance(value, list) else value
         for kind, value in out["data"].items()
     }
-    if 'class="flipbook"' in data.get("text/html", ""):
-        return data["text/html"]
+    if "flipbook" in out.get("metadata", {}):  # pictures with a slider, kept beside the still
+        return str(out["metadata"]["flipbook"])
     for kind, ending in (("image/svg+xml", "svg"), ("image/png", "png")):
         if kind in data:
             raw = data[kind].encode() if ending == "svg" else base64.b64decode(data[kind])

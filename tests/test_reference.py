@@ -122,6 +122,25 @@ def test_outputs_go_to_the_cells_they_came_from():
     assert made[2]["outputs"] == []
 
 
+def test_a_slider_is_kept_beside_its_still():
+    from keep_lessons import light
+    from make_site import output
+
+    from synthheart.figures import new_figure, set_title
+    from synthheart.moving import flipbook
+
+    def draw(value: float):
+        figure, (ax,) = new_figure(2, 2)
+        ax.bar([0], [value])
+        return set_title(figure, f"A bar of {value:g}")
+
+    data = flipbook(draw, [1.0, 2.0], "height")._repr_mimebundle_()
+    out = {"output_type": "execute_result", "metadata": {}, "data": data}
+    kept = light(out)
+    assert "text/html" not in kept["data"] and kept["metadata"]["image/png"]["alt"] == "A bar of 2"
+    assert output(kept, "x").count("<img") == 2
+
+
 needs_ward = pytest.mark.skipif(
     not (REFERENCE / "ward").is_dir(), reason="make reference writes reports/reference/ward"
 )
