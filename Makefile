@@ -12,8 +12,8 @@
 # make student           the lessons without their solutions, in build/student/
 # make solutions         the same with them, in build/solutions/
 # make readme            README.md and docs/results.md from nbs/index.ipynb and nbs/results.ipynb
-# make reference         reports/reference/ and README.md from a new report; in its ward/ one about
-#                        a made-up table of one's own
+# make reference         reports/reference/ and README.md from a new report; in its executed/ the
+#                        lessons with their outputs, in its ward/ a report about a made-up table
 # make bench             CTGAN's rows and speed beside ours, and ours as work grows, into
 #                        reports/reference/ (20 minutes; installs CTGAN apart)
 # make hundred_splits    every model on a hundred splits, into reports/reference/verdict.csv
@@ -60,7 +60,7 @@ lint: $(VENV)/.dev
 	$(PY) -m mypy
 
 lab: $(VENV)/.lab
-	cd nbs && ../$(PY) -m jupyterlab index.ipynb
+	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/nbs/index.ipynb
 
 docs: $(VENV)/.docs
 	$(PY) docs/make_site.py
@@ -81,6 +81,7 @@ readme: $(VENV)/.dev
 
 reference: $(VENV)/.dev report
 	$(PY) tests/reference.py --write
+	TF_CPP_MIN_LOG_LEVEL=3 $(PY) docs/keep_lessons.py
 	$(PY) tests/reference.py --ward build/ward.csv
 	$(VENV)/bin/synthheart report build/ward.csv --target died --title 'A made-up ward' --out reports/ward -p seed 0
 	$(PY) tests/reference.py --write-ward build/ward.csv

@@ -43,9 +43,16 @@ API = {
 
 
 def executed(path: Path) -> dict:
-    "The executed notebook that the reference report keeps, if it does; else the notebook itself."
+    "The notebook, with the outputs of those cells that the reference report has run as they are."
+    notebook = json.loads(path.read_text(encoding="utf-8"))
     kept = REFERENCE / "executed" / path.name
-    return json.loads((kept if kept.exists() else path).read_text(encoding="utf-8"))
+    if kept.exists():
+        cells = json.loads(kept.read_text(encoding="utf-8"))["cells"]
+        ran = {(c["id"], "".join(c["source"])): c.get("outputs", []) for c in cells}
+        for cell in notebook["cells"]:
+            if cell["cell_type"] == "code":
+                cell["outputs"] = ran.get((cell["id"], "".join(cell["source"])), [])
+    return notebook
 
 
 def printed(text: str) -> str:
@@ -62,11 +69,14 @@ def output(out: dict, name: str) -> str:
         kind: "".join(value) if isinstance(value, list) else value
         for kind, value in out["data"].items()
     }
+    if "flipbook" in out.get("metadata", {}):  # pictures with a slider, kept beside the still
+        return str(out["metadata"]["flipbook"])
     for kind, ending in (("image/svg+xml", "svg"), ("image/png", "png")):
         if kind in data:
             raw = data[kind].encode() if ending == "svg" else base64.b64decode(data[kind])
             (PAGES / "lessons" / f"{name}.{ending}").write_bytes(raw)
-            alt = data.get("text/plain", "figure").replace("\n", " ").strip("<>")
+            told = out.get("metadata", {}).get(kind, {}).get("alt")
+            alt = (told or data.get("text/plain", "figure")).replace("\n", " ").strip("<>")
             return f"![{alt}]({name}.{ending})"
     if "text/markdown" in data:
         return data["text/markdown"]
@@ -95,7 +105,7 @@ def lesson(path: Path) -> str:
     page = "\n\n".join(part for part in parts if part)
     page = page.replace("<details><summary>", '<details markdown="1"><summary>')
     page = re.sub(r"\]\((\w+)\.ipynb\)", r"](\1.md)", page)
-    return re.sub(r"\]\(\.\./reports/", "](../", page) + "\n"
+    return re.sub(r"\]\(\.\./(reports|docs)/", "](../", page) + "\n"
 
 
 def lessons() -> Iterator[tuple[str, str, str]]:

@@ -4,8 +4,8 @@ of one's own.
 `python tests/reference.py --write` makes the first from reports/latest/, `--ward TABLE` writes the
 made-up table of the second, and `--write-ward TABLE` keeps what was built from it in reports/ward/.
 
-They hold no executed notebooks, no models and no real rows. What others keep in the folder
-(benchmarks, recipes) stays.
+They hold no models and no files of real rows. What others keep in the folder (benchmarks, recipes,
+and in executed/ the lessons with their outputs, by docs/keep_lessons.py) stays.
 """
 
 import json

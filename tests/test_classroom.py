@@ -10,9 +10,11 @@ from nbclient import NotebookClient
 
 from synthheart.classroom import (
     BLANK,
+    PARTS,
     cell_tags,
     check_answer,
     is_lesson,
+    link_lessons,
     student_copy,
     write_copies,
 )
@@ -108,3 +110,71 @@ def test_a_wrong_answer_is_told_and_fails_in_a_notebooks_test(monkeypatch, capsy
     monkeypatch.setenv("IN_TEST", "1")
     with pytest.raises(AssertionError, match="it is even"):
         check_answer({"n": 3}, "n", must)
+
+
+def test_a_check_that_finds_nonsense_right_fails_in_a_notebooks_test(monkeypatch):
+    monkeypatch.setenv("IN_TEST", "1")
+    check_answer({"n": 4}, "n", {"it is positive": lambda x: x > 0})
+    with pytest.raises(AssertionError, match="finds None right"):
+        check_answer({"n": 4}, "n", {"anything will do": lambda x: True})
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_a_lesson_has_three_to_six_exercises_of_which_three_check_themselves(name):
+    "Each check says what is wrong in more than one way, or in words of its own for the one way."
+    notebook = LESSONS[name]
+    prose = "\n".join(text(c) for c in notebook["cells"] if c["cell_type"] == "markdown")
+    asked = [int(n) for n in re.findall(r"^\*\*(\d+)\.\*\* ", prose, re.MULTILINE)]
+    assert asked == list(range(1, len(asked) + 1)) and 3 <= len(asked) <= 6
+    checks = tagged(notebook, "check")
+    assert 3 <= len(checks) <= 5
+    for cell in checks:
+        assert len(re.findall(r'^ {8}"[^"]+": lambda', text(cell), re.MULTILINE)) >= 2, cell["id"]
+    assert "<summary>Solutions" not in prose, "one answer for all exercises"
+
+
+def test_the_links_of_the_lessons_are_as_the_program_writes_them():
+    "python -c \"from synthheart.classroom import link_lessons; link_lessons('nbs')\" mends them."
+    assert not link_lessons(ROOT / "nbs", write=False)
+    assert sorted(name for names in PARTS.values() for name in names) == sorted(LESSONS)
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_links_of_a_lesson_lead_somewhere(name):
+    glossary = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    anchors = {
+        re.sub(r"[^\w -]", "", term).strip().lower().replace(" ", "-")
+        for term in re.findall(r"^### (.+)$", glossary, re.MULTILINE)
+    }
+    for cell in LESSONS[name]["cells"]:
+        if cell["cell_type"] == "markdown":
+            for link in re.findall(r"\]\(([^)\s]+)\)", text(cell)):
+                path, _, anchor = link.partition("#")
+                if not path.startswith("http"):
+                    assert (ROOT / "nbs" / path).exists(), link
+                    assert path != "../docs/glossary.md" or anchor in anchors, link
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_headings_come_in_order_and_pictures_have_words(name):
+    "One h1, no level left out; goals at the top; no picture in prose without a description."
+    prose = "\n".join(
+        re.sub(r"```.*?```", "", text(c), flags=re.DOTALL)
+        for c in LESSONS[name]["cells"]
+        if c["cell_type"] == "markdown"
+    )
+    levels = [len(marks) for marks in re.findall(r"^(#+) ", prose, re.MULTILINE)]
+    assert levels[0] == 1 and levels.count(1) == 1
+    assert all(after <= before + 1 for before, after in zip(levels, levels[1:]))
+    assert not re.search(r"!\[\s*\]\(|<img(?![^>]*alt=)", prose)
+    assert "After this notebook you can" in "\n".join(map(text, LESSONS[name]["cells"][:5]))
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_drawn_figure_of_a_lesson_is_described(name):
+    "`set_title` gives a figure the words that a page says in its place."
+    for cell in LESSONS[name]["cells"]:
+        source = text(cell)
+        if cell["cell_type"] == "code" and re.search(r"= new_figure\(", source):
+            if not source.startswith("#| export"):
+                assert "set_title(" in source, cell["id"]

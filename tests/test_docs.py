@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from links import broken, needing_a_home
 
+from synthheart.classroom import glossary_words
+
 ROOT = Path(__file__).resolve().parent.parent
 SITE = ROOT / "docs" / "_site"
 SOURCES = sorted((ROOT / "docs").glob("*.md"))
@@ -46,8 +48,12 @@ def test_the_course_names_sections_that_are_there():
 
 def test_glossary_terms_are_told_once():
     text = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
-    terms = re.findall(r"^\*\*(.+?)\.\*\* ", text, re.MULTILINE)
+    terms = re.findall(r"^### (.+)$", text, re.MULTILINE)
     assert len(terms) > 60 and len(set(terms)) == len(terms)
+    told = re.split(r"^###? .+$", text, flags=re.MULTILINE)
+    assert all(part.strip() for part in told[2:] if part != "\n\n")
+    anchors = [re.sub(r"[^\w -]", "", term).strip().lower().replace(" ", "-") for term in terms]
+    assert len({*anchors}) == len(anchors) and {*glossary_words(text).values()} <= {*anchors}
 
 
 def test_a_dead_link_is_found(tmp_path):
