@@ -46,7 +46,8 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'date_part', 'at_its_part', 'find_gaps', 'KeyPlan',
            'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random',
-           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'protect_rare']
+           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'SeenColumn',
+           'protect_rare']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -563,12 +564,26 @@ class Protected(NamedTuple):
     schema: Schema
     notes: tuple[Note, ...]
 
+# %% ../nbs/06b_shaping.ipynb #seen-column
+class SeenColumn(NamedTuple):
+    """What all rows of a table show of a column, where only a part of them is learned from: counts
+    of its levels, and its most extreme numbers, rising.
+    """
+
+    counts: pd.Series
+    ends: np.ndarray
+
 # %% ../nbs/06b_shaping.ipynb #protect-levels
 def _protect_levels(
-    cells: pd.Series, column: Column, k: int, known: Column | None, seed: int
+    cells: pd.Series,
+    column: Column,
+    k: int,
+    known: Column | None,
+    seed: int,
+    seen: SeenColumn | None = None,
 ) -> _Kept:
     "A column without the levels that fewer than k rows hold; the most frequent one always stays."
-    counts = cells.value_counts()
+    counts = cells.value_counts() if seen is None else seen.counts
     counts = counts[counts > 0]
     public = set(known.levels) if known is not None else set()
     rare = [level for level, n in counts.items() if n < k and level not in public]
@@ -579,8 +594,8 @@ def _protect_levels(
     left = cells.mask(which)
     if not column.missing:  # as without gaps as before
         left = fill_at_random(left, seed).astype(cells.dtype)
-    seen = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {k} rows hold"
-    note = Note(column.name, seen, int(which.sum()), "missing, or drawn again", "protect=0")
+    said = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {k} rows hold"
+    note = Note(column.name, said, int(which.sum()), "missing, or drawn again", "protect=0")
     return _Kept(left, _with_levels(column, rare), (note,))
 
 # %% ../nbs/06b_shaping.ipynb #protected-ends
@@ -601,11 +616,16 @@ def _protected_ends(
 
 # %% ../nbs/06b_shaping.ipynb #protect-range
 def _protect_range(
-    cells: pd.Series, column: Column, k: int, known: Column | None, seed: int
+    cells: pd.Series,
+    column: Column,
+    k: int,
+    known: Column | None,
+    seed: int,
+    seen: SeenColumn | None = None,
 ) -> _Kept:
     "A column of numbers or dates whose range ends at the mean of its k most extreme rows."
     number = to_floats(cells)
-    filled = np.sort(number[np.isfinite(number)])
+    filled = np.sort(number[np.isfinite(number)] if seen is None else seen.ends)
     if len(filled) < 2 * k:
         return _Kept(cells, column)
     low, high = _protected_ends(filled, column, k, known)
@@ -613,13 +633,13 @@ def _protect_range(
         ends = dates_from_days(np.array([low, high]), column.dtype)
         low, high = to_floats(nearest_part(ends, part))
     beyond = (number < low) | (number > high)
-    if not beyond.any():
+    if not beyond.any() and seen is None:
         return _Kept(cells, column)
     moved = from_floats(np.clip(number, low, high), column, cells.index)
     left = cells.where(~beyond, moved.astype(cells.dtype))
     made = replace(column, minimum=cell_value(low), maximum=cell_value(high))
-    seen = f"beyond the mean of the {k} most extreme rows"
-    note = Note(column.name, seen, int(beyond.sum()), "these means", "protect=0")
+    said = f"beyond the mean of the {k} most extreme rows"
+    note = Note(column.name, said, int(beyond.sum()), "these means", "protect=0")
     return _Kept(left, made, (note,))
 
 # %% ../nbs/06b_shaping.ipynb #with-levels
@@ -633,11 +653,18 @@ def _with_levels(column: Column, rare: Sequence[Level]) -> Column:
 
 # %% ../nbs/06b_shaping.ipynb #protect-rare
 @takes_frames
-def protect_rare(df: pd.DataFrame, schema: Schema, k: int, seed: int = 0) -> Protected:
+def protect_rare(
+    df: pd.DataFrame,
+    schema: Schema,
+    k: int,
+    seed: int = 0,
+    seen: Mapping[str, SeenColumn] | None = None,
+) -> Protected:
     """The table without what fewer than k of its rows show.
 
     df: typed rows; schema: what they may hold; k: how many rows must share a level, and how many
     extreme rows are averaged to the end of a range; 0 leaves all as it is. seed: of the draws.
+    seen: what all rows of the table show, where `df` is a sample of them; by column.
 
     A rare level is learned as a missing cell; in a column without gaps its cells are drawn from the
     levels that stay. Columns of a public schema, and cells that a shipped dictionary declares, are
@@ -652,7 +679,8 @@ def protect_rare(df: pd.DataFrame, schema: Schema, k: int, seed: int = 0) -> Pro
         if column.is_learned:
             known = declared.get(column.name)
             protect = _protect_range if column.kind == "continuous" else _protect_levels
-            made = protect(cells[column.name], column, k, known, seed)
+            shown = (seen or {}).get(column.name)
+            made = protect(cells[column.name], column, k, known, seed, shown)
             cells[column.name], column = made.cells, made.column
             notes += made.notes
         columns.append(column)
