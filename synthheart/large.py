@@ -377,7 +377,9 @@ def _check(part: pd.DataFrame, schema: Schema) -> None:
     broken = validate(part, schema)
     if len(broken):
         first = broken.iloc[0]
-        raise ValueError(f"{first.column}: {first.value!r} in row {first.row} {first.problem}")
+        raise ValueError(
+            f"{first.column}: {cell_value(first.value)!r} in row {first.row} {first.problem}"
+        )
 
 # %% ../nbs/06f_large.ipynb #plans
 def _plans(seen: Mapping[str, _Seen], df: pd.DataFrame) -> dict[str, KeyPlan]:

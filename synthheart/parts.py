@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 from .runs import WRITERS, check_suffix, replacing, spelled, write_table
-from .tables import Schema
+from .tables import Column, Schema
 
 # %% auto #0
 __all__ = ['write_parts']
@@ -42,10 +42,16 @@ def _text_file(path: Path, schema: Schema | None) -> Iterator[Callable[[pd.DataF
     finally:
         piece.unlink(missing_ok=True)
 
+# %% ../nbs/00h_parts.ipynb #holds-both
+def _holds_both(column: Column) -> bool:
+    "Does a column hold numbers and words?"
+    words = [isinstance(level, str) for level in column.levels]
+    return any(words) and (column.kind == "continuous" or not all(words))
+
 # %% ../nbs/00h_parts.ipynb #words
 def _words_as_text(df: pd.DataFrame, schema: Schema | None) -> pd.DataFrame:
     "Columns of numbers and words as text, whatever this part of the table happens to hold."
-    mixed = [c.name for c in schema or () if c.kind == "continuous" and c.levels and c.name in df]
+    mixed = [c.name for c in schema or () if _holds_both(c) and c.name in df]
     if schema is None or not mixed:
         return df
     text = spelled(df, schema)

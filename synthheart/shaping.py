@@ -595,7 +595,13 @@ def _protect_levels(
     if not column.missing:  # as without gaps as before
         left = fill_at_random(left, seed).astype(cells.dtype)
     said = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {k} rows hold"
-    note = Note(column.name, said, int(which.sum()), "missing, or drawn again", "protect=0")
+    note = Note(
+        column.name,
+        said,
+        int(counts[counts.index.isin(rare)].sum()),
+        "missing, or drawn again",
+        "protect=0",
+    )
     return _Kept(left, _with_levels(column, rare), (note,))
 
 # %% ../nbs/06b_shaping.ipynb #protected-ends
