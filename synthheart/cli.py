@@ -55,8 +55,8 @@ __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'MEASURED_ROWS',
            'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How',
            'parse_read', 'about_file', 'read_patients', 'write_patients', 'write_stream', 'tell_doubts', 'Described',
            'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'in_columns', 'schema_table',
-           'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'write_evaluation',
-           'evaluate', 'ReportCommand', 'report', 'share', 'examine', 'doctor_lines', 'doctor']
+           'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'evaluation_json',
+           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -739,6 +739,7 @@ def proposal_lines(found: Sequence[Found]) -> str:
 @click.option(
     "-o", "--output", type=FILE, default=None, help="JSON file, or - for standard output."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the schema as JSON, for scripts.")
 @target_option
 @schema_option
 @coding_option
@@ -747,6 +748,7 @@ def proposal_lines(found: Sequence[Found]) -> str:
 def schema(
     data: str,
     output: str | None,
+    as_json: bool,
     target: str | None,
     schema_file: str | None,
     coding: str,
@@ -770,6 +772,9 @@ def schema(
     role `drop`. What all rows keep is written into the schema and kept by every model; what nearly
     all keep is proposed only: take it up in `rules` or `derived`, or mend the rows that break it.
     """
+    if as_json and output not in (None, "-"):
+        raise ValueError(f"--json prints the schema; {output}: leave one of the two out")
+    output = "-" if as_json else output
     if output and output != "-":
         check_writable(output, [".json"])
     how = How(coding, parse_read(settings))
@@ -1198,6 +1203,16 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
         version=synthheart.__version__,
     )
 
+# %% ../nbs/11a_cli.ipynb #evaluation-json
+def evaluation_json(result: pd.DataFrame) -> str:
+    "The verdict and the tidy table of `evaluate` and `attack` as JSON, for programs."
+    from synthheart.judging import verdict
+    from synthheart.report import METRICS_FORMAT
+    from synthheart.runs import json_text
+
+    told = {"format": METRICS_FORMAT, "verdict": verdict(result).to_dict()}
+    return json_text(told | {"records": result.to_dict("records")})
+
 # %% ../nbs/11a_cli.ipynb #write-evaluation
 def write_evaluation(
     result: pd.DataFrame, output: str, files: Mapping[str, str], rows: Mapping[str, int]
@@ -1206,14 +1221,11 @@ def write_evaluation(
 
     output: the suffix says which. files, rows: see `evaluation_page`.
     """
-    from synthheart.judging import verdict
-    from synthheart.report import METRICS_FORMAT
-    from synthheart.runs import json_text, write_whole
+    from synthheart.runs import write_whole
 
     suffix = Path(output).suffix.lower()
     if suffix == ".json":
-        told = {"format": METRICS_FORMAT, "verdict": verdict(result).to_dict()}
-        write_whole(output, json_text(told | {"records": result.to_dict("records")}))
+        write_whole(output, evaluation_json(result))
     elif suffix == ".html":
         write_whole(output, evaluation_page(result, files, rows))
     else:
@@ -1242,6 +1254,7 @@ def write_evaluation(
     help="CSV, TSV, Parquet, Excel or JSON file for the full table, or - for CSV on standard "
     "output; .html is a page.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print verdict and table as JSON.")
 @coding_option
 @read_option
 @plugin_option
@@ -1254,6 +1267,7 @@ def evaluate(
     coding: str,
     settings: tuple[str, ...],
     rows: int | None,
+    as_json: bool,
     **tables: str,
 ) -> None:
     """Measure a synthetic table: fidelity, utility, validity, copies and what attacks find.
@@ -1279,13 +1293,16 @@ def evaluate(
     files = {f"--{name}": tables[name] for name in ("train", "holdout", "synthetic")}
     read, known = _read_three(files, schema_file, target, how)
     result = _measure(read, target, known, privacy)
-    if not output:
+    if as_json:
+        click.echo(evaluation_json(result), nl=False)
+    if not output and not as_json:
         judged = verdict(result)
         click.echo(metric_lines(result, judged))
         click.echo("\n".join(("", *judged.sentences)))
+    if not output:
         return
     write_evaluation(result, output, files, {option: len(df) for option, df in read.items()})
-    click.echo(f"{output}: {len(result)} metrics", err=output == "-")
+    click.echo(f"{output}: {len(result)} metrics", err=as_json or output == "-")
 
 # %% ../nbs/11a_cli.ipynb #d26c299c
 def _describe(group: Sequence[Parameter]) -> str:

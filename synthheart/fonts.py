@@ -13,6 +13,8 @@ from matplotlib.font_manager import findfont, fontManager
 from matplotlib.ft2font import FT2Font
 from matplotlib.text import Text
 
+from .tables import SynthheartWarning
+
 # %% auto #0
 __all__ = ['OWN', 'lacking', 'other_fonts', 'set_letters']
 
@@ -54,7 +56,11 @@ def other_fonts(letters: str) -> tuple[str, ...]:
     if left:
         some = "".join(map(chr, sorted(left)))[:10]
         told = f"a box stands for letters in figures that no installed font has, such as {some}"
-        warnings.warn(f"{told}; install one that has them (Noto Sans CJK, say)", stacklevel=2)
+        warnings.warn(
+            f"{told}; install one that has them (Noto Sans CJK, say)",
+            SynthheartWarning,
+            stacklevel=2,
+        )
     return tuple(found)
 
 # %% ../nbs/00e_fonts.ipynb #spell

@@ -50,7 +50,7 @@ from .preprocessing import RankGaussEncoder
 from .report import build_day, page_title, patients_in, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
-from .tables import Column, allowed_text, dates_from_days, json_plain
+from .tables import SynthheartWarning, Column, allowed_text, dates_from_days, json_plain
 
 # %% auto #0
 __all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'column_fact', 'column_facts',
@@ -408,7 +408,7 @@ def _compiled(source: Path, options: Mapping[str, Any]) -> Any:
         except typst.TypstError as error:
             if "could not be displayed with font" not in str(error):
                 raise
-    warnings.warn("a box stands for letters that no font here has", stacklevel=4)
+    warnings.warn("a box stands for letters that no font here has", SynthheartWarning, stacklevel=4)
     return typst.compile(str(source), **plain)
 
 # %% ../nbs/10a_paper.ipynb #96ed5dcc

@@ -49,7 +49,7 @@ from .relations import parse_rule
 from .runs import Run, filling
 from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
 from .reading import Reading, read_source
-from .tables import Schema, frame_of, validate
+from .tables import SynthheartWarning, Schema, frame_of, validate
 
 # %% auto #0
 __all__ = ['PARTITION_CHUNK', 'EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'write_partition', 'check_seed', 'drawn_seed',
@@ -276,6 +276,7 @@ class Synthesizer(BaseEstimator):
             if broken := int((~rule.kept(train)).sum()):
                 warnings.warn(
                     f"{broken} of {len(train)} training rows break the rule {rule.text!r}",
+                    SynthheartWarning,
                     stacklevel=3,
                 )
         return rules
@@ -449,6 +450,7 @@ class Synthesizer(BaseEstimator):
                 f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely "
                 f"to be "
                 "like that; the sample cannot know more of them than the table did",
+                SynthheartWarning,
                 stacklevel=3,
             )
 
@@ -772,7 +774,7 @@ def run_apart(owner: Any, method: str, *args: Any, **words: Any) -> Any:
     )
     contents, answer, said, error = pickle.loads(done.stdout)
     for warning in said:
-        warnings.warn(warning, stacklevel=3)
+        warnings.warn(warning, SynthheartWarning, stacklevel=3)
     if error is not None:
         raise error
     vars(owner).update(contents)
@@ -789,7 +791,7 @@ def answer_task() -> None:
             answer = getattr(owner, method)(*args, **words)
         except ValueError as refusal:
             error = refusal
-    told = [str(one.message) for one in said if one.category is UserWarning]
+    told = [str(one.message) for one in said if issubclass(one.category, SynthheartWarning)]
     answer = None if answer is owner else answer
     sys.stdout.buffer.write(pickle.dumps((vars(owner), answer, told, error)))
 
