@@ -14,9 +14,10 @@ The usual way through it::
     print(sh.verdict(pd.concat([table, risks])))            # faithful? useful? safe?
 
 Reading and describing: `load_heart`, `read_table`, `write_table`, `infer_schema`,
-`find_relations`, `Schema`, `Column`, `Dataset`, `train_holdout_split`. Making: `Synthesizer`,
-`MODELS`. Judging: `evaluate`, `attack`, `verdict`, `compare`, `METRICS`, `ATTACKS`. Adding to it:
-`use_plugins`, and the lists `MODELS`, `METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`.
+`find_relations`, `Schema`, `Column`, `Dataset`, `train_holdout_split`; of tables larger than memory
+`read_sample` and `survey`. Making: `Synthesizer`, `MODELS`. Judging: `evaluate`, `attack`,
+`verdict`, `compare`, `METRICS`, `ATTACKS`. Adding to it: `use_plugins`, and the lists `MODELS`,
+`METRICS`, `ATTACKS`, `FIGURES`, `DATASETS`. Warnings are of the class `SynthheartWarning`.
 
 Names are looked up when they are first used, so that the import is quick; TensorFlow is imported
 when a network is built. The one module that is written by hand; every other one is exported from a
@@ -26,7 +27,7 @@ notebook in `nbs/`.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from synthheart.catalogue import ATTACKS, METRICS
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from synthheart.inference import infer_schema
     from synthheart.judging import verdict
     from synthheart.keeping import find_relations
+    from synthheart.large import read_sample, survey
     from synthheart.models import MODELS
     from synthheart.pipeline import build_report
     from synthheart.privacy import attack
@@ -46,18 +48,21 @@ if TYPE_CHECKING:
     from synthheart.runs import write_table
     from synthheart.splitting import train_holdout_split
     from synthheart.synthesizer import Synthesizer
-    from synthheart.tables import Column, Schema
+    from synthheart.tables import Column, Schema, SynthheartWarning
 
 # Where each public name lives.
 _ROOM_OF = {
     "load_heart": "cohorts",
     "read_table": "reading",
+    "read_sample": "large",
+    "survey": "large",
     "write_table": "runs",
     "infer_schema": "inference",
     "find_relations": "keeping",
     "read_schema": "dictionaries",
     "Schema": "tables",
     "Column": "tables",
+    "SynthheartWarning": "tables",
     "Dataset": "cohorts",
     "train_holdout_split": "splitting",
     "Synthesizer": "synthesizer",
@@ -94,6 +99,7 @@ __all__ = [
     "Dataset",
     "Schema",
     "Synthesizer",
+    "SynthheartWarning",
     "__version__",
     "attack",
     "build_report",
@@ -103,8 +109,10 @@ __all__ = [
     "giveaways",
     "infer_schema",
     "load_heart",
+    "read_sample",
     "read_schema",
     "read_table",
+    "survey",
     "train_holdout_split",
     "use_plugins",
     "verdict",

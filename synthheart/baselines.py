@@ -64,7 +64,7 @@ class IndependentColumns:
         "How many uniform numbers a row is made from."
         return self.continuous_ + len(self.shares_)
 
-    def _draw(self, rng, n):
+    def _draw(self, rng: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         return self.from_uniforms(rng.random((n, self.n_uniforms_)))
 
     def from_uniforms(self, u: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -44,18 +44,19 @@ if TYPE_CHECKING:
     from synthheart.declared import RawRows
     from synthheart.finding import Found
     from synthheart.judging import Verdict
+    from synthheart.large import Survey
     from synthheart.pipeline import Parameter
     from synthheart.reading import Reading
     from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
-__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'plugin_option', 'target_option', 'schema_option',
-           'coding_option', 'read_option', 'SPLIT', 'DRAWN', 'THREADS', 'DOCTOR_FORMAT', 'BadInput', 'Failed',
-           'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How', 'parse_read', 'about_file',
-           'read_patients', 'write_patients', 'tell_doubts', 'Described', 'read_described', 'parse_where',
-           'model_names', 'ModelName', 'main', 'in_columns', 'schema_table', 'proposal_lines', 'schema', 'split', 'fit',
-           'sample', 'metric_lines', 'evaluation_page', 'write_evaluation', 'evaluate', 'ReportCommand', 'report',
-           'share', 'examine', 'doctor_lines', 'doctor']
+__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'MEASURED_ROWS', 'CHUNK', 'plugin_option', 'target_option',
+           'schema_option', 'coding_option', 'read_option', 'rows_option', 'SPLIT', 'DRAWN', 'THREADS', 'DOCTOR_FORMAT',
+           'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How',
+           'parse_read', 'about_file', 'read_patients', 'write_patients', 'write_stream', 'tell_doubts', 'Described',
+           'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'in_columns', 'schema_table',
+           'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'evaluation_json',
+           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -198,10 +199,13 @@ def check_folder(path: str) -> None:
 
 # %% ../nbs/11a_cli.ipynb #how
 class How(NamedTuple):
-    "How real patients are read: the coding of a heart table, and options of the reader."
+    """How real patients are read: the coding of a heart table, options of the reader, and how many
+    rows are drawn of a table that has more (None: of one that is read in parts, `MEASURED_ROWS`).
+    """
 
     coding: str = CODING[0]
     options: Mapping[str, Any] = {}
+    rows: int | None = None
 
 
 FOUND_OUT = How()  # UCI's coding, and all else found out
@@ -255,13 +259,32 @@ def parse_read(settings: Sequence[str]) -> dict[str, Any]:
     return options
 
 # %% ../nbs/11a_cli.ipynb #source-of
-def _source_of(path: str) -> Any:
-    "A path as it is; `-` is what stands on standard input."
+MEASURED_ROWS = 100_000  # of a table that is read in parts
+
+
+def _source_of(path: str, how: How = FOUND_OUT) -> Any:
+    """A path as it is; `-` is what stands on standard input; of a table that is read in parts, rows
+    drawn at random.
+    """
+    from synthheart.large import draw_from, is_large, large_parts
+
+    if is_large(path):
+        drawn = draw_from(large_parts(path, **how.options), how.rows or MEASURED_ROWS)
+        click.echo(f"{path}: {len(drawn.table)} of {drawn.rows} rows, drawn at random", err=True)
+        return drawn.table.reset_index(drop=True)
     if path != "-":
         return path
     source = io.BytesIO(sys.stdin.buffer.read())
     source.name = "standard input"  # type: ignore[attr-defined]  # as an open file has one
     return source
+
+# %% ../nbs/11a_cli.ipynb #at-most
+def _at_most(df: pd.DataFrame, path: str, rows: int | None) -> pd.DataFrame:
+    "At most so many rows of a table, drawn at random, in their order; how many is said."
+    if rows is None or len(df) <= rows:
+        return df
+    click.echo(f"{path}: {rows} of {len(df)} rows, drawn at random", err=True)
+    return df.sample(rows, random_state=0).sort_index().reset_index(drop=True)
 
 # %% ../nbs/11a_cli.ipynb #about-file
 @contextmanager
@@ -329,14 +352,16 @@ def read_patients(
     doubt. how: coding and options of the reader; a heart table comes in UCI's coding. Raises
     ValueError naming the file.
     """
+    from dataclasses import replace
+
     from synthheart.cohorts import ATTRIBUTES
     from synthheart.dictionaries import read_draft
     from synthheart.reading import read_source
 
-    source = _source_of(path)
+    source = _source_of(path, how)
 
     def read(known: Schema | None) -> Reading:
-        if source is not path:
+        if hasattr(source, "seek"):
             source.seek(0)
         return (read_draft if draft else read_source)(source, known, **how.options)
 
@@ -346,7 +371,8 @@ def read_patients(
         if lacking and how.coding != CODING[0]:
             text = f"--coding {how.coding} is of a heart table; this one lacks {lacking[0]}"
             raise ValueError(text)
-        return reading if lacking else _recoded(reading, schema, how.coding)
+        reading = reading if lacking else _recoded(reading, schema, how.coding)
+        return replace(reading, df=_at_most(reading.df, path, how.rows))
 
 # %% ../nbs/11a_cli.ipynb #f0e71626
 def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) -> None:
@@ -356,15 +382,45 @@ def write_patients(df: pd.DataFrame, path: str, schema: Schema | None = None) ->
     that lacks a column of the table says nothing.
     """
     from synthheart.runs import csv_text, spelled, write_table
-    from synthheart.tables import Schema
 
-    if schema is not None:
-        known = set(df.columns) <= set(schema.names)
-        schema = Schema(tuple(schema[name] for name in df.columns)) if known else None
+    schema = _schema_for(df, schema)
     if path == "-":
         click.echo(csv_text(df if schema is None else spelled(df, schema)), nl=False)
     else:
         write_table(df, path, schema)
+
+# %% ../nbs/11a_cli.ipynb #schema-for
+def _schema_for(df: pd.DataFrame, schema: Schema | None) -> Schema | None:
+    "A schema's columns that a table has; None where it lacks one of the table's."
+    from synthheart.tables import Schema
+
+    if schema is None or not set(df.columns) <= set(schema.names):
+        return None
+    return Schema(tuple(schema[name] for name in df.columns))
+
+# %% ../nbs/11a_cli.ipynb #stream
+CHUNK = 100_000  # rows that a command holds when it writes more
+
+
+def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tuple[int, int]:
+    """Write a table that comes in parts, whole or not at all, one part in memory; `-` is standard
+    output. Returns its rows and columns.
+    """
+    from itertools import chain
+
+    from synthheart.parts import write_parts
+    from synthheart.runs import csv_text, spelled
+
+    first = next(parts)
+    known, parts = _schema_for(first, schema), chain([first], parts)
+    if path != "-":
+        return write_parts(parts, path, known), first.shape[1]
+    rows, header = 0, len(csv_text(first.iloc[:0]))
+    for part in parts:
+        text = csv_text(part if known is None else spelled(part, known))
+        click.echo(text[header if rows else 0 :], nl=False)
+        rows += len(part)
+    return rows, first.shape[1]
 
 # %% ../nbs/11a_cli.ipynb #f0ae5941
 def tell_doubts(notes: Sequence[Note], most: int | None = None) -> None:
@@ -413,6 +469,22 @@ def read_described(
         if schema_file and is_dictionary(schema_file):
             return Described(reading.df, match_schema(known, reading.df, target))
     return Described(reading.df, replace(known, target=target or known.target))
+
+# %% ../nbs/11a_cli.ipynb #surveyed
+def _surveyed(
+    data: str, schema_file: str | None, target: str | None, how: How, rows: int
+) -> tuple[Survey, Schema]:
+    "A table that is read part after part, and its schema; what was doubtful is said."
+    from synthheart.dictionaries import read_schema
+    from synthheart.large import survey
+
+    if how.coding != CODING[0]:
+        raise ValueError(f"{data}: --coding is not for a table that is read in parts")
+    known = read_schema(schema_file) if schema_file else None
+    click.echo(f"{data}: read in parts, twice", err=True)
+    found = survey(data, known, target, rows, **how.options)
+    tell_doubts(found.schema.notes, most=20)
+    return found, found.schema
 
 # %% ../nbs/11a_cli.ipynb #4276b457
 def _condition(column: Column, text: str) -> Any:
@@ -578,6 +650,14 @@ read_option = click.option(
     "header=false, skip_rows=2, names=age,sex, sheet=Visits. Repeatable.",
 )
 
+# %% ../nbs/11a_cli.ipynb #rows-option
+rows_option = click.option(
+    "--rows",
+    type=click.IntRange(min=2),
+    default=1_000_000,
+    help="Rows to learn from, of a folder or a file of more than 256 MiB.",
+)
+
 # %% ../nbs/11a_cli.ipynb #f008a4fe
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "show_default": True})
 @click.version_option(package_name="synthheart")
@@ -672,6 +752,7 @@ def proposal_lines(found: Sequence[Found]) -> str:
 @click.option(
     "-o", "--output", type=FILE, default=None, help="JSON file, or - for standard output."
 )
+@click.option("--json", "as_json", is_flag=True, help="Print the schema as JSON, for scripts.")
 @target_option
 @schema_option
 @coding_option
@@ -680,6 +761,7 @@ def proposal_lines(found: Sequence[Found]) -> str:
 def schema(
     data: str,
     output: str | None,
+    as_json: bool,
     target: str | None,
     schema_file: str | None,
     coding: str,
@@ -703,6 +785,9 @@ def schema(
     role `drop`. What all rows keep is written into the schema and kept by every model; what nearly
     all keep is proposed only: take it up in `rules` or `derived`, or mend the rows that break it.
     """
+    if as_json and output not in (None, "-"):
+        raise ValueError(f"--json prints the schema; {output}: leave one of the two out")
+    output = "-" if as_json else output
     if output and output != "-":
         check_writable(output, [".json"])
     how = How(coding, parse_read(settings))
@@ -785,13 +870,17 @@ def split(
 
 # %% ../nbs/11a_cli.ipynb #to-learn
 def _to_learn(
-    data: str, schema_file: str | None, target: str | None, how: How, private: bool
-) -> tuple[pd.DataFrame | RawRows, Schema | None]:
+    data: str, schema_file: str | None, target: str | None, how: How, private: bool, rows: int
+) -> tuple[pd.DataFrame | RawRows | Survey, Schema | None]:
     """The table to learn from and its schema; what was doubtful is said.
 
     private: nothing may be inferred or read in the light of other rows, so the rows are raw, and
-    without a file there is no schema.
+    without a file there is no schema. rows: to learn from, of a table that is read in parts.
     """
+    from synthheart.large import is_large
+
+    if not private and is_large(data):
+        return _surveyed(data, schema_file, target, how, rows)
     if not private:
         table, schema = read_described(data, schema_file, target, how)
         tell_doubts(schema.notes, most=20)
@@ -874,6 +963,7 @@ DRAWN = (  # who knows seed and all but one row can tell that row from the model
     metavar="TEXT",
     help="What every synthetic row must keep. Repeatable.",
 )
+@rows_option
 @coding_option
 @read_option
 @plugin_option
@@ -886,9 +976,11 @@ def fit(
     schema_file: str | None,
     coding: str,
     settings: tuple[str, ...],
+    rows: int,
     **choices: Any,
 ) -> None:
-    """Learn a model from DATA, a file with a table (- for CSV on standard input).
+    """Learn a model from DATA, a file with a table (- for CSV on standard input), or a folder of
+    Parquet files.
 
     \b
     synthheart fit patients.csv -o patients.synth
@@ -904,11 +996,14 @@ def fit(
     needs a --schema that says "public": true. DATA is then a CSV, TSV, TXT or Parquet file of which
     each cell is read by itself, as the schema declares; one that the schema does not take counts as
     missing, or as nothing. `synthheart schema DATA --schema FILE` shows such cells beforehand.
+
+    A folder, or a file of more than 256 MiB, is read part after part: levels, ranges and what
+    --protect counts are those of all rows, and --rows of them, drawn at random, are learned from.
     """
     check_writable(output, [".synth"])
     how = How(coding, parse_read(settings))
     private = choices["epsilon"] is not None
-    table, described = _to_learn(data, schema_file, target, how, private)
+    table, described = _to_learn(data, schema_file, target, how, private, rows)
     from synthheart.synthesizer import Synthesizer
 
     model = model or ("gan" if private else "auto")  # with a budget, no choice looks at the data
@@ -916,7 +1011,7 @@ def fit(
     try:
         fitted = synthesizer.fit(table, schema=described, target=target, progress=True)
     except ValueError as error:
-        names = {*table.columns, *(described.names if described else ())}
+        names = {*getattr(table, "columns", ()), *(described.names if described else ())}
         if not str(error).startswith(tuple(f"{name}: " for name in names)):
             raise
         with about_file(data):
@@ -928,9 +1023,11 @@ def fit(
     if choices["seed"] is None:
         _note(DRAWN.format(seed=fitted.seed_))
     # The exact count of rows is not covered by epsilon.
-    rows = fitted.rows_ if fitted.epsilon is None else f"about {fitted.rows_}"
+    count = f"{fitted.rows_}" if fitted.epsilon is None else f"about {fitted.rows_}"
+    if fitted.table_rows_ != fitted.rows_:
+        count += f" of {fitted.table_rows_}"
     click.echo(
-        f"{output}: {fitted.chosen_} fitted to {rows} rows and {len(fitted.schema_)} columns"
+        f"{output}: {fitted.chosen_} fitted to {count} rows and {len(fitted.schema_)} columns"
     )
     if fitted.epsilon is not None:
         from synthheart.dp import privacy_statement
@@ -974,7 +1071,8 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
     A range is LOW..HIGH, of numbers, dates or times of day as the table spells them (dates also as
     2024-01-31); a side left out is the column's own end. Between two numbers or two dates a colon
     does as well. How many rows were drawn again because they broke a rule of `fit` is said on
-    standard error.
+    standard error. Memory holds 100,000 rows at a time, but for a workbook and for rows that
+    --where asks for.
     """
     from synthheart.runs import TABLE_SUFFIXES
 
@@ -985,13 +1083,13 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
 
     fitted = Synthesizer.load(model)
     conditions = parse_where(where, fitted.schema_) if where else None
-    fake = fitted.sample(rows, where=conditions, seed=seed)
-    write_patients(fake, output, fitted.schema_)
+    parts = fitted.sample(rows, where=conditions, seed=seed, chunk=CHUNK)
+    written, columns = write_stream(parts, output, fitted.schema_)
     # rules of the house's own are said only where a row broke them
     told = {rule: n for rule, n in fitted.corrections_.items() if n or rule in fitted.rules}
     for rule, count in told.items():
         click.echo(f"rule {rule!r}: {count} row{'s' * (count != 1)} drawn again", err=True)
-    click.echo(f"{output}: {len(fake)} synthetic rows, {fake.shape[1]} columns", err=output == "-")
+    click.echo(f"{output}: {written} synthetic rows, {columns} columns", err=output == "-")
 
 # %% ../nbs/11a_cli.ipynb #961d6f66
 def _measure(
@@ -1022,7 +1120,7 @@ def _measure(
     return pd.concat(parts, ignore_index=True)
 
 # %% ../nbs/11a_cli.ipynb #read-release
-def _read_release(path: str, schema: Schema) -> pd.DataFrame:
+def _read_release(path: str, schema: Schema, rows: int | None = None) -> pd.DataFrame:
     """The synthetic table as the schema says, in the coding that it is in; a column of which a cell
     cannot be read so is text, for `invalid_share` to count. Raises ValueError naming the file.
     """
@@ -1030,13 +1128,14 @@ def _read_release(path: str, schema: Schema) -> pd.DataFrame:
 
     from synthheart.reading import BadCell, read_table
 
-    source, known = _source_of(path), {column.name: column for column in schema}
+    source, known = _source_of(path, How(rows=rows)), {column.name: column for column in schema}
     with about_file(path):
         while True:
-            if source is not path:
+            if hasattr(source, "seek"):
                 source.seek(0)
             try:
-                return read_table(source, replace(schema, columns=tuple(known.values())))
+                df = read_table(source, replace(schema, columns=tuple(known.values())))
+                return _at_most(df, path, rows)
             except BadCell as error:
                 column = known.get(error.column)
                 if column is None or column.dtype == "str":
@@ -1057,7 +1156,7 @@ def _read_three(
     table, known = read_described(train, schema_file, target, how)
     kept = read_patients(holdout, known, how=how)
     tell_doubts(tuple(dict.fromkeys([*known.notes, *kept.notes])), most=20)
-    tables = (table, kept.df, _read_release(synthetic, known))
+    tables = (table, kept.df, _read_release(synthetic, known, how.rows))
     return dict(zip(files, tables, strict=True)), known if schema_file else None
 
 # %% ../nbs/11a_cli.ipynb #metric-lines
@@ -1117,6 +1216,16 @@ def evaluation_page(result: pd.DataFrame, files: Mapping[str, str], rows: Mappin
         version=synthheart.__version__,
     )
 
+# %% ../nbs/11a_cli.ipynb #evaluation-json
+def evaluation_json(result: pd.DataFrame) -> str:
+    "The verdict and the tidy table of `evaluate` and `attack` as JSON, for programs."
+    from synthheart.judging import verdict
+    from synthheart.report import METRICS_FORMAT
+    from synthheart.runs import json_text
+
+    told = {"format": METRICS_FORMAT, "verdict": verdict(result).to_dict()}
+    return json_text(told | {"records": result.to_dict("records")})
+
 # %% ../nbs/11a_cli.ipynb #write-evaluation
 def write_evaluation(
     result: pd.DataFrame, output: str, files: Mapping[str, str], rows: Mapping[str, int]
@@ -1125,14 +1234,11 @@ def write_evaluation(
 
     output: the suffix says which. files, rows: see `evaluation_page`.
     """
-    from synthheart.judging import verdict
-    from synthheart.report import METRICS_FORMAT
-    from synthheart.runs import json_text, write_whole
+    from synthheart.runs import write_whole
 
     suffix = Path(output).suffix.lower()
     if suffix == ".json":
-        told = {"format": METRICS_FORMAT, "verdict": verdict(result).to_dict()}
-        write_whole(output, json_text(told | {"records": result.to_dict("records")}))
+        write_whole(output, evaluation_json(result))
     elif suffix == ".html":
         write_whole(output, evaluation_page(result, files, rows))
     else:
@@ -1145,6 +1251,13 @@ def write_evaluation(
 @click.option("--synthetic", type=FILE, required=True, help="The synthetic rows.")
 @target_option
 @schema_option
+@click.option(
+    "--rows",
+    type=click.IntRange(min=20),
+    default=None,
+    help="Measure on so many random rows of each table that has more.  [default: all; 100000 of a "
+    "folder or a file of more than 256 MiB]",
+)
 @click.option("--privacy/--no-privacy", default=True, help="Attack the table too.")
 @click.option(
     "-o",
@@ -1154,6 +1267,7 @@ def write_evaluation(
     help="CSV, TSV, Parquet, Excel or JSON file for the full table, or - for CSV on standard "
     "output; .html is a page.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print verdict and table as JSON.")
 @coding_option
 @read_option
 @plugin_option
@@ -1165,6 +1279,8 @@ def evaluate(
     output: str | None,
     coding: str,
     settings: tuple[str, ...],
+    rows: int | None,
+    as_json: bool,
     **tables: str,
 ) -> None:
     """Measure a synthetic table: fidelity, utility, validity, copies and what attacks find.
@@ -1186,17 +1302,20 @@ def evaluate(
 
     if output:
         check_writable(output, [*TABLE_SUFFIXES, ".json", ".html"])
-    how = How(coding, parse_read(settings))
+    how = How(coding, parse_read(settings), rows)
     files = {f"--{name}": tables[name] for name in ("train", "holdout", "synthetic")}
     read, known = _read_three(files, schema_file, target, how)
     result = _measure(read, target, known, privacy)
-    if not output:
+    if as_json:
+        click.echo(evaluation_json(result), nl=False)
+    if not output and not as_json:
         judged = verdict(result)
         click.echo(metric_lines(result, judged))
         click.echo("\n".join(("", *judged.sentences)))
+    if not output:
         return
     write_evaluation(result, output, files, {option: len(df) for option, df in read.items()})
-    click.echo(f"{output}: {len(result)} metrics", err=output == "-")
+    click.echo(f"{output}: {len(result)} metrics", err=as_json or output == "-")
 
 # %% ../nbs/11a_cli.ipynb #d26c299c
 def _describe(group: Sequence[Parameter]) -> str:

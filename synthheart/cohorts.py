@@ -21,7 +21,15 @@ from .dictionaries import is_dictionary, match_schema, read_schema
 from .inference import resolve_schema, schema_of
 from .registry import Registry
 from .reading import read_source, read_table
-from .tables import SHIPPED, Column, Schema, first_where, json_plain, to_floats
+from synthheart.tables import (
+    SynthheartWarning,
+    SHIPPED,
+    Column,
+    Schema,
+    first_where,
+    json_plain,
+    to_floats,
+)
 
 # %% auto #0
 __all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'CODINGS', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS',
@@ -184,12 +192,14 @@ def _as_heart(df: pd.DataFrame, coding: str = "uci", quiet: bool = False) -> pd.
         warnings.warn(
             "documented missing codes (-9, and 0 in chol and trestbps) became missing cells: "
             f"{cells}",
+            SynthheartWarning,
             stacklevel=3,
         )
     out = _whole_numbers(_with_target(_uci_coding(out, coding)))
     if lost := CODINGS[coding].lost:
         warnings.warn(
             f"turned from coding={coding!r} into UCI's; what cannot be recovered: there, {lost}",
+            SynthheartWarning,
             stacklevel=3,
         )
     first = [name for name in (*ATTRIBUTES, "target") if name in out]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, cycle
@@ -17,11 +16,10 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.base import clone
-from tqdm import tqdm
 
 from synthheart.catalogue import (
     BASELINES,
@@ -53,6 +51,7 @@ from synthheart.figures import (
 from .inference import resolve_schema
 from .models import MODELS
 from .outcomes import BLIND
+from .parallel import chosen_jobs, run_tasks
 from .privacy import attack
 from .registry import use_plugins
 from .runs import Run
@@ -461,20 +460,6 @@ def _tasks(models: Mapping[str, Generator], plan: Plan, splits: int, seeds: int)
         yield delayed(_run_model)(INDEPENDENT_NAME, independent_marginals, plan, split, 0)
     yield from (delayed(_run_baselines)(plan, split) for split in range(splits))
 
-# %% ../nbs/09a_comparison.ipynb #run-tasks
-def _run_all(tasks: Sequence[Any], n_jobs: int, progress: bool) -> list[pd.DataFrame]:
-    "Run the tasks in `n_jobs` processes (-1: one a core) of one thread each."
-    settings: dict[str, Any] = {"n_jobs": n_jobs}
-    if n_jobs != 1:
-        # Tables go through pipes: joblib would put large ones into files that a kill leaves behind.
-        settings |= {"backend": "loky", "inner_max_num_threads": 1, "max_nbytes": None}
-    with parallel_config(**settings), warnings.catch_warnings():
-        # A worker with TensorFlow grows, is taken for a leak and replaced; no run is lost.
-        warnings.filterwarnings("ignore", message="A worker stopped while some jobs")
-        found = Parallel(return_as="generator_unordered")(tasks)
-        bar = tqdm(found, "compare", len(tasks), unit="run", disable=not progress)
-        return list(bar)
-
 # %% ../nbs/09a_comparison.ipynb #in-order
 def _in_order(parts: Sequence[pd.DataFrame], models: Sequence[str]) -> pd.DataFrame:
     """All runs in one table, in the order of the models, splits, seeds and metrics, whoever came
@@ -503,7 +488,7 @@ def compare(
     schema: Schema | None = None,
     seed: int = 0,
     draws: int = 2,
-    n_jobs: int = -1,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Train every model on the same `splits` of `data` with `seeds` seeds each; rank them, with
@@ -512,8 +497,9 @@ def compare(
     models: names, or by label a name, an estimator or a function (train, n, seed) -> table. data: a
     table or a dataset; None takes Cleveland's patients. rows: of a release; holdout: the share of
     patients kept back; target, schema: of the table (None: the dataset's, or inferred); seed: of
-    the first split; draws: of the two-sample test. Runs go to `n_jobs` processes (-1: one a core)
-    of one thread each; the result does not depend on how many. The full protocol is splits=10,
+    the first split; draws: of the two-sample test. Runs go to the workers of an active joblib
+    backend (`parallel_config`), else to processes of one thread each: `n_jobs` of them (-1 or None:
+    one a core); the result does not depend on where they ran. The full protocol is splits=10,
     seeds=3, draws=5. Raises ValueError for an unknown name or a label that belongs to a baseline.
     """
     models = dict(models) if isinstance(models, Mapping) else {name: name for name in models}
@@ -524,10 +510,12 @@ def compare(
         data, schema = data.load(), schema or data.schema
     data = as_pandas(data)
     schema = resolve_schema(data, schema, target)
+    n_jobs = chosen_jobs(n_jobs)
     apart = n_jobs != 1, use_plugins(), tuple(sys.path)
     plan = Plan(data, schema, holdout, rows, draws, seed, *apart)
     tasks = list(_tasks(models, plan, splits, seeds))
-    runs = _in_order(_run_all(tasks, n_jobs, progress), list(models))
+    parts = run_tasks(tasks, n_jobs, "compare", progress)
+    runs = _in_order(parts, list(models))
     table = summarise(runs)
     ranking = rank_intervals(runs, rank_models(table))
     return Comparison(runs, table, ranking, paired_differences(runs))

@@ -21,6 +21,7 @@ from .models import FromUniforms, Model, Window, WritesWithin
 from .preprocessing import ContinuousCode, TableCoder
 from .reading import read_column
 from synthheart.tables import (
+    SynthheartWarning,
     takes_frames,
     Column,
     Schema,
@@ -523,6 +524,7 @@ def _warn_by_weight(conditions: Sequence[Condition]) -> None:
     warnings.warn(
         f"where: {spell(conditions)} is seldom met by what the model writes before; "
         "the rows are taken by weight",
+        SynthheartWarning,
         stacklevel=5,
     )
 

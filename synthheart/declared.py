@@ -31,7 +31,7 @@ from synthheart.reading import (
     moment_reader,
     settled_spelling,
 )
-from .tables import Column, Schema, check_names, frame_of, to_floats
+from .tables import SynthheartWarning, Column, Schema, check_names, frame_of, to_floats
 
 # %% auto #0
 __all__ = ['MARKS', 'MOST_LINES', 'SEPARATORS', 'OPTIONS', 'SUFFIXES', 'MISSING', 'UNREAD', 'Value', 'CellReader', 'NUMBER',
@@ -457,7 +457,7 @@ def tell_unread(read: DeclaredRows) -> None:
         warnings.warn(
             f"the schema does not take {', '.join(parts)}: they count as missing, or as nothing "
             "(exact counts, not for release)",
-            UserWarning,
+            SynthheartWarning,
             stacklevel=3,
         )
 

@@ -23,7 +23,7 @@ from .declared import UNREAD, DeclaredRows, declared_rows, raw_rows
 from .engine import unflatten
 from .inference import shipped_dictionaries
 from .preprocessing import RankGaussEncoder
-from .tables import Column, Kind, Schema, days_since_1970
+from .tables import SynthheartWarning, Column, Kind, Schema, days_since_1970
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
@@ -251,7 +251,7 @@ def _tell_patients(schema: Schema) -> None:
         warnings.warn(
             f"{schema.patient}: names a patient on several rows, but epsilon is promised to one "
             "row; who has k rows is promised k times epsilon",
-            UserWarning,
+            SynthheartWarning,
             stacklevel=4,
         )
 
@@ -623,7 +623,7 @@ def secret_normals(size: int, noise_seed: int | None = None) -> np.ndarray:
         warnings.warn(
             "noise_seed makes the privacy noise repeatable: "
             "the guarantee holds only while the seed stays secret",
-            UserWarning,
+            SynthheartWarning,
             stacklevel=3,
         )
         return np.random.default_rng(noise_seed).standard_normal(size)
@@ -807,7 +807,7 @@ class NoisyTables:
             warnings.warn(
                 f"delta {self.delta:g} is 1 in {1 / self.delta:,.0f}, but there are about "
                 f"{self.rows_:,} rows (a noisy count): take a delta well below 1/rows",
-                UserWarning,
+                SynthheartWarning,
                 stacklevel=3,
             )
 

@@ -21,6 +21,8 @@ from tqdm import tqdm
 
 from .preprocessing import Coded
 
+from .tables import SynthheartWarning
+
 # %% auto #0
 __all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow', 'Layout', 'weight_count',
            'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam',
@@ -365,6 +367,7 @@ def run_program(
         except KeyboardInterrupt:
             warnings.warn(
                 f"{label} interrupted at step {done} of {steps}; the model is usable as it is",
+                SynthheartWarning,
                 stacklevel=3,
             )
     table = pd.DataFrame(history, columns=["step", *program.losses])

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.neighbors import NearestNeighbors
@@ -28,6 +29,7 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema
+from .parallel import chosen_jobs, run_tasks
 from .privacy import membership_wins
 from .space import fit_space, row_distances, shared_space
 from .statistics import Z, auc_wins, delong_error
@@ -48,6 +50,16 @@ class Refits(NamedTuple):
     near: np.ndarray  # distance of each patient to the nearest row of the release
     inside: np.ndarray  # was the patient among the training rows?
 
+# %% ../nbs/09b_exposure.ipynb #half-of
+def _half(rows: int, seed: int, refit: int) -> np.ndarray:
+    "Positions of the random half of the patients that a refit learns from."
+    return np.random.default_rng([seed, refit]).permutation(rows)[: rows // 2]
+
+# %% ../nbs/09b_exposure.ipynb #releases
+def _releases(makes: Sequence[Any]) -> list[Any]:
+    "What the tasks give, on the workers of an active joblib backend; one after the other without."
+    return run_tasks(makes, chosen_jobs(None, alone=1), "refits", progress=False)
+
 # %% ../nbs/09b_exposure.ipynb #a73eeb7a
 @takes_frames
 def refit_distances(
@@ -56,16 +68,17 @@ def refit_distances(
     """How near each release comes to each patient, with the patient and without.
 
     make: trains on rows with a seed, and returns a release; each of the `refits` takes a random
-    half of `real`.
+    half of `real`. The refits run on the workers of an active joblib backend, if there is one.
     """
     space = fit_space(real, resolve_schema(real, schema))
     points = space.embed(space.code(real))
-    near, inside = np.empty((refits, len(real))), np.zeros((refits, len(real)), dtype=bool)
+    inside, tasks = np.zeros((refits, len(real)), dtype=bool), []
     for r in range(refits):
-        half = np.random.default_rng([seed, r]).permutation(len(real))[: len(real) // 2]
+        half = np.sort(_half(len(real), seed, r))
         inside[r, half] = True
-        fake = make(real.iloc[np.sort(half)].reset_index(drop=True), seed + r)
-        near[r] = row_distances(points, space.embed(space.code(fake))).min(axis=1)
+        tasks.append(delayed(make)(real.iloc[half].reset_index(drop=True), seed + r))
+    releases = (space.embed(space.code(fake)) for fake in _releases(tasks))
+    near = np.stack([row_distances(points, fake).min(axis=1) for fake in releases])
     return Refits(near, inside)
 
 # %% ../nbs/09b_exposure.ipynb #fellow
@@ -189,11 +202,10 @@ def outlier_attack(
     make: see `refit_distances`. After Stadler, Oprisanu and Troncoso (2022), whose attack knows the
     patient and compares releases with her and without.
     """
-    numbers = to_floats(real[column])
+    numbers, halves = to_floats(real[column]), [_half(len(real), seed, r) for r in range(refits)]
     found = []
-    for r in range(refits):
-        half = np.random.default_rng([seed, r]).permutation(len(real))[: len(real) // 2]
-        release = make(real.iloc[half], r)
+    tasks = [delayed(make)(real.iloc[half], r) for r, half in enumerate(halves)]
+    for half, release in zip(halves, _releases(tasks), strict=True):
         largest = float(np.nanmax(to_floats(release[column])))
         found.append((bool(np.nanargmax(numbers) in half), largest))
     return pd.DataFrame(found, columns=["inside", "largest"])

@@ -105,7 +105,11 @@ def contestants() -> dict[str, Generator]:
 
 # %% ../nbs/12b_hundred_splits.ipynb #measure
 def measure_splits(
-    models: Mapping[str, Generator], first: int, splits: int, draws: int = 2, n_jobs: int = -1
+    models: Mapping[str, Generator],
+    first: int,
+    splits: int,
+    draws: int = 2,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """One row a model and split with the metrics of `KEPT`; the splits' seeds are `first` and the
     following."""
@@ -119,7 +123,7 @@ def measure_splits(
     return wide.assign(split=wide.split + first).rename_axis(columns=None)
 
 # %% ../nbs/12b_hundred_splits.ipynb #measure-all
-def measure_hundred(path: str | Path, splits: int = 100, n_jobs: int = -1) -> pd.DataFrame:
+def measure_hundred(path: str | Path, splits: int = 100, n_jobs: int | None = None) -> pd.DataFrame:
     """Measure the contestants on the protocol's ten splits and on `splits` fresh ones, into the CSV
     at `path`.
 

@@ -33,7 +33,6 @@ from .cohorts import Dataset
 from .disclosure import ModelFacts, model_facts
 from .evaluation import association_matrix, column_shapes, invalid_share
 from .figures import FIGURES
-from .fonts import INSTALL, font_folders
 from .layout import column_label, group_label, shortened
 from synthheart.judging import (
     QUESTIONS,
@@ -51,7 +50,7 @@ from .preprocessing import RankGaussEncoder
 from .report import build_day, page_title, patients_in, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
-from .tables import Column, allowed_text, dates_from_days, json_plain
+from .tables import SynthheartWarning, Column, allowed_text, dates_from_days, json_plain
 
 # %% auto #0
 __all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'column_fact', 'column_facts',
@@ -409,8 +408,7 @@ def _compiled(source: Path, options: Mapping[str, Any]) -> Any:
         except typst.TypstError as error:
             if "could not be displayed with font" not in str(error):
                 raise
-    told = "a box stands for letters in the PDFs that no font here has"
-    warnings.warn(f"{told}; {INSTALL}", stacklevel=4)
+    warnings.warn("a box stands for letters that no font here has", SynthheartWarning, stacklevel=4)
     return typst.compile(str(source), **plain)
 
 # %% ../nbs/10a_paper.ipynb #96ed5dcc
@@ -420,12 +418,10 @@ def set_pages(
     """The pages of `report` or `poster`, with the figures of the run.
 
     facts: those of `gather_facts`; format: "pdf" (one item) or "png" (one a page); ppi: pixels an
-    inch of a PNG. Where a name has letters that the fonts in typst's wheel and those of the extra
-    `cjk` lack, the system's fonts are asked; where they lack it too, a box stands for it, a warning
-    says so, and the PDF is no PDF/UA.
+    inch of a PNG. Where a name has letters that the fonts in the wheel lack, the system's fonts are
+    asked; where they lack it too, a box stands for it, a warning says so, and the PDF is no PDF/UA.
     """
     options: dict[str, Any] = {"pdf_standards": "ua-1"} if format == "pdf" else {"ppi": ppi}
-    options["font_paths"] = font_folders()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
         _lay_out(root, facts, run)

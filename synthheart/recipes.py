@@ -90,7 +90,11 @@ def generators() -> dict[str, Generator]:
 
 # %% ../nbs/12a_recipes.ipynb #run
 def measure_recipes(
-    path: str | Path, names: Sequence[str] = (), splits: int = 10, draws: int = 2, n_jobs: int = -1
+    path: str | Path,
+    names: Sequence[str] = (),
+    splits: int = 10,
+    draws: int = 2,
+    n_jobs: int | None = None,
 ) -> pd.DataFrame:
     """Measure the recipes (default: all) that the CSV at `path` does not hold yet; keeps (recipe,
     split, metric, value).

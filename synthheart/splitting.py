@@ -15,6 +15,7 @@ import pandas as pd
 
 from .identity import identity_of
 from synthheart.tables import (
+    SynthheartWarning,
     takes_frames,
     MAX_CODES,
     Schema,
@@ -87,6 +88,7 @@ def _check_share(distinct: int, rows: int, holdout: float) -> None:
         warnings.warn(
             f"{rows - distinct:,} of {rows:,} rows repeat an earlier row exactly; equal rows stay "
             "on one side",
+            SynthheartWarning,
             stacklevel=3,
         )
 

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 import pandas as pd
+from joblib import delayed
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils import Tags
@@ -38,20 +39,23 @@ from .declared import RawRows, declared_rows, heart_rows, raw_frame, raw_rows, t
 from .dp import check_budget, private_rows, privacy_statement, public_rows, public_schema
 from .engine import Callback
 from .inference import resolve_schema, schema_of
+from .large import LEARNED_ROWS, Survey, is_large, survey
 from .models import MODELS, Codec
+from .parallel import chosen_jobs, run_tasks
+from .partitions import partition_of, partition_sampler
+from .parts import write_parts
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
-from .runs import Run
-from .protecting import protect_rare
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
+from .runs import Run, filling
+from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
 from .reading import Reading, read_source
-from .tables import Schema, frame_of, validate
+from .tables import SynthheartWarning, Schema, frame_of, validate
 
 # %% auto #0
-__all__ = ['EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'check_seed', 'drawn_seed', 'given_table', 'outcome_name',
-           'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema', 'check_settings', 'without_gaps',
-           'check_parts', 'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact', 'synthesizer_html',
-           'synthetic_rows']
+__all__ = ['PARTITION_CHUNK', 'EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'write_partition', 'check_seed', 'drawn_seed',
+           'given_table', 'outcome_name', 'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema',
+           'without_gaps', 'check_parts', 'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact',
+           'synthesizer_html', 'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -68,7 +72,7 @@ class Synthesizer(BaseEstimator):
     before learning. options: other fields of the model's configuration, such as {"latent": 32}.
     random_state: scikit-learn's name for `seed`; taken where it is given. protect: levels that
     fewer rows hold are learned as missing, and ranges end at the mean of so many most extreme rows,
-    unless a public schema or a shipped dictionary declares them (`protecting.protect_rare`;
+    unless a public schema or a shipped dictionary declares them (`shaping.protect_rare`;
     `protected_` tells what went); 0 turns it off. With epsilon it is off, since it reads counts.
     """
 
@@ -107,10 +111,14 @@ class Synthesizer(BaseEstimator):
         callbacks: Sequence[Callback] = (),
         public_ranges: Mapping[str, Sequence] | None = None,
         noise_seed: int | None = None,
+        rows: int = LEARNED_ROWS,
     ) -> Synthesizer:
         """Learn from `train`; the schema is inferred where none is given. Returns the synthesizer.
 
-        train: a table of pandas, polars or pyarrow, a 2-D array or the path of a file. y: the
+        train: a table of pandas, polars or pyarrow, a 2-D array or the path of a file; a folder of
+        Parquet files or a file of more than 256 MiB is read part after part (`06f_large`), and at
+        most `rows` of its rows, drawn at random, are learned from: `table_rows_` says of how many,
+        and levels, ranges and what `protect` counts are those of all rows. y: the
         outcome, where it is no column of `train`: it becomes one, row by row, whatever its index,
         under its name or else `target`. target: the outcome's column. callbacks: called at each
         look at the training. With epsilon, the schema must be public: a table that a shipped
@@ -128,6 +136,8 @@ class Synthesizer(BaseEstimator):
                 train, y, schema, target, public_ranges, noise_seed
             )
             return self._fit_typed(table, schema, table, features, progress, callbacks)
+        if isinstance(train, Survey) or is_large(train):
+            return self._fit_large(train, y, schema, target, rows, progress, callbacks)
         given, reading = given_table(train, schema)
         features = list(given.columns)
         if y is not None:
@@ -136,8 +146,35 @@ class Synthesizer(BaseEstimator):
         reading = read_source(given, schema) if reading is None else reading
         table = reading.df
         schema = check_schema(table, schema, target) if schema else schema_of(reading, target)
-        self.rows_ = len(table)
+        self.rows_ = self.table_rows_ = len(table)
         return self._fit_typed(table, schema, given, features, progress, callbacks)
+
+    def _fit_large(
+        self,
+        train: Any,
+        y: Any,
+        schema: Schema | None,
+        target: str | None,
+        rows: int,
+        progress: bool,
+        callbacks: Sequence[Callback],
+    ) -> Synthesizer:
+        "Learn from rows of a table that is read part after part."
+        if y is not None:
+            raise ValueError(
+                "y: of a table that is read in parts, name the outcome's column: target="
+            )
+        if not _is_count(rows) or rows < 2:
+            raise ValueError(f"rows must be a whole number of at least 2, got {rows!r}")
+        if not isinstance(train, Survey):
+            train = survey(train, schema, target, int(rows), self.seed_ or 0)
+        table = train.reading.df
+        _check_size(table)
+        self.rows_, self.table_rows_ = len(table), train.rows
+        schema = resolve_schema(table, train.schema, target)
+        return self._fit_typed(
+            table, schema, table, list(table.columns), progress, callbacks, train
+        )
 
     def _noisy_table(
         self,
@@ -162,6 +199,7 @@ class Synthesizer(BaseEstimator):
         tell_unread(read)
         table, tables = private_rows(read, schema, *budget, self.seed_ or 0, noise_seed)
         self.epsilon_, self.delta_, self.rows_ = tables.epsilon_, tables.delta_, tables.rows_
+        self.table_rows_ = self.rows_
         return table, schema, features
 
     def _fit_typed(
@@ -172,13 +210,19 @@ class Synthesizer(BaseEstimator):
         features: list[str],
         progress: bool,
         callbacks: Sequence[Callback],
+        whole: Survey | None = None,
     ) -> Synthesizer:
-        "Learn a typed table; given: the same before it was typed. With epsilon, noisy rows."
+        """Learn a typed table; given: the same before it was typed; whole: what it is a sample of.
+        With epsilon, noisy rows.
+        """
         rules = self._read_rules(schema, table)  # before the training
         protect = 0 if self.epsilon is not None else self.protect
-        table, schema, self.protected_ = protect_rare(table, schema, protect, self.seed_ or 0)
+        seen = whole.seen if whole is not None else None
+        made = protect_rare(table, schema, protect, self.seed_ or 0, seen)
+        table, schema, self.protected_ = made
         self.loaded_ = False
         self.shape_ = Shape.fit(table, schema, given)
+        self.shape_.plans |= whole.plans if whole is not None else {}
         inside = table if self.shape_.is_trivial else self.shape_.inside(table)
         self._learn(inside, self.shape_.inner, progress, callbacks)
         self.schema_, self.rules_ = schema, rules
@@ -232,6 +276,7 @@ class Synthesizer(BaseEstimator):
             if broken := int((~rule.kept(train)).sum()):
                 warnings.warn(
                     f"{broken} of {len(train)} training rows break the rule {rule.text!r}",
+                    SynthheartWarning,
                     stacklevel=3,
                 )
         return rules
@@ -339,9 +384,61 @@ class Synthesizer(BaseEstimator):
         rules = (*rules, ranges) if ranges.is_needed else rules
         return Sampler(ShapedCodec(self.shape_, self.codec_), self.model_, RuleTally(rules), coder)
 
-    def _released(self, parts: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    def sample_partition(self, n: int, partitions: int, index: int, seed: int = 0) -> pd.DataFrame:
+        """Partition number `index` of a release of `n` rows in `partitions` parts.
+
+        Whoever draws it, it is the same; made-up keys run through all of them. Without rules the
+        partitions are the stretches of `sample(n, seed)`; where rules have rows drawn again, they
+        are other rows, of the same kind. Raises ValueError for numbers that do not fit.
+        """
+        return next(self._partition(n, partitions, index, seed, n))
+
+    def _partition(
+        self, n: int, partitions: int, index: int, seed: int, chunk: int
+    ) -> Iterator[pd.DataFrame]:
+        "A partition, so many rows at a time."
+        check_is_fitted(self, "model_")
+        check_seed(seed)
+        part = partition_of(n, partitions, index)
+        if needs_fresh_process(self.model_):
+            yield run_apart(self, "sample_partition", n, partitions, index, seed)
+            return
+        sampler = partition_sampler(self._sampler(()), n, partitions, index)
+        yield from self._released(in_chunks(sampler, part.rows, seed, chunk), part.start)
+
+    def sample_partitions(
+        self,
+        n: int,
+        folder: str | Path,
+        partitions: int | None = None,
+        seed: int | None = 0,
+        n_jobs: int | None = None,
+    ) -> list[Path]:
+        """Write `n` synthetic rows into a folder as Parquet files, whole or not at all; returns
+        their paths.
+
+        folder: one that is not there yet, is empty or holds nothing but earlier such files.
+        partitions: how many files; None: one a million rows. The files are written by the workers
+        of an active joblib backend (`parallel_config("dask")`), which must see the folder; else by
+        `n_jobs` processes of this machine, or here. Their rows do not depend on who writes them
+        (`sample_partition`). A worker holds 100,000 rows at a time. Raises ValueError.
+        """
+        check_is_fitted(self, "model_")
+        if not _is_count(n):
+            raise ValueError(f"n must be a whole number of at least 1, got {n!r}")
+        partitions, seed = partitions or -(-n // 1_000_000), drawn_seed(seed)
+        partition_of(n, partitions, 0)
+        names = [f"part-{k:05d}.parquet" for k in range(partitions)]
+        with filling(folder, names) as place:
+            tasks = [
+                delayed(write_partition)(self, place / name, n, partitions, k, seed)
+                for k, name in enumerate(names)
+            ]
+            run_tasks(tasks, chosen_jobs(n_jobs, alone=1), "partitions", len(names) > 4)
+        return [Path(folder) / name for name in names]
+
+    def _released(self, parts: Iterator[pd.DataFrame], start: int = 0) -> Iterator[pd.DataFrame]:
         "The parts of a release as the table was given, with made-up keys that run through it."
-        start = 0
         for part in parts:
             yield self.shape_.release(part, start)
             start += len(part)
@@ -353,6 +450,7 @@ class Synthesizer(BaseEstimator):
                 f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely "
                 f"to be "
                 "like that; the sample cannot know more of them than the table did",
+                SynthheartWarning,
                 stacklevel=3,
             )
 
@@ -374,6 +472,8 @@ class Synthesizer(BaseEstimator):
         about["shape"] = self.shape_.to_state()
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
+        if self.table_rows_ != self.rows_:
+            about["table_rows"] = self.table_rows_
         if self.choice_ is not None:
             about["chosen"] = [self.choice_.name, self.choice_.why]
         if self.n_features_in_ != len(self.schema_.names):
@@ -410,6 +510,7 @@ class Synthesizer(BaseEstimator):
         self.model_ = record.make.from_state(archive.part("model"), about["model"])
         self.shape_ = Shape.from_state(about["shape"])
         self.schema_, self.rows_ = self.shape_.schema, about["rows"]
+        self.table_rows_ = about.get("table_rows", self.rows_)
         check_parts(self.shape_, self.codec_, self.model_)
         self.history_ = archive.history
         self.rules_ = self._all_rules(self.schema_)
@@ -420,8 +521,8 @@ class Synthesizer(BaseEstimator):
         if self.epsilon is not None:
             self.epsilon_, self.delta_ = about["spent"]
             check_budget(self.epsilon_, self.delta_)
-        if not _is_count(self.rows_):
-            raise ValueError(f"rows: {self.rows_!r}")
+        if not _is_count(self.rows_) or not _is_count(self.table_rows_):
+            raise ValueError(f"rows: {self.rows_!r} of {self.table_rows_!r}")
         self.loaded_ = True
         return self
 
@@ -451,6 +552,17 @@ class Synthesizer(BaseEstimator):
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
+
+# %% ../nbs/07_synthesizer.ipynb #write-partition
+PARTITION_CHUNK = 100_000  # rows in a worker's memory, and in a row group
+
+
+def write_partition(
+    model: Synthesizer, path: Path, n: int, partitions: int, index: int, seed: int
+) -> int:
+    "Write one partition (`Synthesizer.sample_partition`) as a Parquet file; returns its rows."
+    parts = model._partition(n, partitions, index, seed, PARTITION_CHUNK)
+    return write_parts(parts, path, model.schema_)
 
 # %% ../nbs/07_synthesizer.ipynb #expected-failures
 # The checks of scikit-learn's `check_estimator` that cannot hold, each with its reason: none.
@@ -594,16 +706,6 @@ def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None)
         raise ValueError(f"{first.column}: {value!r} in row {first.row} {first.problem}{more}")
     return resolve_schema(train, schema, target)
 
-# %% ../nbs/07_synthesizer.ipynb #check-settings
-def check_settings(model: Synthesizer, schema: Schema) -> None:
-    """Raise the ValueError by which a fit to a table of this schema would refuse the settings of
-    `model`, before there is a row to look at.
-    """
-    model._check_params()
-    model._all_rules(schema)
-    if model.epsilon is not None:
-        model._delta_of(public_schema(schema.names, schema))
-
 # %% ../nbs/07_synthesizer.ipynb #without-gaps
 def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema]:
     """Training rows with every missing cell filled, and their schema, in which no cell may be
@@ -672,7 +774,7 @@ def run_apart(owner: Any, method: str, *args: Any, **words: Any) -> Any:
     )
     contents, answer, said, error = pickle.loads(done.stdout)
     for warning in said:
-        warnings.warn(warning, stacklevel=3)
+        warnings.warn(warning, SynthheartWarning, stacklevel=3)
     if error is not None:
         raise error
     vars(owner).update(contents)
@@ -689,7 +791,7 @@ def answer_task() -> None:
             answer = getattr(owner, method)(*args, **words)
         except ValueError as refusal:
             error = refusal
-    told = [str(one.message) for one in said if one.category is UserWarning]
+    told = [str(one.message) for one in said if issubclass(one.category, SynthheartWarning)]
     answer = None if answer is owner else answer
     sys.stdout.buffer.write(pickle.dumps((vars(owner), answer, told, error)))
 
@@ -723,6 +825,8 @@ def _learned_facts(model: Synthesizer) -> list[Fact]:
     "What a fitted synthesizer has learned from and what it spent."
     names = [c.name + " (outcome)" * (c.name == model.schema_.target) for c in model.schema_]
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
+    if model.table_rows_ != model.rows_:
+        count += f" drawn from {model.table_rows_:,}"
     facts = [Fact("learned from", f"{count}, {len(names)} columns: {', '.join(names)}")]
     if model.epsilon is not None:
         facts.append(Fact("privacy", model.privacy_statement()))

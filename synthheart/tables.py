@@ -21,10 +21,10 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 # %% auto #0
-__all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'frame_of', 'as_pandas',
-           'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value', 'json_plain', 'first_where',
-           'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text', 'days_since_1970',
-           'dates_from_days', 'validate', 'same_row', 'find_duplicates']
+__all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'SynthheartWarning',
+           'frame_of', 'as_pandas', 'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value',
+           'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text',
+           'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -67,6 +67,12 @@ def _from_arrow(table: Any) -> pd.DataFrame:
         and not df[name].isna().any()
     }
     return df.astype(full)
+
+# %% ../nbs/00_tables.ipynb #warning
+class SynthheartWarning(UserWarning):
+    """What this package warns of: the work goes on, and somebody should know. `warnings` can turn
+    this class off, or into errors, without touching anybody else's.
+    """
 
 # %% ../nbs/00_tables.ipynb #frame-of
 def frame_of(table: Any) -> pd.DataFrame | None:
@@ -1033,6 +1039,7 @@ def find_duplicates(df: Any) -> pd.DataFrame:
         warnings.warn(
             f"{len(df) - len(group):,} of {len(df):,} rows repeat an earlier row exactly; "
             f"{len(group):,} are distinct",
+            SynthheartWarning,
             stacklevel=2,
         )
     table = pd.DataFrame({"first": df.index[first], "rows": rows})
