@@ -8,6 +8,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable
 from functools import lru_cache
+from importlib.util import find_spec
+from pathlib import Path
 
 from matplotlib.font_manager import findfont, fontManager
 from matplotlib.ft2font import FT2Font
@@ -16,7 +18,7 @@ from matplotlib.text import Text
 from .tables import SynthheartWarning
 
 # %% auto #0
-__all__ = ['OWN', 'lacking', 'other_fonts', 'set_letters']
+__all__ = ['OWN', 'CARRIERS', 'INSTALL', 'lacking', 'font_folders', 'region', 'other_fonts', 'set_letters']
 
 # %% ../nbs/00e_fonts.ipynb #own-font
 OWN = "DejaVu Sans"  # of all figures; comes with matplotlib
@@ -36,19 +38,51 @@ def lacking(text: str) -> str:
     own = _letters_of(findfont(OWN))
     return "".join(sorted({c for c in text if c.isprintable() and ord(c) not in own}))
 
+# %% ../nbs/00e_fonts.ipynb #carried
+CARRIERS = ("noto_cjk_sans_otc",)  # packages of the extra `cjk`: fonts and nothing else
+INSTALL = "install a font that has them (Chinese, Japanese, Korean: pip install 'synthheart[cjk]')"
+
+
+def font_folders() -> list[str]:
+    "The folders of installed packages that carry fonts."
+    specs = map(find_spec, CARRIERS)
+    return [str(Path(spec.origin).parent) for spec in specs if spec and spec.origin]
+
+# %% ../nbs/00e_fonts.ipynb #plain-fonts
+@lru_cache
+def _plain_fonts() -> dict[str, str]:
+    "The file of each installed family in its plain form, carried ones among them."
+    for folder in font_folders():
+        for path in sorted(Path(folder).glob("*.[ot]t[cf]")):
+            fontManager.addfont(path)
+    plain = [f for f in fontManager.ttflist if f.style == "normal" and f.weight in (400, "normal")]
+    return {font.name: font.fname for font in sorted(plain, key=lambda f: (f.name, f.fname))}
+
+# %% ../nbs/00e_fonts.ipynb #region
+def region(letters: str) -> str:
+    """The end of a family's name, where one font has the Chinese characters as several regions
+    write them: JP beside kana, KR beside hangul, else SC.
+    """
+    if any("\u3040" <= c <= "\u30ff" for c in letters):
+        return " JP"
+    return " KR" if any("\uac00" <= c <= "\ud7a3" for c in letters) else " SC"
+
 # %% ../nbs/00e_fonts.ipynb #other-fonts
 @lru_cache
 def other_fonts(letters: str) -> tuple[str, ...]:
     """The installed families that between them have these letters, as far as any has them: each
-    time the one with most of what is left, the first by name among equals.
+    time the one with most of what is left; among equals the one of their `region`, then by name.
 
     A warning names letters that no installed font has: a box will stand for them.
     """
     left, found = {ord(c) for c in letters}, list[str]()
-    plain = [f for f in fontManager.ttflist if f.style == "normal" and f.weight in (400, "normal")]
-    files = {font.name: font.fname for font in sorted(plain, key=lambda f: (f.name, f.fname))}
+    files, ending = _plain_fonts(), region(letters)
+
+    def rank(name: str) -> tuple[int, bool, str]:
+        return -len(left & _letters_of(files[name])), not name.endswith(ending), name
+
     while left and files:
-        best = min(files, key=lambda name: (-len(left & _letters_of(files[name])), name))
+        best = min(files, key=rank)
         if not left & _letters_of(files[best]):
             break
         left -= _letters_of(files[best])
@@ -56,11 +90,7 @@ def other_fonts(letters: str) -> tuple[str, ...]:
     if left:
         some = "".join(map(chr, sorted(left)))[:10]
         told = f"a box stands for letters in figures that no installed font has, such as {some}"
-        warnings.warn(
-            f"{told}; install one that has them (Noto Sans CJK, say)",
-            SynthheartWarning,
-            stacklevel=2,
-        )
+        warnings.warn(f"{told}; {INSTALL}", SynthheartWarning, stacklevel=2)
     return tuple(found)
 
 # %% ../nbs/00e_fonts.ipynb #spell

@@ -18,6 +18,7 @@ import pandas as pd
 from .finding import Found
 from .inference import schema_of
 from .keeping import label_of, rows_kept
+from .protecting import SeenColumn
 from .reading import Reading, find_separator, read_column, read_source
 from .relations import parse_rule
 from synthheart.shaping import (
@@ -25,7 +26,6 @@ from synthheart.shaping import (
     PREFIXES,
     KeyPlan,
     KnownRule,
-    SeenColumn,
     plan_key,
     sources_of,
 )

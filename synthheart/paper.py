@@ -33,6 +33,7 @@ from .cohorts import Dataset
 from .disclosure import ModelFacts, model_facts
 from .evaluation import association_matrix, column_shapes, invalid_share
 from .figures import FIGURES
+from .fonts import INSTALL, font_folders
 from .layout import column_label, group_label, shortened
 from synthheart.judging import (
     QUESTIONS,
@@ -408,7 +409,8 @@ def _compiled(source: Path, options: Mapping[str, Any]) -> Any:
         except typst.TypstError as error:
             if "could not be displayed with font" not in str(error):
                 raise
-    warnings.warn("a box stands for letters that no font here has", SynthheartWarning, stacklevel=4)
+    told = "a box stands for letters in the PDFs that no font here has"
+    warnings.warn(f"{told}; {INSTALL}", SynthheartWarning, stacklevel=4)
     return typst.compile(str(source), **plain)
 
 # %% ../nbs/10a_paper.ipynb #96ed5dcc
@@ -418,10 +420,12 @@ def set_pages(
     """The pages of `report` or `poster`, with the figures of the run.
 
     facts: those of `gather_facts`; format: "pdf" (one item) or "png" (one a page); ppi: pixels an
-    inch of a PNG. Where a name has letters that the fonts in the wheel lack, the system's fonts are
-    asked; where they lack it too, a box stands for it, a warning says so, and the PDF is no PDF/UA.
+    inch of a PNG. Where a name has letters that the fonts in typst's wheel and those of the extra
+    `cjk` lack, the system's fonts are asked; where they lack it too, a box stands for it, a warning
+    says so, and the PDF is no PDF/UA.
     """
     options: dict[str, Any] = {"pdf_standards": "ua-1"} if format == "pdf" else {"ppi": ppi}
+    options["font_paths"] = font_folders()
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch).resolve()
         _lay_out(root, facts, run)

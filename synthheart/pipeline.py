@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import synthheart
 from .cohorts import DATASETS, Dataset
 from .registry import PLUGINS, use_plugins
+from .timing import seconds_left, time_left
 from synthheart.runs import (
     PRIVATE_FOLDER,
     Draft,
@@ -38,18 +39,22 @@ from synthheart.runs import (
     failed_folder,
     make_manifest,
     numbered_notebooks,
+    replacing,
     write_whole,
 )
 
 if TYPE_CHECKING:  # the runner's packages are an extra
+    import pandas as pd
     from nbformat import NotebookNode
     from traitlets.config import Config
 
+    from synthheart.tables import Schema
+
 # %% auto #0
-__all__ = ['PROFILES', 'GOALS', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared', 'check_name',
-           'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile', 'BuildError',
-           'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page', 'is_private',
-           'run_pipeline', 'kept_seed', 'build_report']
+__all__ = ['PROFILES', 'GOALS', 'EXTRA', 'SEED', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared',
+           'check_name', 'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile',
+           'BuildError', 'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page',
+           'check_extra', 'check_build', 'is_private', 'run_pipeline', 'kept_seed', 'build_report']
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
@@ -202,11 +207,17 @@ class Stage(NamedTuple):
     writes: tuple[str, ...] | None = None
     profiles: Mapping[str, Mapping[str, Any]] = {}  # values that a profile sets, by its name
     seconds: Mapping[str, float] = {}  # about how long it takes on two cores, by profile
+    growth: Mapping[str, float] = {}  # and how much longer for 100,000 more cells of a table
 
     @property
     def stem(self) -> str:
         "The file's name without its suffix."
         return self.path.stem
+
+    def expected(self, profile: str, cells: int = 0) -> float:
+        "Seconds it takes by its own word; cells: rows times columns of a table of one's own."
+        more = self.growth.get(profile, 0.0) * cells / 100_000
+        return self.seconds.get(profile, self.seconds.get("default", 0.0)) + more
 
     @property
     def in_run(self) -> bool:
@@ -221,12 +232,13 @@ def read_stage(path: str | Path) -> Stage:
     """
     path = Path(path)
     said = {p.name: p.default for p in notebook_parameters(path, "stage")}
-    strange = said.keys() - {"reads", "writes", "profiles", "seconds"}
+    strange = said.keys() - {"reads", "writes", "profiles", "seconds", "growth"}
     if strange:
         raise ValueError(f"{path}: the stage cell knows no {strange.pop()!r}")
     reads, writes = (tuple(said[part]) if part in said else None for part in ("reads", "writes"))
     parameters = tuple(notebook_parameters(path))
-    return Stage(path, parameters, reads, writes, said.get("profiles", {}), said.get("seconds", {}))
+    numbers = (said.get(name, {}) for name in ("profiles", "seconds", "growth"))
+    return Stage(path, parameters, reads, writes, *numbers)
 
 # %% ../nbs/11_pipeline.ipynb #waits-for
 def waits_for(stages: Sequence[Stage]) -> dict[str, set[str]]:
@@ -276,6 +288,7 @@ PROFILES: dict[str, Profile] = {
         "one's own table: data, model, evaluation, clinical use, privacy, page and PDFs",
         lean=True,
         wants=("utility",),
+        timeout=3600,
         leaves_out=("solution", "check", "long", "lesson", "map"),
     ),
     "full": Profile(
@@ -456,9 +469,20 @@ def _forget_paths(path: Path, notebook: Path) -> None:
     write_whole(path, json.dumps(nb, indent=1, ensure_ascii=False) + "\n")
 
 # %% ../nbs/11_pipeline.ipynb #a4eaf37c
-def _is_no_guess(record: logging.LogRecord) -> bool:
-    "papermill warns of `float | None` as unknown; names are checked before it sees them."
-    return not record.getMessage().startswith("Passed unknown parameter")
+# papermill warns of `float | None` as unknown; names are checked before it sees them. That a kernel
+# died or was too slow is said by the one line of the build, which knows whether it was killed.
+_NO_NEWS = (
+    "Passed unknown parameter",
+    "Kernel died",
+    "Error occurred while starting new kernel",
+    "Timeout waiting for",
+    "Task was destroyed but it is pending",
+)
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    "Does a line of a library tell what we do not?"
+    return not record.getMessage().startswith(_NO_NEWS)
 
 # %% ../nbs/11_pipeline.ipynb #shortened-copy
 _BESIDE = re.compile(r"(?<!!)\[([^\]]*)\]\((?:\.\./|\w+\.ipynb)[^)]*\)")  # links in a checkout
@@ -503,7 +527,8 @@ def _execute(
     "Let papermill run `notebook` in its folder, with a kernel whose log is kept if that fails."
     import papermill
 
-    logging.getLogger("papermill").addFilter(_is_no_guess)
+    for name in ("papermill", "asyncio"):
+        logging.getLogger(name).addFilter(_is_news)
     bar = {"desc": notebook.stem, "leave": False} if sys.stderr.isatty() else False
     log, environment = output.with_suffix(".log"), kernel_environment(plugins, compiled)
     with log.open("wb") as lines, tempfile.TemporaryDirectory() as sockets:
@@ -586,9 +611,14 @@ def _clock(seconds: float) -> str:
     return f"{int(seconds) // 60}:{int(seconds) % 60:02d}"
 
 # %% ../nbs/11_pipeline.ipynb #4bd49b57
-def _expected_seconds(out: Path, stages: Sequence[Stage], profile: str) -> dict[str, float]:
-    "Seconds each notebook took in the report at `out`, if of this profile; else what it says."
-    said = {s.stem: s.seconds.get(profile, s.seconds.get("default", 0.0)) for s in stages}
+def _expected_seconds(
+    out: Path, stages: Sequence[Stage], profile: str, cells: int = 0
+) -> dict[str, float]:
+    """Seconds each notebook took in the report at `out`, if of this profile; else what it says.
+
+    cells: of a table of one's own.
+    """
+    said = {s.stem: s.expected(profile, cells) for s in stages}
     try:
         manifest = json.loads(Run(out).text("manifest"))
         if manifest.get("profile", "default") == profile:
@@ -642,21 +672,12 @@ class _Build:
         self.began, self.given_up = time.perf_counter(), False
 
     def rest(self) -> float:
-        """Seconds until all is done, as far as one can tell.
-
-        What is waited for takes time, and the cores share the whole.
-        """
-        now, expected = time.perf_counter(), self.plan.expected
-        open_ = {
-            stage.stem: max(0.0, expected[stage.stem] - (now - self.at_work.get(stage.stem, now)))
-            for stage in self.plan.stages
-            if stage.stem not in self.draft.seconds
-        }
-        ends: dict[str, float] = {}
-        for stem in self.needs:  # in order, so that what a notebook needs is known already
-            begins = max((ends[need] for need in self.needs[stem]), default=0.0)
-            ends[stem] = begins + open_.get(stem, 0.0)
-        return max(max(ends.values()), sum(open_.values()) / self.jobs)
+        "Seconds until all is done, at the pace of what is through."
+        now, took = time.perf_counter(), dict(self.draft.seconds)
+        had = {stem: now - began for stem, began in list(self.at_work.items()) if stem not in took}
+        expected = {stage.stem: self.plan.expected[stage.stem] for stage in self.order()}
+        left = seconds_left(expected, took, had)
+        return time_left(left, self.needs, list(had), self.jobs)
 
     def left(self) -> str:
         "What is still to do, in words."
@@ -674,16 +695,21 @@ class _Build:
         ]
         return f"still at work: {', '.join(names)}; {self.left()}"
 
+    def order(self) -> list[Stage]:
+        "All notebooks, as they start where several could: those of the run, then the longest."
+        expected = self.plan.expected
+        return sorted(
+            self.plan.stages, key=lambda s: (not s.in_run, 0 if s.in_run else -expected[s.stem])
+        )
+
     def ready(self) -> list[Stage]:
-        "Notebooks that may start now: those of the run first, in their order, then the longest."
-        free = [
+        "Notebooks that may start now."
+        return [
             stage
-            for stage in self.plan.stages
+            for stage in self.order()
             if stage.stem not in self.started
             and self.needs[stage.stem] <= self.draft.seconds.keys()
         ]
-        expected = self.plan.expected
-        return sorted(free, key=lambda s: (not s.in_run, 0 if s.in_run else -expected[s.stem]))
 
     def executed(self, stage: Stage) -> Path:
         "Where the executed copy goes."
@@ -778,6 +804,8 @@ def _last_pages(run: Run) -> None:
 def _finish(plan: _Plan, draft: Draft) -> dict[str, Any]:
     "Write what needs all files, the manifest last; returns it."
     draft.finishing()
+    if draft.is_private and "seed" in plan.recipe.parameters:
+        draft.write(SEED, {"seed": plan.recipe.parameters["seed"]})
     _last_pages(draft)
     values = {stage.stem: _values(stage, plan.recipe.parameters) for stage in plan.stages}
     manifest = make_manifest(draft, plan.recipe, values, draft.seconds)
@@ -789,6 +817,26 @@ def _goes_on(draft: Draft, plan: _Plan) -> str:
     "That an unfinished build is taken up."
     count = f"{len(draft.seconds)} of {len(plan.stages)} notebooks are done"
     return f"goes on with an unfinished build of the same inputs: {count} (--fresh starts anew)"
+
+# %% ../nbs/11_pipeline.ipynb #check-extra
+EXTRA = (
+    "papermill",
+    "nbformat",
+    "nbclient",
+    "nbconvert",
+    "ipykernel",
+    "fastcore",
+    "typst",
+    "segno",
+)
+
+
+def check_extra() -> None:
+    "Refuse a build where the extra `report` is not installed. Raises ValueError that says so."
+    missing = [name for name in EXTRA if find_spec(name) is None]
+    if missing:
+        told = f"a report needs {', '.join(missing)}, not part of the plain installation"
+        raise ValueError(f"{told}; install with: pip install 'synthheart[report]'")
 
 # %% ../nbs/11_pipeline.ipynb #import-plugins
 def _import_plugins(plugins: Sequence[str]) -> tuple[str, ...]:
@@ -853,6 +901,43 @@ def _check_choices(values: Mapping[str, Any]) -> None:
     if values.get("dataset"):
         DATASETS.find(str(values["dataset"]))
 
+# %% ../nbs/11_pipeline.ipynb #check-fits
+def _check_fits(values: Mapping[str, Any], schema: Schema, rows: pd.DataFrame) -> None:
+    """Raise ValueError where these patients cannot be split, or the model would refuse its
+    settings: what the first two stages would find out.
+    """
+    from synthheart.splitting import train_holdout_split
+    from synthheart.synthesizer import Synthesizer, check_settings
+
+    share, seed = float(values.get("holdout_share", 0.3)), int(values.get("seed", 0))
+    train_holdout_split(rows, share, seed, schema=schema)
+    epsilon = values.get("epsilon") or None
+    model = str(values.get("model") or "auto")
+    model = "gan" if epsilon and model == "auto" else model  # as in 07_synthesizer
+    try:
+        check_settings(
+            Synthesizer(model, epochs=values.get("epochs") or None, epsilon=epsilon), schema
+        )
+    except ValueError as error:
+        more = "; --schema takes such a file, and without -p epsilon any table does"
+        raise ValueError(f"{error}{more * ('must be public' in str(error))}") from None
+
+# %% ../nbs/11_pipeline.ipynb #tell-table
+_DOUBTS = 10  # shown at most before a build; all of them lie in its private part
+
+
+def _tell_table(mine: Dataset, rows: pd.DataFrame, out: Path, say: Callable[[str], None]) -> None:
+    "What was read and what was doubtful in it, a line each."
+    outcome = mine.schema.target
+    told = f"outcome {outcome!r}" if outcome else "no outcome (--target names its column)"
+    say(f"{mine.title}: {len(rows):,} rows, {rows.shape[1]} columns; {told}")
+    notes = mine.schema.notes
+    for note in notes[:_DOUBTS]:
+        say(f"Note: {note}")
+    if len(notes) > _DOUBTS:
+        where = Run(out).folder / PRIVATE_FOLDER / "doubts.csv"
+        say(f"Note: and {len(notes) - _DOUBTS} more; they will stand in {where}")
+
 # %% ../nbs/11_pipeline.ipynb #make-plan
 def _make_plan(
     out: Path,
@@ -860,8 +945,10 @@ def _make_plan(
     parameters: Mapping[str, Any],
     profile: str,
     plugins: Sequence[str],
+    cells: int = 0,
 ) -> _Plan:
     "All that is checked before anything runs. Raises ValueError."
+    check_extra()
     if notebooks is None or isinstance(notebooks, str | Path):
         notebooks = find_notebooks(notebooks or default_notebooks())
     modules = _import_plugins(plugins)
@@ -874,7 +961,18 @@ def _make_plan(
     _check_ranges(values)
     check_target(out)
     recipe = Recipe(tuple(paths), values, modules, profile)
-    return _Plan(stages, recipe, _expected_seconds(out, stages, profile))
+    return _Plan(stages, recipe, _expected_seconds(out, stages, profile, cells))
+
+# %% ../nbs/11_pipeline.ipynb #check-build
+def check_build(
+    out: str | Path,
+    parameters: Mapping[str, Any] | None = None,
+    profile: str = "default",
+    notebooks: str | Path | Sequence[str | Path] | None = None,
+    plugins: Sequence[str] = (),
+) -> None:
+    "Raise the ValueError by which `run_pipeline` would refuse these before anything runs."
+    _make_plan(Path(out), notebooks, parameters or {}, profile, plugins)
 
 # %% ../nbs/11_pipeline.ipynb #is-private
 def is_private(parameters: Mapping[str, Any]) -> bool:
@@ -894,6 +992,25 @@ def _keeping_to_oneself(private: bool) -> Iterator[None]:
         if before is not None:
             os.umask(before)
 
+# %% ../nbs/11_pipeline.ipynb #seed-file
+SEED = f"{PRIVATE_FOLDER}/seed.json"  # in the folder of a private run
+
+
+def _seed_of(out: Path) -> int | None:
+    "The seed that the private part of a report keeps; None where it keeps none."
+    try:
+        return int(json.loads(Run(out).text(SEED))["seed"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+# %% ../nbs/11_pipeline.ipynb #waiting-seed
+def _waiting_seed(path: Path) -> int | None:
+    "The seed of an unfinished build, from its hidden file; None where there is none to be read."
+    try:
+        return int(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+
 # %% ../nbs/11_pipeline.ipynb #1df9aa0b
 def run_pipeline(
     out: str | Path = "reports/latest",
@@ -905,6 +1022,7 @@ def run_pipeline(
     profile: str = "default",
     fresh: bool = False,
     plugins: Sequence[str] = (),
+    cells: int = 0,
 ) -> dict[str, Any]:
     """Run the numbered notebooks in order into the folder `out`, and return the manifest.
 
@@ -913,12 +1031,13 @@ def run_pipeline(
     profile's. say: gets the lines of progress; None: standard error. jobs: how many notebooks run
     side by side at most. profile: one of PROFILES. fresh: do not go on with an unfinished build of
     the same inputs. plugins: modules that add models, metrics, attacks, figures or cohorts.
+    cells: rows times columns of a table of one's own, by which the time is estimated.
 
     Raises ValueError for input that can't be run, before anything runs, and BuildError if a
     notebook fails; `out` then keeps what it held.
     """
     out, say = Path(out), say or _to_stderr
-    plan = _make_plan(out, notebooks, parameters or {}, profile, plugins)
+    plan = _make_plan(out, notebooks, parameters or {}, profile, plugins, cells)
     timeout = PROFILES[profile].timeout if timeout is None else timeout
     private = is_private(plan.recipe.parameters)
     try:
@@ -942,20 +1061,18 @@ def kept_seed(out: Path) -> Iterator[int]:
     patient's row against the release, so it stands in no page and in no manifest.
 
     While the build is unfinished it lies in a hidden file beside `out`, for the build that goes on
-    from there; then in the report's private part, as `seed.json`. Only its owner may read either.
+    from there. The finished report has it in its private part, as `seed.json`. Only its owner may
+    read either.
     """
     waiting = out.with_name(f".{out.name}.seed")
-    if not waiting.exists():
-        waiting.parent.mkdir(parents=True, exist_ok=True)
-        waiting.touch(mode=0o600)
-        waiting.write_text(str(secrets.randbelow(2**31)))
-    seed = int(waiting.read_text())
+    seed = _waiting_seed(waiting)
+    if seed is None or _seed_of(out) == seed:  # that build was finished, and killed right after
+        seed = secrets.randbelow(2**31)
+        with replacing(waiting, private=True) as part:
+            part.write_text(str(seed))
     yield seed
-    with _keeping_to_oneself(True):
-        done = Run(out).write(f"{PRIVATE_FOLDER}/seed.json", {"seed": seed})
-        done.chmod(0o600)
     waiting.unlink()
-    _to_stderr(f"the seed was drawn, and is kept in {done}")
+    _to_stderr(f"the seed was drawn, and is kept in {Run(out).path(SEED)}")
 
 # %% ../nbs/11_pipeline.ipynb #build-report
 def build_report(
@@ -987,7 +1104,9 @@ def build_report(
             raise ValueError("schema, target and title go with data, a file with a table")
         place = out or "reports/latest"
         return run_pipeline(place, parameters, profile=profile or "default", **options)
-    mine = Dataset.from_table(data, schema=schema, target=target)  # read before anything runs
+    check_extra()
+    mine = Dataset.from_table(data, schema=schema, target=target, title=title)
+    rows = mine.load()
     values: dict[str, Any] = {
         "data": os.path.abspath(data),
         "schema_file": os.path.abspath(schema) if schema else "",
@@ -996,8 +1115,12 @@ def build_report(
     }
     place = Path(out or Path("reports") / mine.name)
     values |= dict(parameters or {})
+    profile, cells = profile or "own", rows.size
+    check_build(place, values, profile, options.get("notebooks"), options.get("plugins", ()))
+    _check_fits(values, mine.schema, rows)
+    _tell_table(mine, rows, place, options.get("say") or _to_stderr)
     if "seed" in values:
-        return run_pipeline(place, values, profile=profile or "own", **options)
+        return run_pipeline(place, values, profile=profile, cells=cells, **options)
     with kept_seed(place) as seed:
         values["seed"] = seed
-        return run_pipeline(place, values, profile=profile or "own", **options)
+        return run_pipeline(place, values, profile=profile, cells=cells, **options)

@@ -31,14 +31,25 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['Protected', 'protect_rare']
+__all__ = ['SeenColumn', 'Protected', 'protect_rare']
+
+# %% ../nbs/06c_protecting.ipynb #seen-column
+class SeenColumn(NamedTuple):
+    """What all rows of a table show of a column, where only a part of them is learned from: counts
+    of its levels, and its most extreme numbers, rising.
+    """
+
+    counts: pd.Series
+    ends: np.ndarray
 
 # %% ../nbs/06c_protecting.ipynb #few
 class _Few(NamedTuple):
-    "How many are few, and the patient of each row, as numbers [n]."
+    """How many are few, and the patient of each row, as numbers [n]. seen: of the column that is
+    looked at, where the rows are drawn from more."""
 
     k: int
     patient: np.ndarray
+    seen: SeenColumn | None = None
 
     @property
     def is_whole_table(self) -> bool:
@@ -47,11 +58,15 @@ class _Few(NamedTuple):
 
     def holders(self, cells: pd.Series) -> pd.Series:
         "How many patients hold each level, most first."
+        if self.seen is not None and len(self.seen.counts):
+            return self.seen.counts[self.seen.counts > 0]
         pairs = pd.DataFrame({"level": cells.astype(object).to_numpy(), "who": self.patient})
         return pairs.dropna().drop_duplicates().level.value_counts()
 
     def extremes(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         "The lowest and the highest number of each patient who has any, each sorted."
+        if self.seen is not None and len(self.seen.ends):
+            return self.seen.ends, self.seen.ends
         known = np.isfinite(number)
         of_each = pd.Series(number[known]).groupby(self.patient[known])
         return np.sort(of_each.min().to_numpy()), np.sort(of_each.max().to_numpy())
@@ -109,7 +124,7 @@ def _protect_levels(
 ) -> _Kept:
     "A column without the levels that fewer than k patients hold."
     rare = _rare_levels(cells, few, known)
-    if len(rare) == cells.nunique():
+    if len(rare) == len(few.holders(cells)):
         if rare and column.missing and not few.is_whole_table:
             return _emptied(cells, column, few.k)
         rare = rare[1:]
@@ -120,7 +135,8 @@ def _protect_levels(
     if not column.missing:  # as without gaps as before
         left = fill_at_random(left, seed).astype(cells.dtype)
     seen = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {few.k} rows hold"
-    note = Note(column.name, seen, int(which.sum()), "missing, or drawn again", "protect=0")
+    rows = which.sum() if few.seen is None else few.holders(cells)[rare].sum()
+    note = Note(column.name, seen, int(rows), "missing, or drawn again", "protect=0")
     return _Kept(left, _with_levels(column, rare), (note,), tuple(rare))
 
 # %% ../nbs/06c_protecting.ipynb #protect-words
@@ -176,7 +192,7 @@ def _protect_range(cells: pd.Series, column: Column, few: _Few, known: Column | 
         ends = dates_from_days(np.array([low, high]), column.dtype)
         low, high = to_floats(nearest_part(ends, part))
     beyond = (number < low) | (number > high)
-    if not beyond.any():
+    if not beyond.any() and few.seen is None:
         return _Kept(cells, column)
     moved = from_floats(np.clip(number, low, high), column, cells.index)
     left = cells.where(~beyond, moved.astype(cells.dtype))
@@ -248,12 +264,20 @@ def _schema_left(schema: Schema, made: Mapping[str, _Kept]) -> Schema:
 
 # %% ../nbs/06c_protecting.ipynb #protect-rare
 @takes_frames
-def protect_rare(df: pd.DataFrame, schema: Schema, k: int, seed: int = 0) -> Protected:
+def protect_rare(
+    df: pd.DataFrame,
+    schema: Schema,
+    k: int,
+    seed: int = 0,
+    seen: Mapping[str, SeenColumn] | None = None,
+) -> Protected:
     """The table without what fewer than k of its rows show; of its patients, where the schema names
     them.
 
     df: typed rows; schema: what they may hold; k: how many rows must share a level, and how many
     extreme rows are averaged to the end of a range; 0 leaves all as it is. seed: of the draws.
+    seen: what all rows of the table show, by column, where `df` is a sample of them; not asked
+    where the schema names patients, of whom the sample then counts.
 
     A rare level is learned as a missing cell; in a column without gaps its cells are drawn from the
     levels that stay. A column with gaps of which nothing stays comes back empty. Columns of a
@@ -263,10 +287,13 @@ def protect_rare(df: pd.DataFrame, schema: Schema, k: int, seed: int = 0) -> Pro
     if not k or schema.public:
         return Protected(df, schema, ())
     few = _Few(k, same_patient(df, schema.patient) if schema.patient else np.arange(len(df)))
+    known = {} if schema.patient else dict(seen or {})
     dictionary = shipped_dictionary(list(df.columns))
     declared = {column.name: column for column in dictionary or ()}
     made = {
-        c.name: _protect_column(df[c.name], c, few, declared.get(c.name), seed)
+        c.name: _protect_column(
+            df[c.name], c, few._replace(seen=known.get(c.name)), declared.get(c.name), seed
+        )
         for c in schema.measured
     }
     if all(made[c.name].is_empty for c in schema.learned):

@@ -21,7 +21,6 @@ from synthheart.inference import (
     A_NUMBER,
     companion,
     number_column,
-    shipped_dictionary,
     split_words,
     word_column,
 )
@@ -46,8 +45,7 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'date_part', 'at_its_part', 'find_gaps', 'KeyPlan',
            'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random',
-           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule', 'Protected', 'SeenColumn',
-           'protect_rare']
+           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -547,150 +545,3 @@ class KnownRule:
         "Rows that keep it, boolean [n]."
         missing = df[self.rule.columns].isna().any(axis=1).to_numpy()
         return self.rule.kept(df) | missing
-
-# %% ../nbs/06b_shaping.ipynb #protected-column
-class _Kept(NamedTuple):
-    "A column after its rare cells went."
-
-    cells: pd.Series
-    column: Column
-    notes: tuple[Note, ...] = ()
-
-# %% ../nbs/06b_shaping.ipynb #protected
-class Protected(NamedTuple):
-    "A table to learn from, its schema, and what was taken away, as notes."
-
-    table: pd.DataFrame
-    schema: Schema
-    notes: tuple[Note, ...]
-
-# %% ../nbs/06b_shaping.ipynb #seen-column
-class SeenColumn(NamedTuple):
-    """What all rows of a table show of a column, where only a part of them is learned from: counts
-    of its levels, and its most extreme numbers, rising.
-    """
-
-    counts: pd.Series
-    ends: np.ndarray
-
-# %% ../nbs/06b_shaping.ipynb #protect-levels
-def _protect_levels(
-    cells: pd.Series,
-    column: Column,
-    k: int,
-    known: Column | None,
-    seed: int,
-    seen: SeenColumn | None = None,
-) -> _Kept:
-    "A column without the levels that fewer than k rows hold; the most frequent one always stays."
-    counts = cells.value_counts() if seen is None else seen.counts
-    counts = counts[counts > 0]
-    public = set(known.levels) if known is not None else set()
-    rare = [level for level, n in counts.items() if n < k and level not in public]
-    rare = rare if len(rare) < len(counts) else rare[1:]
-    if not rare:
-        return _Kept(cells, column)
-    which = cells.isin(rare)
-    left = cells.mask(which)
-    if not column.missing:  # as without gaps as before
-        left = fill_at_random(left, seed).astype(cells.dtype)
-    said = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {k} rows hold"
-    note = Note(
-        column.name,
-        said,
-        int(counts[counts.index.isin(rare)].sum()),
-        "missing, or drawn again",
-        "protect=0",
-    )
-    return _Kept(left, _with_levels(column, rare), (note,))
-
-# %% ../nbs/06b_shaping.ipynb #protected-ends
-def _protected_ends(
-    filled: np.ndarray, column: Column, k: int, known: Column | None
-) -> tuple[float, float]:
-    """Both ends of what may be learned of sorted numbers [n]: means of the k most extreme, wider as
-    far as a public dictionary declares numbers.
-    """
-    whole = column.dtype.lower().startswith(("int", "uint"))
-    digits = (0 if whole else 9) if column.decimals is None else column.decimals
-    low, high = (float(np.round(part.mean(), digits)) for part in (filled[:k], filled[-k:]))
-    if known is not None and known.minimum is not None:
-        low = min(low, max(float(filled[0]), known.minimum))
-    if known is not None and known.maximum is not None:
-        high = max(high, min(float(filled[-1]), known.maximum))
-    return low, high
-
-# %% ../nbs/06b_shaping.ipynb #protect-range
-def _protect_range(
-    cells: pd.Series,
-    column: Column,
-    k: int,
-    known: Column | None,
-    seed: int,
-    seen: SeenColumn | None = None,
-) -> _Kept:
-    "A column of numbers or dates whose range ends at the mean of its k most extreme rows."
-    number = to_floats(cells)
-    filled = np.sort(number[np.isfinite(number)] if seen is None else seen.ends)
-    if len(filled) < 2 * k:
-        return _Kept(cells, column)
-    low, high = _protected_ends(filled, column, k, known)
-    if part := date_part(column):
-        ends = dates_from_days(np.array([low, high]), column.dtype)
-        low, high = to_floats(nearest_part(ends, part))
-    beyond = (number < low) | (number > high)
-    if not beyond.any() and seen is None:
-        return _Kept(cells, column)
-    moved = from_floats(np.clip(number, low, high), column, cells.index)
-    left = cells.where(~beyond, moved.astype(cells.dtype))
-    made = replace(column, minimum=cell_value(low), maximum=cell_value(high))
-    said = f"beyond the mean of the {k} most extreme rows"
-    note = Note(column.name, said, int(beyond.sum()), "these means", "protect=0")
-    return _Kept(left, made, (note,))
-
-# %% ../nbs/06b_shaping.ipynb #with-levels
-def _with_levels(column: Column, rare: Sequence[Level]) -> Column:
-    "The column without some of its levels."
-    kept = [at for at, level in enumerate(column.levels) if level not in rare]
-    levels = tuple(column.levels[at] for at in kept)
-    labels = tuple(column.labels[at] for at in kept if column.labels)
-    kind: Kind = "categorical" if column.kind == "binary" and len(levels) != 2 else column.kind
-    return replace(column, kind=kind, levels=levels, labels=labels)
-
-# %% ../nbs/06b_shaping.ipynb #protect-rare
-@takes_frames
-def protect_rare(
-    df: pd.DataFrame,
-    schema: Schema,
-    k: int,
-    seed: int = 0,
-    seen: Mapping[str, SeenColumn] | None = None,
-) -> Protected:
-    """The table without what fewer than k of its rows show.
-
-    df: typed rows; schema: what they may hold; k: how many rows must share a level, and how many
-    extreme rows are averaged to the end of a range; 0 leaves all as it is. seed: of the draws.
-    seen: what all rows of the table show, where `df` is a sample of them; by column.
-
-    A rare level is learned as a missing cell; in a column without gaps its cells are drawn from the
-    levels that stay. Columns of a public schema, and cells that a shipped dictionary declares, are
-    left alone. After Willenborg and de Waal (2001), top coding and local suppression.
-    """
-    if not k or schema.public:
-        return Protected(df, schema, ())
-    dictionary = shipped_dictionary(list(df.columns))
-    declared = {column.name: column for column in dictionary or ()}
-    cells, columns, notes = dict(df.items()), [], list[Note]()
-    for column in schema:
-        if column.is_learned:
-            known = declared.get(column.name)
-            protect = _protect_range if column.kind == "continuous" else _protect_levels
-            shown = (seen or {}).get(column.name)
-            made = protect(cells[column.name], column, k, known, seed, shown)
-            cells[column.name], column = made.cells, made.column
-            notes += made.notes
-        columns.append(column)
-    if not notes:
-        return Protected(df, schema, ())
-    table = pd.DataFrame(cells, index=df.index)
-    return Protected(table, replace(schema, columns=tuple(columns)), tuple(notes))

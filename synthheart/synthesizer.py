@@ -46,16 +46,17 @@ from .partitions import partition_of, partition_sampler
 from .parts import write_parts
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
+from .protecting import protect_rare
 from .runs import Run, filling
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec, protect_rare
+from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
 from .reading import Reading, read_source
 from .tables import SynthheartWarning, Schema, frame_of, validate
 
 # %% auto #0
 __all__ = ['PARTITION_CHUNK', 'EXPECTED_FAILED_CHECKS', 'FORKED', 'Synthesizer', 'write_partition', 'check_seed', 'drawn_seed',
            'given_table', 'outcome_name', 'with_outcome', 'raw_table', 'raw_with_outcome', 'check_schema',
-           'without_gaps', 'check_parts', 'check_known', 'needs_fresh_process', 'run_apart', 'answer_task', 'Fact',
-           'synthesizer_html', 'synthetic_rows']
+           'check_settings', 'without_gaps', 'check_parts', 'check_known', 'needs_fresh_process', 'run_apart',
+           'answer_task', 'Fact', 'synthesizer_html', 'synthetic_rows']
 
 # %% ../nbs/07_synthesizer.ipynb #synthesizer
 class Synthesizer(BaseEstimator):
@@ -72,7 +73,7 @@ class Synthesizer(BaseEstimator):
     before learning. options: other fields of the model's configuration, such as {"latent": 32}.
     random_state: scikit-learn's name for `seed`; taken where it is given. protect: levels that
     fewer rows hold are learned as missing, and ranges end at the mean of so many most extreme rows,
-    unless a public schema or a shipped dictionary declares them (`shaping.protect_rare`;
+    unless a public schema or a shipped dictionary declares them (`protecting.protect_rare`;
     `protected_` tells what went); 0 turns it off. With epsilon it is off, since it reads counts.
     """
 
@@ -705,6 +706,16 @@ def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None)
         more = f" (and {len(broken) - 1} more)" if len(broken) > 1 else ""
         raise ValueError(f"{first.column}: {value!r} in row {first.row} {first.problem}{more}")
     return resolve_schema(train, schema, target)
+
+# %% ../nbs/07_synthesizer.ipynb #check-settings
+def check_settings(model: Synthesizer, schema: Schema) -> None:
+    """Raise the ValueError by which a fit to a table of this schema would refuse the settings of
+    `model`, before there is a row to look at.
+    """
+    model._check_params()
+    model._all_rules(schema)
+    if model.epsilon is not None:
+        model._delta_of(public_schema(schema.names, schema))
 
 # %% ../nbs/07_synthesizer.ipynb #without-gaps
 def without_gaps(train: pd.DataFrame, schema: Schema) -> tuple[pd.DataFrame, Schema]:
