@@ -220,7 +220,7 @@ def _note_of(part: pd.DataFrame) -> str:
         return f"{counted}; {failed} of {len(part)} runs failed: {reason}" if k else reason
     return f"{counted}: no interval from one split" if k == 1 else counted
 
-
+# %% ../nbs/09a_comparison.ipynb #note-seen
 def _seen(mean: float, low: float, high: float) -> str:
     "The smallest difference that so many splits see, in words; empty without an interval."
     least = float(detectable(mean, low, high))
