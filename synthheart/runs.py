@@ -746,9 +746,9 @@ def drafting(
 ) -> Iterator[Draft]:
     """A folder to build `out` in, which takes its place when the block ends well.
 
-    Otherwise it is kept as `out.failed`. An unfinished build of the same `key` is taken up unless
-    `fresh`: then the draft's `seconds` name what is done. private: only its owner may read the
-    folder, and it has a private part. Raises ValueError where `out` is no
+    Otherwise it is kept as `out.failed`, until a build is whole. An unfinished build of the same
+    `key` is taken up unless `fresh`: then the draft's `seconds` name what is done. private: only
+    its owner may read the folder, and it has a private part. Raises ValueError where `out` is no
     earlier report.
     """
     out = Path(out)
@@ -775,3 +775,4 @@ def drafting(
         folder.rename(failed_folder(out))
         raise
     _put_in_place(folder, out)
+    shutil.rmtree(failed_folder(out), ignore_errors=True)  # of an earlier try; it holds rows too
