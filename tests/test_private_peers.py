@@ -1,4 +1,4 @@
-"""Tables go to the peers as codes and come back as values; what was measured beside them is whole."""
+"""Tables go to the peers as codes and come back as values; what was measured is whole."""
 
 import sys
 from pathlib import Path
@@ -51,7 +51,7 @@ def test_a_peer_that_is_not_there_is_written_down_with_its_reason(tmp_path, monk
     again = peers.measure_private_peers(path, "no python", {"cleveland": 1}, (1.0,))
     assert path.read_bytes() == before and len(again) == len(found)
     shown = peers.peer_summary(again)
-    assert len(shown) == 3 and shown.notes.str.contains("dpmm").sum() == 2
+    assert len(shown) == 3 and shown.note.str.contains("dpmm").sum() == 2
 
 
 def test_what_was_measured_beside_the_peers_is_whole():
