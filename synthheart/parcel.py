@@ -73,7 +73,7 @@ def _above(path: Path, run: Run) -> list[Path]:
 # %% ../nbs/09e_parcel.ipynb #plain-cell
 def _plain_cell(cell: Any) -> str:
     "A cell as it is compared: a number as a number, nothing as nothing."
-    text = "" if cell is None else str(cell).strip().strip('"')
+    text = "" if cell is None else str(cell).strip().strip('"').lstrip("'")
     if text.lower() in ("", "nan", "null", "none", "<na>"):
         return ""
     try:
@@ -128,14 +128,14 @@ def _json_rows(value: Any) -> Iterator[dict[str, Any]]:
         if isinstance(part, (dict, list)):
             yield from _json_rows(part)
 
-# %% ../nbs/09e_parcel.ipynb #rows-in
+# %% ../nbs/09e_parcel.ipynb #found-rows
 class FoundRows(NamedTuple):
     "Cells that may be rows, as sorted plain cells, and of which columns; none named: of all."
 
     columns: tuple[str, ...]
     rows: list[tuple[str, ...]]
 
-
+# %% ../nbs/09e_parcel.ipynb #rows-in
 def rows_in(content: bytes, names: list[str]) -> list[FoundRows]:
     """What may be a row in a file: of those of the columns `names` that it names, else whatever has
     as many cells, an index before them or not.

@@ -396,13 +396,13 @@ def counted_quantile(at: np.ndarray, counts: np.ndarray, q: float) -> float:
     low, high = at[
         np.searchsorted(np.cumsum(counts), [below, min(below + 1, counts.sum() - 1)], "right")
     ]
-    share = whole - below
+    share = float(whole - below)
     return float(low + (high - low) * share if share < 0.5 else high - (high - low) * (1 - share))
 
 # %% ../nbs/01_preprocessing.ipynb #silverman
 def _silverman(at: np.ndarray, counts: np.ndarray) -> float:
     """Width of a kernel for a sample with these values and counts (Silverman 1986)."""
-    spread = np.sqrt(np.cov(at, fweights=counts))
+    spread = float(np.sqrt(np.cov(at, fweights=counts)))
     low, high = (counted_quantile(at, counts, q) for q in (0.25, 0.75))
     smaller = min(spread, (high - low) / 1.34) if high > low else spread
     return float(0.9 * smaller * counts.sum() ** -0.2)

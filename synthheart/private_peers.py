@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from .exposure import attacked
 from .runs import write_whole
 from .splitting import train_holdout_split
 from .synthesizer import Synthesizer
-from .tables import Column, Schema
+from .tables import Column, Kind, Schema
 
 # %% auto #0
 __all__ = ['STEPS', 'MEGABYTES', 'SECONDS', 'PEER', 'DECADES', 'RECEPTORS', 'LARGER', 'SPLITS', 'bins_of', 'peer_codes',
@@ -123,7 +123,12 @@ def peer_release(
     with tempfile.TemporaryDirectory() as folder:
         table, out = Path(folder) / "codes.csv", Path(folder) / "rows.csv"
         codes.to_csv(table, index=False)
-        job = {"table": str(table), "out": str(out), "model": name, "budget": budget}
+        job: dict[str, Any] = {
+            "table": str(table),
+            "out": str(out),
+            "model": name,
+            "budget": budget,
+        }
         job |= {"sizes": sizes, "seed": seed, "rows": rows}
         job |= {"steps": STEPS, "megabytes": MEGABYTES}
         try:
@@ -160,7 +165,7 @@ def _coded(
     names: str, levels: tuple[float | str, ...] = (0, 1), missing: bool = False
 ) -> list[Column]:
     "Columns of the same public levels, by names with blanks between."
-    kind = "binary" if len(levels) == 2 else "ordinal"
+    kind: Kind = "binary" if len(levels) == 2 else "ordinal"
     dtype = "str" if isinstance(levels[0], str) else "float64" if missing else "int64"
     return [Column(n, kind, dtype, levels=levels, missing=missing) for n in names.split()]
 
@@ -233,7 +238,12 @@ def makers(python: str) -> dict[str, Callable[..., Release]]:
     "What makes a release from (train, schema, budget, seed), by name."
 
     def peer(name: str) -> Callable[..., Release]:
-        return lambda *given: peer_release(name, *given, python=python)
+        def make(
+            train: pd.DataFrame, schema: Schema, budget: tuple[float, float], seed: int
+        ) -> Release:
+            return peer_release(name, train, schema, budget, seed, python)
+
+        return make
 
     return {"gan": our_release, "mst": peer("mst"), "aim": peer("aim")}
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -105,7 +105,7 @@ def _with_levels(column: Column, rare: Sequence[Level]) -> Column:
 # %% ../nbs/06c_protecting.ipynb #emptied
 def _emptied(cells: pd.Series, column: Column, k: int) -> _Kept:
     "A column of which too few patients have anything, without its cells."
-    gone = {"minimum": None, "maximum": None, "cuts": (), "bands": ()}
+    gone: dict[str, Any] = {"minimum": None, "maximum": None, "cuts": (), "bands": ()}
     made = _with_levels(replace(column, kind="continuous", **gone), column.levels)
     seen = f"cells that fewer than {k} patients share"
     note = Note(column.name, seen, int(cells.notna().sum()), "missing", "protect=0")

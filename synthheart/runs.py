@@ -37,6 +37,7 @@ from synthheart.reading import (
     settled_spelling,
     spell,
     with_apostrophes,
+    without_apostrophes,
 )
 from .splitting import train_holdout_split
 from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frames
@@ -77,11 +78,22 @@ def write_whole(path: str | Path, content: str | bytes) -> Path:
         part.write_bytes(content.encode() if isinstance(content, str) else content)
     return Path(path)
 
+# %% ../nbs/00e_runs.ipynb #no-formulas
+def _without_formulas(cells: pd.Series) -> pd.Series:
+    "A column as it is written: words among its cells, and its words as levels, are no formulas."
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        words = cells.cat.categories
+        return cells.cat.rename_categories(_without_formulas(pd.Series(words)).to_numpy())
+    words = cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
+    return with_apostrophes(cells) if words else cells
+
 # %% ../nbs/00e_runs.ipynb #csv-text
 @takes_frames
 def csv_text(df: pd.DataFrame) -> str:
-    "A table as CSV text, without the index, lines ending in a newline character."
-    return df.to_csv(index=False, lineterminator="\n")
+    """A table as CSV text, without the index, lines ending in a newline character; text that a
+    spreadsheet would compute gets an apostrophe in front.
+    """
+    return df.apply(_without_formulas).to_csv(index=False, lineterminator="\n")
 
 # %% ../nbs/00e_runs.ipynb #json-text
 def json_text(value: Any) -> str:
@@ -177,15 +189,6 @@ def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) ->
     "The table with some of its columns as text, in their spelling where a schema records one."
     text = df if schema is None else spelled(df, schema)
     return df.assign(**{name: text[name].astype("str").where(df[name].notna()) for name in names})
-
-# %% ../nbs/00e_runs.ipynb #no-formulas
-def _without_formulas(cells: pd.Series) -> pd.Series:
-    "A column as it is written: words among its cells, and its words as levels, are no formulas."
-    if isinstance(cells.dtype, pd.CategoricalDtype):
-        words = cells.cat.categories
-        return cells.cat.rename_categories(_without_formulas(pd.Series(words)).to_numpy())
-    words = cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
-    return with_apostrophes(cells) if words else cells
 
 # %% ../nbs/00e_runs.ipynb #write-text
 def _write_text(df: pd.DataFrame, path: Path, schema: Schema | None, sep: str) -> None:
@@ -340,7 +343,7 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         "A table of results; ValueError with one line where it is missing."
-        return pd.read_csv(self._there(name))
+        return pd.read_csv(self._there(name)).apply(lambda cells: without_apostrophes(cells)[0])
 
     def rows(self, name: str) -> pd.DataFrame:
         "What is measured of a table of patients, real or synthetic, typed by the run's schema."

@@ -490,6 +490,20 @@ def test_a_folder_that_is_no_report_is_not_touched(tmp_path):
     assert names(tmp_path) == ["mine"] and names(tmp_path / "mine") == ["thesis.txt"]
 
 
+def test_text_of_a_run_is_no_formula_in_a_spreadsheet(tmp_path):
+    words = ["=1+1", "@b", "-x", "+y", "plain", "-5"] * 10
+    table = pd.DataFrame({"=name": words, "n": range(60), "y": [0, 1, 1] * 20})
+    run = start_run(tmp_path, Dataset.from_table(table, "ward", target="y"), seed=0)
+    run.write(run.dataset.release, run.train)
+    run.results("found", pd.DataFrame({"group": ["=name==1+1", "all"], "value": [0.5, -1.5]}))
+    for path in tmp_path.rglob("*.csv"):
+        cells = path.read_text("utf-8").splitlines()[1:]
+        assert not any(line.startswith(("=", "@", "+", "-x")) for line in cells), path
+    assert set(run.train["=name"]) == set(words)
+    assert run.table("found").group.tolist() == ["=name==1+1", "all"]
+    assert run.table("found").value.tolist() == [0.5, -1.5]
+
+
 @pytest.mark.parametrize("suffix", [".csv", ".tsv"])
 def test_text_is_no_formula_in_a_spreadsheet(tmp_path, suffix):
     words = ["=1+1", "@b", "-x", "+y", "plain", "-5", "-", "'=z"] * 3
