@@ -34,7 +34,13 @@ def judge_answer(answer: Any, must: Mapping[str, Callable[[Any], Any]]) -> str:
     return "right"
 
 # %% ../nbs/00g_classroom.ipynb #nonsense
-NONSENSE = (None, "no answer", -12345.678, (), {})  # what no check may find right
+NONSENSE: tuple[object, ...] = (
+    None,
+    "no answer",
+    -12345.678,
+    (),
+    {},
+)  # what no check may find right
 
 # %% ../nbs/00g_classroom.ipynb #check
 def check_answer(
