@@ -240,7 +240,9 @@ def way_line(stem: str, titles: Mapping[str, str]) -> str:
     return line
 
 # %% ../nbs/00g_classroom.ipynb #furnish
-def with_links(stem: str, notebook: Mapping[str, Any], titles: Mapping[str, str], glossary: str):
+def with_links(
+    stem: str, notebook: Mapping[str, Any], titles: Mapping[str, str], glossary: str
+) -> dict[str, Any]:
     "The lesson with its links: the line that says where it stands, and those to the glossary."
     line = {"cell_type": "markdown", "id": "here", "metadata": {"tags": ["map"]}}
     line["source"] = [way_line(stem, titles)]
