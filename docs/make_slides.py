@@ -6,6 +6,7 @@ the course; outputs are taken from an executed notebook of a report, else the no
 """
 
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -54,7 +55,9 @@ def chosen(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
     "The cells that are slides, without what a program printed on standard error."
     cells = [c for c in notebook.cells if "slideshow" in c.metadata]
     for cell in cells:
-        if cell.cell_type == "code":
+        if cell.cell_type == "markdown":  # slides stand alone: nothing to link to
+            cell.source = re.sub(r"\[([^\]]*)\]\((?:\.\./|\w+\.ipynb)[^)]*\)", r"\1", cell.source)
+        else:
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
     return cells
 

@@ -34,7 +34,13 @@ def judge_answer(answer: Any, must: Mapping[str, Callable[[Any], Any]]) -> str:
     return "right"
 
 # %% ../nbs/00g_classroom.ipynb #nonsense
-NONSENSE = (None, "no answer", -12345.678, (), {})  # what no check may find right
+NONSENSE: tuple[object, ...] = (
+    None,
+    "no answer",
+    -12345.678,
+    (),
+    {},
+)  # what no check may find right
 
 # %% ../nbs/00g_classroom.ipynb #check
 def check_answer(
@@ -234,7 +240,9 @@ def way_line(stem: str, titles: Mapping[str, str]) -> str:
     return line
 
 # %% ../nbs/00g_classroom.ipynb #furnish
-def with_links(stem: str, notebook: Mapping[str, Any], titles: Mapping[str, str], glossary: str):
+def with_links(
+    stem: str, notebook: Mapping[str, Any], titles: Mapping[str, str], glossary: str
+) -> dict[str, Any]:
     "The lesson with its links: the line that says where it stands, and those to the glossary."
     line = {"cell_type": "markdown", "id": "here", "metadata": {"tags": ["map"]}}
     line["source"] = [way_line(stem, titles)]

@@ -41,6 +41,9 @@ def test_both_kinds_of_copies_are_notebooks(tmp_path):
         assert [path.stem for path in made] == list(LESSONS)
         for path in made:
             nbformat.validate(nbformat.read(path, as_version=4))
+            for link in re.findall(r"\]\(([^)\s#]+)[^)]*\)", path.read_text(encoding="utf-8")):
+                if link.startswith("..") and link.endswith((".md", ".ipynb")):
+                    assert (path.parent / link).exists(), (path.name, link)
 
 
 @pytest.mark.parametrize("name", LESSONS)
