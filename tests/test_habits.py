@@ -139,6 +139,14 @@ def test_a_notebook_shows_what_was_learned_and_no_more():
     assert "40 rows" in page and "not fitted" in sh.Synthesizer("copula")._repr_html_()
 
 
+def test_the_citation_names_kinds_that_its_format_has():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    kinds = set(re.findall(r"^\s*(?:- )?type: (.+)$", text, re.MULTILINE))
+    assert kinds <= {"software", "dataset", "data", "article"}
+    references = text.split("references:")[1]  # the format knows data there, and no dataset
+    assert "type: dataset" not in references
+
+
 def test_versions_agree():
     setting = re.search(r"^version = (.+)$", (ROOT / "settings.ini").read_text(), re.MULTILINE)
     cited = re.search(r"^version: (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE)
