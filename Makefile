@@ -22,6 +22,7 @@
 #                        own), into private.csv and private_peers.csv of reports/reference
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
+# make lowest            the core with the oldest versions that pyproject.toml allows, in an environment apart
 # make locks             locks/, from constraints.txt and pyproject.toml
 # make clean             remove what was built; make distclean removes .venv too
 #
@@ -30,7 +31,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes locks clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes lowest locks clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -116,6 +117,16 @@ recipes: $(VENV)/.dev
 hundred_splits: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.hundred_splits import measure_hundred; measure_hundred("reports/reference/verdict.csv")'
 	$(MAKE) readme
+
+# The lower bounds are a promise: fit, sample, save, evaluate and attack run with each at its lowest.
+lowest: | $(PY)
+	$(PY) -m pip install --quiet --upgrade --target build/uv uv==0.13.9
+	build/uv/bin/uv pip compile --quiet --resolution lowest-direct --python-version 3.11 --only-binary :all: \
+	  --no-annotate --no-header --output-file build/lowest.txt pyproject.toml
+	$(PY) -m venv --clear build/lowest
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check --requirement build/lowest.txt
+	build/lowest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps .
+	cd build && $(QUIET) lowest/bin/python ../tests/lowest.py
 
 # Newer versions of what constraints.txt leaves open: delete the lock first.
 locks: | $(PY)

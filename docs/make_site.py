@@ -35,10 +35,14 @@ GUIDES = {
 }
 API = {
     "Tables": ("load_heart", "read_table", "write_table", "infer_schema", "read_schema"),
-    "What is known of them": ("Schema", "Column", "Dataset", "train_holdout_split"),
+    "Tables larger than memory": ("read_sample", "survey"),
+    "What is known of them": (
+        *("Schema", "Column", "Dataset", "find_relations", "giveaways", "train_holdout_split"),
+    ),
     "Models": ("Synthesizer",),
     "Judgement": ("evaluate", "attack", "compare", "verdict", "build_report"),
     "Adding": ("use_plugins",),
+    "Warnings": ("SynthheartWarning",),
 }
 
 
@@ -140,6 +144,8 @@ def api() -> str:
     import synthheart
 
     lines = ["# API", "", "All of it is importable from the top: `from synthheart import ...`.", ""]
+    lists = "`MODELS`, `METRICS`, `ATTACKS`, `FIGURES` and `DATASETS` are the lists that grow"
+    lines += [f"{lists}: see [extending](extending.md).", ""]
     for title, names in API.items():
         lines += [f"## {title}", ""]
         for name in names:

@@ -101,6 +101,8 @@ def shell_words(text: str) -> str:
 def _fail(error: Exception) -> NoReturn:
     "End the command with one line about `error`."
     line = shell_words(str(error)) or type(error).__name__
+    if isinstance(error, ModuleNotFoundError) and error.name == "tensorflow":
+        raise Failed(line) from error
     if isinstance(error, ModuleNotFoundError):
         extra = "parquet" if error.name in ("pyarrow", "fastparquet") else "report"
         raise Failed(f"{line}; install it with: pip install 'synthheart[{extra}]'") from error

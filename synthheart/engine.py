@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from typing import Any, ClassVar, Generic, NamedTuple, Protocol, Self, TYPE_CHECKING, TypeVar
 
 import numpy as np
@@ -20,7 +21,6 @@ import pandas as pd
 from tqdm import tqdm
 
 from .preprocessing import Coded
-
 from .tables import SynthheartWarning
 
 # %% auto #0
@@ -46,9 +46,18 @@ def _without_chatter() -> Iterator[None]:
 
 # %% ../nbs/01b_engine.ipynb #load-tensorflow
 def load_tensorflow() -> Any:
-    "The module `tensorflow`, imported without its lines on which graphics card is not there."
+    """The module `tensorflow`, imported without its lines on which graphics card is not there.
+
+    Raises ModuleNotFoundError that says what to do where it is not installed.
+    """
     if "tensorflow" not in sys.modules:
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        if find_spec("tensorflow") is None:
+            raise ModuleNotFoundError(
+                "a network needs TensorFlow: pip install tensorflow; models without one, such as "
+                "copula and trees, do not",
+                name="tensorflow",
+            )
         with _without_chatter():
             import tensorflow
     return sys.modules["tensorflow"]

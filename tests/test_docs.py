@@ -98,3 +98,14 @@ def test_a_lesson_becomes_a_page(tmp_path, monkeypatch):
 @pytest.mark.skipif(not SITE.exists(), reason="make docs builds it")
 def test_the_site_links_to_what_is_there():
     assert not broken(SITE)
+
+
+def test_the_api_page_has_every_public_name():
+    import make_site
+
+    import synthheart
+
+    lists = {"MODELS", "METRICS", "ATTACKS", "FIGURES", "DATASETS", "__version__"}
+    shown = [name for names in make_site.API.values() for name in names]
+    assert sorted(shown) == sorted(set(synthheart.__all__) - lists)
+    assert all(f"`{name}`" in make_site.api() for name in lists - {"__version__"})

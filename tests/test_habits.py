@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import re
 import subprocess
 import sys
@@ -16,6 +17,7 @@ import synthheart as sh
 from synthheart import cli
 
 ROOT = Path(__file__).resolve().parent.parent
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 MODULES = {
     path.stem: ast.parse(path.read_text(encoding="utf-8"))
     for path in sorted((ROOT / "synthheart").glob("*.py"))
@@ -59,7 +61,7 @@ def test_one_filter_silences_us_and_nobody_else():
         sh.train_holdout_split(doubled)
 
 
-@pytest.mark.parametrize("name", set(MODULES) - {"classroom", "benchmarks"})
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"classroom", "benchmarks"}))
 def test_the_library_does_not_print(name):
     """Pages of a class print, and so do the scripts that benchmarks run apart; progress of a build
     goes to standard error, where its caller gives no other place.
@@ -137,6 +139,31 @@ def test_a_notebook_shows_what_was_learned_and_no_more():
     assert "<script>alert" not in page and "&lt;script&gt;alert(1)" in page
     assert "Anna" not in page and "north" not in page
     assert "40 rows" in page and "not fitted" in sh.Synthesizer("copula")._repr_html_()
+
+
+def test_without_tensorflow_a_network_says_what_to_do(tmp_path):
+    """And what needs none works: `tensorflow` is hidden from a process of its own."""
+    (tmp_path / "hide.py").write_text(
+        "import importlib.util as u\n"
+        "real = u.find_spec\n"
+        "u.find_spec = lambda n, *a: None if n == 'tensorflow' else real(n, *a)\n"
+        "import synthheart as sh\n"
+        "heart = sh.load_heart()\n"
+        "sh.Synthesizer('copula').fit(heart, progress=False).sample(9)\n"
+        "sh.Synthesizer('gan').fit(heart, progress=False)\n",
+        encoding="utf-8",
+    )
+    words = {"capture_output": True, "text": True, "cwd": ROOT}
+    done = subprocess.run([sys.executable, tmp_path / "hide.py"], **words, env=ENVIRONMENT)
+    assert "a network needs TensorFlow: pip install tensorflow" in done.stderr.splitlines()[-1]
+
+
+def test_the_citation_names_kinds_that_its_format_has():
+    text = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    kinds = set(re.findall(r"^\s*(?:- )?type: (.+)$", text, re.MULTILINE))
+    assert kinds <= {"software", "dataset", "data", "article"}
+    references = text.split("references:")[1]  # the format knows data there, and no dataset
+    assert "type: dataset" not in references
 
 
 def test_versions_agree():
