@@ -42,11 +42,11 @@ from .preprocessing import Coded
 from .trees import Features, indicators, plain_rows, table_order
 
 # %% auto #0
-__all__ = ['AR_LOSSES', 'AutoregressiveConfig', 'Values', 'value_cells', 'joined', 'stacked', 'Grid', 'grid_of', 'Alphabet',
-           'as_numbers', 'telling', 'sources_of', 'Design', 'Parts', 'token_shares', 'fresh_weights', 'known_columns',
-           'answers', 'row_losses', 'ARData', 'ARState', 'look_at_held', 'ar_step', 'ar_program', 'prior_rows', 'Rows',
-           'spelled', 'data_of', 'looked_at', 'waited', 'Trainer', 'pruned', 'pick', 'cell_shares', 'Writer',
-           'check_spelling', 'Autoregressive']
+__all__ = ['AR_LOSSES', 'WORTH_PRUNING', 'AutoregressiveConfig', 'Values', 'value_cells', 'joined', 'stacked', 'Grid', 'grid_of',
+           'Alphabet', 'as_numbers', 'telling', 'sources_of', 'Design', 'Parts', 'token_shares', 'fresh_weights',
+           'known_columns', 'answers', 'row_losses', 'ARData', 'ARState', 'look_at_held', 'ar_step', 'ar_program',
+           'prior_rows', 'Rows', 'spelled', 'data_of', 'looked_at', 'waited', 'Trainer', 'pruned', 'pick',
+           'cell_shares', 'Writer', 'check_spelling', 'Autoregressive']
 
 # %% ../nbs/05a_autoregressive.ipynb #config
 @dataclass(frozen=True)
@@ -601,16 +601,22 @@ class Trainer:
         progress: bool,
         callbacks: Sequence[Callback],
     ):
-        self.rows, self.design, self.config, self.seed = rows, design, config, seed
+        self.rows, self.config, self.seed = rows, config, seed
         self.batch = int(
             np.clip(rows.own // 8, min(config.batch, 100 if rows.prior else 16), config.batch)
         )
-        self.program = cached(ar_program, design, self.batch, config.memory)
-        self.data, self.progress, self.callbacks = data_of(rows, design), progress, callbacks
+        self.progress, self.callbacks = progress, callbacks
+        self.learn(design)
         self.stopped = False
         self.histories: list[pd.DataFrame] = []
         usual = min(0.5, config.damping / rows.own**0.5)
         self.dropout = np.float32(config.warm_dropout if rows.prior else usual)
+
+    def learn(self, design: Design) -> None:
+        "Train networks of this shape from here on."
+        self.design = design
+        self.program = cached(ar_program, design, self.batch, self.config.memory)
+        self.data = data_of(self.rows, design)
 
     def run(
         self,
@@ -671,6 +677,9 @@ class Trainer:
         return tried[min(losses, key=losses.__getitem__)]
 
 # %% ../nbs/05a_autoregressive.ipynb #pruned
+WORTH_PRUNING = 200  # tokens times sources that must go before a smaller program is worth compiling
+
+
 def pruned(weights: np.ndarray, design: Design, keep: np.ndarray) -> tuple[np.ndarray, Design]:
     "Weights and design without the sources that are not looked at."
     count, embed = int(keep.sum()) - 1, design.embed
@@ -855,6 +864,10 @@ class Autoregressive:
         trainer = Trainer(rows, design, c, seed, progress, callbacks)
         steps = min(c.steps, max(1, (epochs or c.epochs) * rows.own // trainer.batch))
         keep = trainer.best_sources(weights, max(1, steps // 8))
+        if len(design.cards) * np.sum(keep == 0) >= WORTH_PRUNING:
+            weights, design = pruned(weights, design, keep)
+            trainer.learn(design)
+            keep = keep[keep > 0]
         state = ARState.start(weights)
         if rows.prior and not trainer.stopped:
             prior = {"first": np.int32(rows.own + rows.held), "count": np.int32(rows.prior)}

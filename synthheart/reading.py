@@ -1399,13 +1399,16 @@ def _is_mostly(context: _Context, good: np.ndarray) -> bool:
 
     Nine tenths of the cells; or half of them with more than ten different values; or two thirds
     where no other word stands twice. Codes of a letter and digits (`V45` among `410`), three
-    different ones or more, are no mistakes.
+    different ones or more, are no mistakes; nor are words that five rows or more hold each, beside
+    at most ten different values (grades 9 to 12 and `other`).
     """
     cells, bad = context.cells, context.rest & ~good
     wrong = [cells.values[k] for k in np.flatnonzero(bad)]
     if len(wrong) > 2 and all(
         re.fullmatch(r"[A-Za-z]{1,3}\d+(?:[.-]\w+)*", cell) for cell in wrong
     ):
+        return False
+    if int(good.sum()) <= 10 and (cells.counts[bad] >= 5).all():
         return False
     share = context.count(good & context.rest) / max(1, context.count(context.rest))
     once = bool((cells.counts[bad] == 1).all())

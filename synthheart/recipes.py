@@ -168,7 +168,7 @@ def plot_recipes(found: pd.DataFrame) -> plt.Figure:
 
 # %% ../nbs/12a_recipes.ipynb #larger
 def larger_table(measured: pd.DataFrame) -> pd.DataFrame:
-    """Means over seeds, a row a table and three columns a measure (its model); the last row is the
+    """Means over seeds, a row a table and a column a model under each measure; the last row is the
     mean over tables.
     """
     names = ["c2st", "utility", "membership", "cpu_seconds"]

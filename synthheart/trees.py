@@ -190,6 +190,8 @@ def grow(
     outputs = indicators(rows[:, j], levels[j], cuts)
     if not outputs.var(axis=0).any():
         return lone_leaf()
+    if not levels[j]:  # between two quantiles too a sharp relation is worth questions
+        outputs = np.column_stack([outputs, rows[:, j]])
     features = Features.of(rows, outputs, earlier, levels)
     plain = features.of_rows(rows).T
     grower = DecisionTreeRegressor(min_samples_leaf=least, random_state=seed)

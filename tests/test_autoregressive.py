@@ -161,6 +161,19 @@ def test_what_tells_most_is_looked_at_first():
     assert sources_of(rows, range(5), [0] * 5, 2, seed=0)[4][0] == 2
 
 
+def test_a_smaller_program_learns_the_same(monkeypatch):
+    coded = made_up(300, 3, SIZES)
+    config = AutoregressiveConfig(hidden=8, embed=4, steps=60, warm_below=2, sources=(1, 5))
+    found = []
+    for blocks in (0, 10**6):  # tokens times sources that must go: always, never
+        monkeypatch.setattr("synthheart.autoregressive.WORTH_PRUNING", blocks)
+        found.append(Autoregressive(config).fit(coded, SIZES, progress=False))
+    small, whole = found
+    assert small.design_ == whole.design_
+    assert small.held_out_ == pytest.approx(whole.held_out_, rel=1e-4)
+    np.testing.assert_allclose(small.weights_, whole.weights_, atol=2e-3)
+
+
 def test_choices_follow_their_probabilities():
     logits = np.log(np.array([[0.2], [0.5], [0.3]])).repeat(3, axis=1)
     choice, place, weight = pick(logits, np.array([0.1, 0.45, 0.85]), None)

@@ -739,6 +739,12 @@ def test_a_repeated_word_among_few_numbers_is_a_level_and_said():
     column = read("1", "2", "3", "X", "X", "2")
     assert plain(column) == ["1", "2", "3", "X", "X", "2"]
     assert "'X' (first in row 3) in 2 cells" in column.notes[0].text
+    grades = ["9", "10", "11", "12"] * 200
+    column = read(*grades, *["other"] * 5)
+    assert set(plain(column)) == {"9", "10", "11", "12", "other"}
+    assert "'other' (first in row 800) in 5 cells" in column.notes[0].text
+    with pytest.raises(BadCell, match="'other' in row 800 is no number"):
+        read(*grades, *["other"] * 4)  # too few to be more than a slip
 
 
 # --- a schema settles it

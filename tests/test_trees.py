@@ -145,6 +145,14 @@ def test_quantiles_end_half_a_gap_beyond():
     assert (np.diff(quantile_function(np.sort(np.random.default_rng(0).random(50)), 20)) >= 0).all()
 
 
+def test_a_sharp_relation_is_followed_between_the_quantiles_too():
+    place = np.random.default_rng(0).random(6000)
+    rows = np.stack([place, place], 1)
+    leaf = grow(rows, 1, [0], [0, 0], least=50, cuts=11).leaf_of(rows)
+    width = [np.ptp(place[leaf == k]) for k in range(leaf.max() + 1)]
+    assert len(width) > 60 and max(width) < 0.03
+
+
 def test_empty_cells_are_minus_one():
     low = np.array([[0.1], [0.0]], np.float32)
     coded = Coded(low, low + 0.1, np.array([[0], [1]], np.int32))
