@@ -33,8 +33,8 @@ from synthheart.tables import (
 
 # %% auto #0
 __all__ = ['SITES', 'ATTRIBUTES', 'MISSING_CODE', 'NEVER_ZERO', 'CODINGS', 'RelationKind', 'HEART_RELATIONS', 'HEART_GAPS',
-           'DATASETS', 'Coding', 'load_heart', 'original_5000', 'heart_schema', 'ClinicalRelation', 'Dataset',
-           'dataset_to_json', 'dataset_from_json']
+           'DATASETS', 'Coding', 'load_heart', 'original_5000', 'heart_schema', 'ClinicalRelation', 'plain_title',
+           'Dataset', 'dataset_to_json', 'dataset_from_json']
 
 # %% ../nbs/00d_cohorts.ipynb #8867ce96
 SITES = {
@@ -324,6 +324,19 @@ class ClinicalRelation:
     source: str  # who has found it
     level: float | None = None  # odds ratio: the level of `first`
 
+# %% ../nbs/00d_cohorts.ipynb #plain-title
+_NO_TEXT = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+
+
+def plain_title(title: str) -> str:
+    "The title, if it is one line of text; ValueError for line breaks, control and direction marks."
+    if found := _NO_TEXT.search(title):
+        at, code = found.start() + 1, ord(found[0])
+        raise ValueError(
+            f"title: character {at} is U+{code:04X}, which is no text; title= gives another"
+        )
+    return title
+
 # %% ../nbs/00d_cohorts.ipynb #dataset
 @dataclass(frozen=True)
 class Dataset:
@@ -370,7 +383,7 @@ class Dataset:
         None infers it, with notes. target: the outcome, where it is another one than the schema's.
 
         Raises ValueError for a table that no schema can be inferred from, or that breaks the given
-        one, and for a target that is no column.
+        one, for a target that is no column, and for a title of more than one line.
         """
         is_file = isinstance(table, (str, Path))
         name = name or (Path(table).name.partition(".")[0] if is_file else "") or "table"
@@ -382,7 +395,7 @@ class Dataset:
         elif isinstance(schema, (str, Path)) and is_dictionary(schema):
             known = match_schema(known, rows, target)
         known = resolve_schema(rows, known, target)
-        return cls(name, title or name.replace("_", " "), rows.copy, known)
+        return cls(name, plain_title(title or name.replace("_", " ")), rows.copy, known)
 
 # %% ../nbs/00d_cohorts.ipynb #heart-relations
 _DETRANO = "Detrano et al. 1989, Am J Cardiol 64:304-310"
