@@ -322,7 +322,7 @@ def test_other_bad_calls_get_one_line(real, tmp_path):
         (lambda: load_heart(real.head(0)), ValueError, "a header and no rows"),
         (lambda: Dataset.from_table(real, target="death"), ValueError, "'death' is not a column"),
         (lambda: Dataset.from_table(real.head(1)), ValueError, "1 row;"),
-        (lambda: Dataset.from_table(real, title="Ward\n7"), ValueError, "character 5 is U\\+000A"),
+        (lambda: Dataset.from_table(real, title="Ward\n7"), ValueError, "character 5 is U+000A"),
         (lambda: DATASETS.find("paris"), ValueError, "dataset must be one of cleveland"),
     ]:
         with pytest.raises(kind) as error:
