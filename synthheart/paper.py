@@ -181,10 +181,10 @@ def strip(
 
 # %% ../nbs/10a_paper.ipynb #drawn-metrics
 def drawn_metrics() -> dict[str, tuple[str, ...]]:
-    "The metrics of the figures quality, membership and risks, but for what is its own floor."
+    "The metrics of the figures quality, membership and risks, but for yardsticks of others."
     quality = [*of_kind("fidelity"), *of_kind("utility")]
     return {
-        "quality": tuple(name for name in quality if known_metric(name).floor != "itself"),
+        "quality": tuple(name for name in quality if not known_metric(name).yardstick),
         "membership": of_kind("membership"),
         "risks": of_kind("risk"),
     }
