@@ -825,7 +825,6 @@ EXTRA = (
     "nbclient",
     "nbconvert",
     "ipykernel",
-    "fastcore",
     "typst",
     "segno",
 )

@@ -10,6 +10,7 @@ import sys
 import time
 import tomllib
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -183,8 +184,9 @@ RUNS = "import sys; from synthheart.cli import main; main(sys.argv[1:])"
 def test_an_interrupted_build_says_so_and_ends_as_the_shell_expects(tiny, tmp_path, sent):
     tiny("00_first", SLEEPS)
     words = ["report", "--notebooks", tmp_path / "nbs", "--out", tmp_path / "out"]
+    heard = partial(signal.signal, sent, signal.SIG_DFL)  # tests may run under nohup
     with subprocess.Popen(
-        [sys.executable, "-c", RUNS, *words], stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", RUNS, *words], stderr=subprocess.PIPE, text=True, preexec_fn=heard
     ) as process:
         assert "runs" in process.stderr.readline()
         time.sleep(2)
