@@ -51,10 +51,11 @@ if TYPE_CHECKING:  # the runner's packages are an extra
     from synthheart.tables import Schema
 
 # %% auto #0
-__all__ = ['PROFILES', 'GOALS', 'EXTRA', 'SEED', 'Parameter', 'notebook_parameters', 'parse_value', 'check_value', 'declared',
-           'check_name', 'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile', 'needed', 'choose_profile',
-           'BuildError', 'kernel_environment', 'run_notebook', 'default_notebooks', 'find_notebooks', 'render_page',
-           'check_extra', 'check_build', 'is_private', 'run_pipeline', 'kept_seed', 'build_report']
+__all__ = ['PROFILES', 'GOALS', 'EXTRA', 'SEED', 'LEAST_RELEASE', 'Parameter', 'notebook_parameters', 'parse_value',
+           'check_value', 'declared', 'check_name', 'check_parameters', 'Stage', 'read_stage', 'waits_for', 'Profile',
+           'needed', 'choose_profile', 'BuildError', 'kernel_environment', 'run_notebook', 'default_notebooks',
+           'find_notebooks', 'render_page', 'check_extra', 'is_private', 'run_pipeline', 'kept_seed', 'usual_release',
+           'build_report']
 
 # %% ../nbs/11_pipeline.ipynb #0cfd98f4
 class Parameter(NamedTuple):
@@ -962,17 +963,6 @@ def _make_plan(
     recipe = Recipe(tuple(paths), values, modules, profile)
     return _Plan(stages, recipe, _expected_seconds(out, stages, profile, cells))
 
-# %% ../nbs/11_pipeline.ipynb #check-build
-def check_build(
-    out: str | Path,
-    parameters: Mapping[str, Any] | None = None,
-    profile: str = "default",
-    notebooks: str | Path | Sequence[str | Path] | None = None,
-    plugins: Sequence[str] = (),
-) -> None:
-    "Raise the ValueError by which `run_pipeline` would refuse these before anything runs."
-    _make_plan(Path(out), notebooks, parameters or {}, profile, plugins)
-
 # %% ../nbs/11_pipeline.ipynb #is-private
 def is_private(parameters: Mapping[str, Any]) -> bool:
     "Are the patients of a build with these values nobody else's business?"
@@ -1073,6 +1063,19 @@ def kept_seed(out: Path) -> Iterator[int]:
     waiting.unlink()
     _to_stderr(f"the seed was drawn, and is kept in {Run(out).path(SEED)}")
 
+# %% ../nbs/11_pipeline.ipynb #usual-release
+LEAST_RELEASE = 1000  # rows of a release about a table of one's own, where nobody says how many
+
+
+def usual_release(rows: int, values: Mapping[str, Any]) -> int:
+    """How many synthetic rows a report makes of a table with so many: about as many as it learns
+    from, at least LEAST_RELEASE.
+
+    A release of other size is judged by other chance than the floor: a thousand rows of a table of
+    twenty thousand would be called unlike it for being few. values: of the build's parameters.
+    """
+    return max(LEAST_RELEASE, round(rows * (1 - float(values.get("holdout_share", 0.3)))))
+
 # %% ../nbs/11_pipeline.ipynb #build-report
 def build_report(
     data: str | Path | None = None,
@@ -1093,7 +1096,8 @@ def build_report(
     is one. out: the report's folder; None takes `reports/latest`, or `reports/` and the file's
     name. title: in the report; None takes the file's name. profile: one of PROFILES; None takes
     "default", or "own" for a table of one's own. parameters, options: see `run_pipeline`; where
-    data is given and no seed, one is drawn and kept in the private part (`kept_seed`).
+    data is given and no seed, one is drawn and kept in the private part (`kept_seed`), and without
+    `rows` the release is as large as what it is learned from (`usual_release`).
 
     Raises ValueError for input that cannot be used, before anything runs, and BuildError if a
     notebook fails; `out` then keeps what it held.
@@ -1115,8 +1119,12 @@ def build_report(
     place = Path(out or Path("reports") / mine.name)
     values |= dict(parameters or {})
     profile, cells = profile or "own", rows.size
-    check_build(place, values, profile, options.get("notebooks"), options.get("plugins", ()))
+    known = (options.get("notebooks"), values, profile, options.get("plugins", ()))
+    stages = _make_plan(place, *known).stages
     _check_fits(values, mine.schema, rows)
+    # A count of patients is none of a budget's business.
+    if not values.get("epsilon") and "rows" in declared(stage.path for stage in stages):
+        values = {"rows": usual_release(len(rows), values)} | values
     _tell_table(mine, rows, place, options.get("say") or _to_stderr)
     if "seed" in values:
         return run_pipeline(place, values, profile=profile, cells=cells, **options)

@@ -245,3 +245,13 @@ def test_a_build_may_be_run_again_at_once(tiny, tmp_path):
     for _ in range(2):
         run_pipeline(tmp_path / "out", notebooks=tmp_path / "nbs", say=lambda _: None)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["nbs", "out"]
+
+
+def test_a_release_is_as_large_as_what_it_is_learned_from(tmp_path, monkeypatch):
+    seen = []
+    monkeypatch.setattr(pipeline, "run_pipeline", lambda out, values, **k: seen.append(values))
+    data = tmp_path / "large.csv"
+    pd.DataFrame({"x": range(3000), "y": [0, 1, 1] * 1000}).to_csv(data, index=False)
+    for chosen in ({}, {"holdout_share": 0.5}, {"rows": 70}):
+        build_report(data, out=tmp_path / "out", parameters=chosen, say=lambda _: None)
+    assert [values["rows"] for values in seen] == [2100, 1500, 70]
