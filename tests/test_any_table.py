@@ -200,6 +200,7 @@ def test_a_patients_rows_stay_on_one_side(form, schema):
         assert left and right and not left & right
 
 
+@pytest.mark.usefixtures("few_trees")
 @pytest.mark.filterwarnings("ignore")
 def test_keys_are_neither_evaluated_nor_attacked():
     table = pd.concat([keyed("patient_id", "text", 1, seed, False) for seed in range(4)])
