@@ -17,9 +17,9 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
 
 # A network takes longer to compile than to train here, so what one process has compiled the others
-# read: TensorFlow stores a program under its hash, and compares all of it before it takes it. Workers
-# and subprocesses inherit the folder, which fits this machine and this TensorFlow alone, and goes
-# with the run that made it (`make test` names one of its own, shared with the notebooks).
+# read: TensorFlow stores a program under its hash, and compares all of it before it takes it.
+# Workers and subprocesses inherit the folder. It fits this machine and this TensorFlow alone, and
+# goes with the run that made it (`make test` names one of its own, shared with the notebooks).
 if "TF_XLA_FLAGS" not in os.environ:
     compiled = tempfile.mkdtemp(prefix="synthheart-compiled-")
     atexit.register(shutil.rmtree, compiled, ignore_errors=True)
