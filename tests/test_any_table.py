@@ -158,7 +158,7 @@ def words_of(keys: pd.Series) -> set[str]:
     return {str(int(k)) if isinstance(k, (int, float)) else str(k) for k in keys.dropna().tolist()}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(sorted(KEYS)),
