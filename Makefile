@@ -44,6 +44,10 @@ JOBS ?= 2
 LOCKS := report dev lab docs
 # Small networks and small tables: one thread a process is faster than two, and both cores stay busy.
 QUIET := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
+# Networks that one process has compiled, for the others: most of a short fit is compiling.
+COMPILED := TF_XLA_FLAGS="--tf_xla_persistent_cache_directory='$(CURDIR)/build/compiled' --tf_xla_persistent_cache_device_types=CPU,XLA_CPU_JIT"
+# Notebooks that take longest go first, so that no core waits for one at the end.
+LONGEST := 12_benchmarks 03_training 08_evaluation 09a_comparison 02_gan 06_dp 09b_exposure 04_vae 10_report
 
 report: $(VENV)/.report
 	$(VENV)/bin/synthheart report $(if $(DATA),'$(DATA)') $(if $(TARGET),--target '$(TARGET)') --profile $(PROFILE) $(ARGS)
@@ -52,9 +56,13 @@ share: $(VENV)/.report
 	$(VENV)/bin/synthheart share reports/latest -o reports/SYNTHETIC_release.zip
 
 test: $(VENV)/.dev lint
+	@# What has been compiled fits this machine and this TensorFlow alone: each run begins anew.
+	rm -rf build/compiled && mkdir -p build/compiled
 	@# A process a notebook: workers shared by notebooks wait five minutes at the end for joblib's idle ones.
-	ls nbs/*.ipynb | $(QUIET) xargs -P $(JOBS) -n 1 $(VENV)/bin/nbdev_test --do_print --path
-	$(QUIET) $(PY) -m pytest -q -n $(JOBS) tests
+	{ printf '%s\n' $(LONGEST:%=nbs/%.ipynb); ls nbs/*.ipynb; } | awk '!seen[$$0]++' \
+	  | $(QUIET) $(COMPILED) xargs -P $(JOBS) -n 1 $(VENV)/bin/nbdev_test --do_print --path
+	$(QUIET) $(COMPILED) $(PY) -m pytest -q -n $(JOBS) --dist worksteal tests
+	rm -rf build/compiled
 
 lint: $(VENV)/.dev
 	$(PY) -m ruff check .

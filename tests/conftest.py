@@ -1,7 +1,12 @@
-"""What all tests share: quiet libraries, one thread a process, and a writer of tiny notebooks."""
+"""What all tests share: quiet libraries, one thread a process, compiled programs, few trees, and a
+writer of tiny notebooks."""
 
+import atexit
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -10,6 +15,18 @@ import pytest
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("MPLBACKEND", "agg")
+
+# A network takes longer to compile than to train here, so what one process has compiled the others
+# read: TensorFlow stores a program under its hash, and compares all of it before it takes it.
+# Workers and subprocesses inherit the folder. It fits this machine and this TensorFlow alone, and
+# goes with the run that made it (`make test` names one of its own, shared with the notebooks).
+if "TF_XLA_FLAGS" not in os.environ:
+    compiled = tempfile.mkdtemp(prefix="synthheart-compiled-")
+    atexit.register(shutil.rmtree, compiled, ignore_errors=True)
+    os.environ["TF_XLA_FLAGS"] = (
+        f"--tf_xla_persistent_cache_directory='{compiled}' "
+        "--tf_xla_persistent_cache_device_types=CPU,XLA_CPU_JIT"
+    )
 
 from hypothesis import settings  # noqa: E402
 
@@ -23,6 +40,29 @@ settings.load_profile("ci" if os.environ.get("CI") else "synthheart")
 def root() -> Path:
     """The checkout."""
     return Path(__file__).resolve().parent.parent
+
+
+@contextmanager
+def fewer_trees() -> Iterator[None]:
+    """The classifiers and regressions that judge a table grow a tenth of their trees, in this
+    process. For tests of what becomes of their numbers, not of the numbers."""
+    from synthheart import outcomes, two_samples
+
+    def small(grow: Callable) -> Callable:
+        return lambda *n, max_iter=None, **rest: grow(10, **rest) if n else grow(max_iter=5, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        for room, kind in ((two_samples, "Classifier"), (outcomes, "Regressor")):
+            for name in (f"RandomForest{kind}", f"HistGradientBoosting{kind}"):
+                patch.setattr(room, name, small(getattr(room, name)))
+        yield
+
+
+@pytest.fixture
+def few_trees() -> Iterator[None]:
+    """`fewer_trees` for a test."""
+    with fewer_trees():
+        yield
 
 
 @pytest.fixture

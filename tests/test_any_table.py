@@ -158,7 +158,7 @@ def words_of(keys: pd.Series) -> set[str]:
     return {str(int(k)) if isinstance(k, (int, float)) else str(k) for k in keys.dropna().tolist()}
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.sampled_from(NAMES),
     st.sampled_from(sorted(KEYS)),
@@ -200,6 +200,7 @@ def test_a_patients_rows_stay_on_one_side(form, schema):
         assert left and right and not left & right
 
 
+@pytest.mark.usefixtures("few_trees")
 @pytest.mark.filterwarnings("ignore")
 def test_keys_are_neither_evaluated_nor_attacked():
     table = pd.concat([keyed("patient_id", "text", 1, seed, False) for seed in range(4)])

@@ -56,6 +56,7 @@ def test_the_peer_is_given_a_filled_table_and_its_rows_are_rounded(peer):
     assert rows.equals(peer(train, 40, 3)) and not rows.equals(peer(train, 40, 4))
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_the_peer_is_compared_like_any_model(peer):
     ranking = compare({"peer": peer}, splits=1, rows=300, draws=1, n_jobs=1, progress=False).ranking
     row = ranking.set_index("model").loc["peer"]

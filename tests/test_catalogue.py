@@ -15,6 +15,9 @@ from synthheart.splitting import train_holdout_split
 QUICK = {"draws": 1, "boot": 0, "by": ()}
 
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
+
 @pytest.fixture(scope="module")
 def tables():
     train, holdout = train_holdout_split(load_heart(), seed=0)

@@ -37,6 +37,8 @@ from synthheart.report import METRICS_FORMAT
 from synthheart.runs import Recipe, make_manifest, start_run
 from synthheart.splitting import train_holdout_split
 
+pytestmark = pytest.mark.usefixtures("few_trees")
+
 WRITE = "from pathlib import Path\nPath(run_dir, 'rows.csv').write_text(f'x\\n{seed}\\n')"
 
 

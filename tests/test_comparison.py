@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import fewer_trees
 from scipy import stats
 
 from synthheart import comparison as cm
@@ -41,15 +42,10 @@ def sick(train, n, seed):
 
 @pytest.fixture(scope="module")
 def result():
-    return cm.compare(
-        {"halves": halves, "copula": "copula", "broken": broken, "sick": sick},
-        splits=2,
-        seeds=2,
-        rows=300,
-        draws=1,
-        n_jobs=1,
-        progress=False,
-    )
+    models = {"halves": halves, "copula": "copula", "broken": broken, "sick": sick}
+    few = {"splits": 2, "seeds": 2, "rows": 300, "draws": 1, "n_jobs": 1}
+    with fewer_trees():
+        return cm.compare(models, **few, progress=False)
 
 
 def test_corrected_t_test():
@@ -81,6 +77,7 @@ def test_every_run_is_there(result):
     assert set(result.runs.metric) == {*METRICS, *of_kind("membership")}
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_run_is_what_its_parts_say(result):
     train, held = (t.reset_index(drop=True) for t in train_holdout_split(load_heart(), seed=1))
     schema, fake = infer_schema(load_heart()), halves(train, 300, 1001)
@@ -207,8 +204,9 @@ def test_processes_change_nothing():
     a, b = (
         cm.compare(
             {"halves": halves, "copula": Synthesizer("copula")},
+            load_heart().head(120),
             splits=1,
-            rows=200,
+            rows=80,
             draws=1,
             n_jobs=jobs,
             progress=False,
@@ -257,6 +255,7 @@ def test_a_model_is_trained_afresh_with_its_own_seed():
     assert not a.equals(c) and estimator.seed == 9 and not hasattr(estimator, "model_")
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_the_originals_gan_takes_part():
     result = cm.compare(
         {"original": Synthesizer("naive-gan", epochs=2), "copula": "copula"},
@@ -291,6 +290,7 @@ def test_refusals(models, problem):
         cm.compare(["copula"], splits=0)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_dataset_brings_its_schema_and_its_outcome():
     """Any table: the outcome is called otherwise, and a run's own schema is used."""
     table = load_heart().rename(columns={"target": "died"})
@@ -312,7 +312,8 @@ def test_worker_processes_know_plugins(tmp_path, monkeypatch):
     monkeypatch.setenv("SYNTHHEART_PLUGINS", "")
     use_plugins(["extra_model"])
     try:
-        found = cm.compare(["shuffled"], splits=1, rows=200, draws=1, n_jobs=2, progress=False)
+        few = {"splits": 1, "rows": 80, "draws": 1, "n_jobs": 2}
+        found = cm.compare(["shuffled"], load_heart().head(120), **few, progress=False)
     finally:
         MODELS.remove("shuffled")
     row = found.ranking.set_index("model").loc["shuffled"]

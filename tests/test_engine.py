@@ -20,13 +20,14 @@ NETWORKS = {
     "vae": lambda: VAE(VAEConfig(latent=4, hidden=(16,), steps=30, passes=1, batch=20)),
     "rnn": lambda: RNN(RNNConfig(units=8, embed=4, steps=30, passes=1, batch=20, folds=2)),
 }
+COLUMNS, SIZES = made_up(50, 2, (3, 2)), (3, 2)  # one table, so that each network compiles once
 each_network = pytest.mark.parametrize("make", NETWORKS.values(), ids=NETWORKS)
 
 
 @pytest.fixture(scope="module", params=NETWORKS)
 def fitted(request):
     "A network of each kind, trained for a moment."
-    return NETWORKS[request.param]().fit(made_up(60, 2, (3, 2)), (3, 2), progress=False)
+    return NETWORKS[request.param]().fit(COLUMNS, SIZES, progress=False)
 
 
 def test_draw_rows_cuts_anywhere():
@@ -53,7 +54,7 @@ def test_an_epoch_is_a_pass_over_the_rows_and_the_last_batch_counts(epochs, rows
 
 @each_network
 def test_an_epoch_means_the_same_to_every_network(make):
-    model = make().fit(made_up(50, 1, (2,)), (2,), epochs=3, progress=False)
+    model = make().fit(COLUMNS, SIZES, epochs=3, progress=False)
     assert model.history_.step.iloc[-1] == epoch_steps(3, 50, 20) == 8
 
 
@@ -89,7 +90,7 @@ def test_a_state_is_arrays_and_json(fitted):
 def test_what_a_callback_samples_at_the_last_step_is_what_the_model_samples(make):
     seen = []
     callback = lambda look: seen.append(look.sample(50, seed=4))
-    model = make().fit(made_up(60, 2, (3, 2)), (3, 2), progress=False, callbacks=[callback])
+    model = make().fit(COLUMNS, SIZES, progress=False, callbacks=[callback])
     for a, b in zip(seen[-1], model.sample(50, seed=4), strict=True):
         np.testing.assert_array_equal(a, b)
 
@@ -100,8 +101,8 @@ def test_an_interrupt_leaves_a_usable_model(make):
         raise KeyboardInterrupt
 
     model = make()
-    with pytest.warns(UserWarning, match="interrupted at step (50|100) of 900"):
-        model.fit(made_up(60, 2, (3,)), (3,), epochs=300, progress=False, callbacks=[stop_button])
+    with pytest.warns(UserWarning, match="interrupted at step (50|100) of 750"):
+        model.fit(COLUMNS, SIZES, epochs=300, progress=False, callbacks=[stop_button])
     assert model.sample(10)[0].shape == (10, 2)
 
 
@@ -114,7 +115,7 @@ def test_training_leaves_tensorflow_settings_alone(make):
         tf.random.get_global_generator().state.numpy().tolist(),
     )
     before = settings()
-    make().fit(made_up(30, 1, (2,)), (2,), progress=False)
+    make().fit(COLUMNS, SIZES, progress=False)
     assert settings() == before
 
 

@@ -285,6 +285,7 @@ def libraries() -> dict:
     }
 
 
+@pytest.mark.usefixtures("few_trees")
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
 def test_every_function_takes_any_librarys_frames(library, tmp_path):

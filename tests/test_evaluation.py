@@ -70,6 +70,7 @@ def test_shapes_equal_ks_and_total_variation():
     assert list(score.index) == list(real.columns)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_likeness_is_also_measured_against_held_out_rows_alone(tables):
     real, train, holdout, fake = tables
     settings = {"by": ["sex"], "boot": 5, "draws": 1}
@@ -339,12 +340,14 @@ def test_what_cannot_be_computed_stays_and_says_why(table):
     assert one.note.iloc[0] == "one outcome only among the held-out rows"
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_equal_seeds_give_equal_tables(tables):
     _, train, holdout, fake = tables
     a, b = (ev.evaluate(train, holdout, fake, draws=1, boot=3, by=(), seed=5) for _ in range(2))
     pd.testing.assert_frame_equal(a, b, check_exact=True)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_large_table_is_subsampled_and_says_so():
     rng = np.random.default_rng(15)
     real = mixed(rng, 9000).assign(target=rng.integers(0, 2, 9000))
@@ -362,6 +365,7 @@ def test_a_large_table_is_subsampled_and_says_so():
     assert table.value[table.goal.notna()].notna().all()  # others are of other kinds of outcome
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_large_tables_are_subsampled_and_say_so():
     real = load_heart()
     parts = [ev.independent_marginals(real, n, seed=n) for n in (14_000, 6_000, 21_000)]
@@ -370,6 +374,7 @@ def test_large_tables_are_subsampled_and_say_so():
     assert "trained on 20,000 of 21,000 rows" in table.note["tstr_auc"]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_a_group_that_train_lacks_has_no_floor_and_tiny_ones_say_why(tables):
     _, train, holdout, fake = tables
     with warnings.catch_warnings():
@@ -399,6 +404,7 @@ def test_small_tables_say_nothing_of_subsampling(table):
     assert "bootstrap" not in whole["column_shapes"] and "trained on" not in whole["tstr_auc"]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_train_as_holdout_is_refused(tables):
     _, train, holdout, fake = tables
     with pytest.raises(ValueError, match="212 of 212 rows are train rows.*allow_train=True"):
@@ -440,6 +446,7 @@ def test_refusals_name_what_is_wrong(tables):
         ev.evaluate(train, holdout, fake, by=("height",))
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_no_outcome_continuous_outcome_and_a_lost_column(tables):
     _, train, holdout, fake = tables
     outcome = dict(columns={"target": "disease"})  # a table without a column of that name
@@ -457,6 +464,7 @@ def test_no_outcome_continuous_outcome_and_a_lost_column(tables):
     )
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_hostile_synthetic_cells(tables):
     _, train, holdout, fake = tables
     wild = fake.head(200).astype(object)
@@ -470,6 +478,7 @@ def test_hostile_synthetic_cells(tables):
     assert table.value["invalid_share"] >= 180 / 200 and np.isfinite(table.value["c2st_auc"])
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_words_booleans_dates_and_categories():
     rng = np.random.default_rng(11)
     n = 160
@@ -558,6 +567,7 @@ def test_classification_report_equals_scikit_learn(tables):
     assert real.rows.tolist() == [49, 42, 91]
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_figures_have_findings_and_equal_bytes(tables, table, tmp_path):
     real, train, holdout, fake = tables
     schema = heart_schema()
@@ -596,6 +606,7 @@ def test_figures_take_a_collapsed_and_a_partial_table(tables):
     assert np.isnan(ev.feature_table(real, odd).loc["target", "synthetic_mean"])
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_schema_is_inferred_from_train_and_holdout_together(tables):
     real, train, holdout, fake = tables
     a = ev.evaluate(train, holdout, fake, draws=1, boot=2, by=())

@@ -1,5 +1,7 @@
 """What takes a table takes polars and pyarrow too, and says the same."""
 
+import functools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -35,11 +37,22 @@ def pieces() -> list[pd.DataFrame]:
 
 PIECES = pieces()
 SCHEMA = infer_schema(TRAIN)
-FOUND = evaluation.evaluate(*PIECES, draws=1, boot=2)
-RISKS = privacy.attack(*PIECES, boot=2, queries=20)
 ODDS = clinical.odds_ratios(PIECES[0], PIECES[2])
 MEANS = clinical.group_means(PIECES[0], PIECES[2])
 SPACE = space.fit_space(PIECES[0])
+
+
+@functools.cache
+def found() -> pd.DataFrame:
+    "Measures of the pieces."
+    return evaluation.evaluate(*PIECES, draws=1, boot=2)
+
+
+@functools.cache
+def risks() -> pd.DataFrame:
+    "Attacks on the pieces."
+    return privacy.attack(*PIECES, boot=2, queries=20)
+
 
 WORK = {
     "shape_scores": lambda t, a, b, c: evaluation.shape_scores(a, c),
@@ -53,10 +66,10 @@ WORK = {
     "plot_histograms": lambda t, a, b, c: evaluation.plot_histograms(a, c),
     "plot_categories": lambda t, a, b, c: evaluation.plot_categories(a, c),
     "plot_associations": lambda t, a, b, c: evaluation.plot_associations(a, c),
-    "plot_groups": lambda t, a, b, c: evaluation.plot_groups(t(FOUND), "column_shapes"),
-    "plot_subgroups": lambda t, a, b, c: evaluation.plot_subgroups(t(FOUND)),
-    "plot_attacks": lambda t, a, b, c: privacy.plot_attacks({"table": t(RISKS)}),
-    "plot_risks": lambda t, a, b, c: privacy.plot_risks({"table": t(RISKS)}),
+    "plot_groups": lambda t, a, b, c: evaluation.plot_groups(t(found()), "column_shapes"),
+    "plot_subgroups": lambda t, a, b, c: evaluation.plot_subgroups(t(found())),
+    "plot_attacks": lambda t, a, b, c: privacy.plot_attacks({"table": t(risks())}),
+    "plot_risks": lambda t, a, b, c: privacy.plot_risks({"table": t(risks())}),
     "odds_ratios": lambda t, a, b, c: clinical.odds_ratios(a, c),
     "plot_odds_ratios": lambda t, a, b, c: clinical.plot_odds_ratios(t(ODDS)),
     "group_means": lambda t, a, b, c: clinical.group_means(a, c),
@@ -64,7 +77,7 @@ WORK = {
     "fit_space": lambda t, a, b, c: space.fit_space(a).names,
     "group_plan": lambda t, a, b, c: space.group_plan(a, SPACE),
     "copied_rows": lambda t, a, b, c: space.copied_rows(c, a),
-    "verdict": lambda t, a, b, c: str(verdict(t(FOUND))),
+    "verdict": lambda t, a, b, c: str(verdict(t(found()))),
     "small_groups": lambda t, a, b, c: disclosure.small_groups(a, c),
     "same_patient": lambda t, a, b, c: same_patient(a, None),
     "proposals": lambda t, a, b, c: proposals(a, SCHEMA),
@@ -116,12 +129,18 @@ def turned(library: str):
     return lambda df: table.from_pandas(df, preserve_index=False)
 
 
+@functools.cache
+def answered(name: str):
+    "What the work says of pandas' frames, once for all libraries."
+    return WORK[name](lambda df: df, *PIECES)
+
+
 @pytest.mark.filterwarnings("ignore")
+@pytest.mark.usefixtures("few_trees")
 @pytest.mark.parametrize("library", ["polars", "pyarrow"])
 @pytest.mark.parametrize("name", WORK)
 def test_any_librarys_frames_give_the_same(name, library):
-    turn = turned(library)
-    real = WORK[name](lambda df: df, *PIECES)
+    turn, real = turned(library), answered(name)
     other = WORK[name](turn, *map(turn, PIECES))
     if isinstance(real, Figure):
         titles = [figure.texts[0].get_text() if figure.texts else "" for figure in (real, other)]

@@ -81,6 +81,7 @@ def tables(tmp_path_factory):
     return folder
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_evaluate_prints_json(tables, tmp_path):
     files = [w for n in ("train", "holdout", "synthetic") for w in (f"--{n}", tables / f"{n}.csv")]
     answer = shell("evaluate", *files, "--no-privacy", "--json", "-o", tmp_path / "m.json")

@@ -56,6 +56,7 @@ def test_the_trees_refuse_words():
         sequential_trees(pd.DataFrame({"x": [1, 2], "colour": ["red", "blue"]}), 5, 0)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_splits_are_those_of_their_seeds():
     seen = []
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from conftest import fewer_trees
 
 from synthheart import paper
 from synthheart.catalogue import FLOOR_NAME, of_kind
@@ -34,7 +35,8 @@ def run(tmp_path_factory) -> Run:
     run.write("synthetic", independent_marginals(run.train, 300, 0))
     run.write("naive", independent_marginals(run.train, 50, 1))
     tables, schema = (run.train, run.holdout, run.synthetic), run.schema
-    run.results("evaluation", evaluate(*tables, schema=schema, draws=1, boot=10))
+    with fewer_trees():
+        run.results("evaluation", evaluate(*tables, schema=schema, draws=1, boot=10))
     run.results("privacy", attack(*tables, schema=schema))
     losses = {"step": [10, 20, 30], "critic": [0.7, 0.6, 0.65], "generator": [0.8, 0.7, 0.75]}
     run.write("history", pd.DataFrame(losses))

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import fewer_trees
 from matplotlib.figure import Figure
 from reference import stale
 from reference import write as write_reference
@@ -87,7 +88,8 @@ def measured_run(folder: Path, dataset: Dataset, rows: int = 1000) -> Run:
     run.write("synthetic", independent_marginals(run.train, rows, 0))
     tables, schema = (run.train, run.holdout, run.synthetic), run.schema
     target = schema.target
-    run.results("evaluation", evaluate(*tables, target, schema=schema, draws=1, boot=10))
+    with fewer_trees():
+        run.results("evaluation", evaluate(*tables, target, schema=schema, draws=1, boot=10))
     run.results("privacy", attack(*tables, schema=schema))
     return run
 

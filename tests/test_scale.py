@@ -248,6 +248,7 @@ def test_without_rules_partitions_are_the_sample(tmp_path):
         model.sample_partitions(3, tmp_path / "b", partitions=4)
 
 
+@pytest.mark.usefixtures("few_trees")
 def test_the_shell_fits_and_measures_a_folder(folder, tmp_path, small):
     model, fake = tmp_path / "w.synth", tmp_path / "SYNTHETIC.parquet"
     fit = ("fit", folder, "-o", model, "--model", "copula", "--target", "died", "--rows", "300")
