@@ -137,7 +137,7 @@ def write_copies(notebooks: str | Path, out: str | Path, solutions: bool = False
 
 # %% ../nbs/00g_classroom.ipynb #terms
 GLOSSARY = "../docs/glossary.md"
-EVERYDAY = {"train", "copy", "control", "goal", "reference", "profile", "delta"} | {
+EVERYDAY = {"train", "copy", "control", "goal", "target", "reference", "profile", "delta"} | {
     "met",
     "missed",
     "protection",

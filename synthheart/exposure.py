@@ -296,7 +296,10 @@ def _draw_sizes(ax: Axes, sizes: Mapping[str, pd.DataFrame]) -> None:
         auc = table[attacks_of(table)[0]]
         ax.plot(table.rows, auc, color=colour, marker="o", ms=4, label=name)
         _band(ax, table.rows, auc, table.se, colour)
-    ax.set(xscale="log", xlabel="rows released", title="Distance attack on larger releases")
+    ax.set_xscale("log")
+    ax.set_xticks(table.rows, [f"{rows:,}" for rows in table.rows], minor=False)
+    ax.set_xticks([], minor=True)
+    ax.set(xlabel="rows released", title="Distance attack on larger releases")
 
 # %% ../nbs/09b_exposure.ipynb #6ea22e07
 @takes_frames

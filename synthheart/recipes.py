@@ -10,15 +10,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from .catalogue import of_kind
 from .cohorts import heart_schema, load_heart
 from .comparison import Generator, compare
 from .runs import write_whole
 from .statistics import corrected_t_test
+from .figures import new_figure, set_title
 from .evaluation import c2st_auc, column_shapes, trtr_auc, tstr_auc
 from .splitting import train_holdout_split
 from .synthesizer import Synthesizer
@@ -140,14 +141,12 @@ def recipe_table(table: pd.DataFrame) -> pd.DataFrame:
     return out
 
 # %% ../nbs/12a_recipes.ipynb #figure
-def plot_recipes(found: pd.DataFrame) -> plt.Figure:
+def plot_recipes(found: pd.DataFrame) -> Figure:
     """Two-sample test and membership attack of every recipe, best two-sample test on top; the
     default is drawn filled.
     """
     order = found.sort_values("c2st_auc", ascending=False)
-    figure, axes = plt.subplots(
-        1, 2, figsize=(11, 0.36 * len(order) + 1.6), sharey=True, layout="constrained"
-    )
+    figure, axes = new_figure(11, 0.36 * len(order) + 1.6, 1, 2, sharey=True)
     for ax, column, colour, words in (
         (axes[0], "c2st_auc", "#0072B2", "told from real patients (AUC)"),
         (axes[1], "membership", "#D55E00", "train patients found, worst attack (AUC)"),
@@ -160,11 +159,12 @@ def plot_recipes(found: pd.DataFrame) -> plt.Figure:
         ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(order)), order.index)
     told = ((found.low > 0) | (found.high < 0)).sum()
-    figure.suptitle(
-        f"{order.index[-1]} comes nearest to real patients; {told or 'none'} of {len(found) - 1} "
-        f"told from the base"
+    return set_title(
+        figure,
+        f"{order.index[-1]} comes nearest to real patients in the mean; {told or 'none'} of "
+        f"{len(found) - 1} told from the base",
+        "Two dot plots, one line a recipe: the two-sample test, and the worst membership attack.",
     )
-    return figure
 
 # %% ../nbs/12a_recipes.ipynb #larger
 def larger_table(measured: pd.DataFrame) -> pd.DataFrame:
