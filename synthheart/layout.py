@@ -82,7 +82,8 @@ def _worded(axis: Axis) -> bool:
     "Do words stand at the ticks, rather than numbers or dates?"
     if isinstance(axis.get_major_formatter(), DateFormatter | ConciseDateFormatter):
         return False
-    return any(re.search(r"[^\W\d]{2}", t.get_text()) for t in axis.get_ticklabels())
+    texts = (re.sub(r"\$.*?\$", "", t.get_text()) for t in axis.get_ticklabels())  # 10³ is none
+    return any(re.search(r"[^\W\d]{2}", text) for text in texts)
 
 # %% ../nbs/00e_layout.ipynb #relabel
 def _relabel(axis: Axis, change: Callable[[str], str]) -> None:

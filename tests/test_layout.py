@@ -176,3 +176,12 @@ def test_a_font_is_of_the_region_of_the_letters(word, ending, monkeypatch):
     monkeypatch.setattr(fonts, "_letters_of", has.__getitem__)
     assert region(word) == ending
     assert other_fonts.__wrapped__(word) == (f"Noto Sans CJK{ending}",)
+
+
+def test_a_scale_of_powers_of_ten_has_no_words_to_shorten():
+    figure, (ax,) = fg.new_figure(6, 3)
+    ax.plot([100, 10_000], [0, 1])
+    ax.set_xscale("log")
+    narrow = narrowed(figure)
+    figure.canvas.draw()
+    assert not any("…" in t.get_text() for t in narrow.axes[0].get_xticklabels())
