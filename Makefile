@@ -22,6 +22,7 @@
 #                        own), into private.csv and private_peers.csv of reports/reference
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
+# make times             how long each lesson takes, into reports/reference/lesson_times.csv (20 minutes, on a quiet machine)
 # make lowest            the core with the oldest versions that pyproject.toml allows, in an environment apart
 # make locks             locks/, from constraints.txt and pyproject.toml
 # make clean             remove what was built; make distclean removes .venv too
@@ -31,7 +32,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes lowest locks clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes times lowest locks clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -121,6 +122,9 @@ coverage: $(VENV)/.dev
 
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'
+
+times: $(VENV)/.dev
+	$(QUIET) $(PY) docs/time_lessons.py
 
 hundred_splits: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.hundred_splits import measure_hundred; measure_hundred("reports/reference/verdict.csv")'

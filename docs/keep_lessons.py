@@ -59,8 +59,17 @@ def plain(text: Any) -> str:
     return whole if len(whole) <= LONGEST else f"{whole[:LONGEST]}\n[{len(whole)} letters, cut]"
 
 
-def light(out: dict) -> dict | None:
-    "An output as it is kept; None for what a library said on standard error."
+def told(code: str, section: str) -> str:
+    "Words for a figure without its own: the title that its cell sets, or the section it stands in."
+    title = re.search(r'suptitle\(\s*"([^"]+)"', code) or re.search(r'\btitle="([^"]+)"', code)
+    return title[1] if title else f"A figure of the section {section!r}"
+
+
+def light(out: dict, words_else: str = "A figure of this lesson") -> dict | None:
+    """An output as it is kept; None for what a library said on standard error.
+
+    words_else: the words of a figure that says no more of itself than its size.
+    """
     if out["output_type"] == "stream":
         return None if out["name"] == "stderr" else out | {"text": plain(out["text"])}
     if out["output_type"] == "error":
@@ -72,7 +81,7 @@ def light(out: dict) -> dict | None:
     made = {**out, "data": data}
     if "image/png" in data:
         data["image/png"] = small_picture("".join(data["image/png"]))
-        made["metadata"] = {"image/png": {"alt": words or "A figure of this lesson"}}
+        made["metadata"] = {"image/png": {"alt": words_else if words[:1] in ("", "<") else words}}
     page = FOLDERS.sub(r"\1", "".join(data.pop("text/html", "")))
     if 'class="flipbook"' in page:  # a repository's page would show neither it nor the still
         made["metadata"]["flipbook"] = page
@@ -88,10 +97,11 @@ def with_outputs(source: dict, executed: dict) -> dict:
         for cell in executed["cells"]
         if cell["cell_type"] == "code" and cell["outputs"]
     }
-    number = 0
+    number, section = 0, ""
     for cell in source["cells"]:
         if cell["cell_type"] != "code":
             text = "".join(cell["source"])
+            section = ([section] + re.findall(r"^#+ (.+)$", text, re.MULTILINE))[-1]
             text = re.sub(r"\]\(\.\./reports/reference/", "](../", text)
             text = re.sub(r"\]\(\.\./(docs|reports)/", r"](../../../\1/", text)
             text = text.replace("](index.ipynb)", "](../../../nbs/index.ipynb)")
@@ -101,7 +111,8 @@ def with_outputs(source: dict, executed: dict) -> dict:
         if ran and "".join(ran["source"]) == "".join(cell["source"]):
             number += 1
             cell["execution_count"] = number
-            cell["outputs"] = [kept for out in ran["outputs"] if (kept := light(out))]
+            words = told("".join(cell["source"]), section)
+            cell["outputs"] = [kept for out in ran["outputs"] if (kept := light(out, words))]
             for out in cell["outputs"]:
                 if "execution_count" in out:
                     out["execution_count"] = number

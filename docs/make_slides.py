@@ -29,6 +29,7 @@ TEMPLATE = """
 {%- block html_head_js -%}{%- endblock -%}
 {%- block html_head_js_mathjax -%}{%- endblock -%}
 {%- block footer_js -%}
+<style>.reveal .flipbook { text-align: center } .reveal .flipbook img { width: 60% }</style>
 <script src="reveal/dist/reveal.js"></script>
 <script src="reveal/plugin/notes/notes.js"></script>
 <script>Reveal.initialize({hash: true, slideNumber: true, plugins: [RevealNotes],
@@ -59,6 +60,9 @@ def chosen(notebook: nbformat.NotebookNode) -> list[nbformat.NotebookNode]:
             cell.source = re.sub(r"\[([^\]]*)\]\((?:\.\./|\w+\.ipynb)[^)]*\)", r"\1", cell.source)
         else:
             cell.outputs = [out for out in cell.outputs if out.get("name") != "stderr"]
+            for out in cell.outputs:
+                if page := out.get("metadata", {}).get("flipbook"):  # kept beside the still
+                    out.data["text/html"] = page
     return cells
 
 

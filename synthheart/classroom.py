@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 # %% auto #0
-__all__ = ['NONSENSE', 'BLANK', 'PROSE', 'GLOSSARY', 'EVERYDAY', 'ALSO', 'INSTEAD', 'PARTS', 'judge_answer', 'check_answer',
-           'cell_tags', 'student_copy', 'is_lesson', 'unfolded', 'write_copies', 'glossary_words', 'link_terms',
-           'way_line', 'with_links', 'link_lessons']
+__all__ = ['NONSENSE', 'BLANK', 'PROSE', 'TRY_FIRST', 'GLOSSARY', 'EVERYDAY', 'ALSO', 'INSTEAD', 'PARTS', 'judge_answer',
+           'check_answer', 'cell_tags', 'student_copy', 'is_lesson', 'unfolded', 'write_copies', 'glossary_words',
+           'link_terms', 'way_line', 'with_links', 'link_lessons']
 
 # %% ../nbs/00g_classroom.ipynb #judge
 def judge_answer(answer: Any, must: Mapping[str, Callable[[Any], Any]]) -> str:
@@ -70,6 +70,11 @@ PROSE = re.compile(r"\n*<details><summary>Solutions?</summary>.*?</details>\n*",
 def cell_tags(cell: Mapping[str, Any]) -> Sequence[str]:
     "The tags of a notebook's cell."
     return cell["metadata"].get("tags", [])
+
+
+TRY_FIRST = (  # true of a lesson, not of its copies
+    " A folded solution comes first: try before you look (`make student` writes copies without)."
+)
 
 # %% ../nbs/00g_classroom.ipynb #student-cell
 def _student_cell(cell: dict[str, Any]) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def write_copies(notebooks: str | Path, out: str | Path, solutions: bool = False
         old.unlink()
     for path, notebook in lessons.items():
         copied = unfolded(notebook) if solutions else student_copy(notebook)
-        text = json.dumps(copied, indent=1, ensure_ascii=False)
+        text = json.dumps(copied, indent=1, ensure_ascii=False).replace(TRY_FIRST, "")
         text = text.replace("../reports/", f"{home}/reports/").replace("../docs/", f"{home}/docs/")
         text = text.replace("](index.ipynb)", f"]({home}/nbs/index.ipynb)")
         (out / path.name).write_text(text + "\n", encoding="utf-8")

@@ -571,16 +571,16 @@ def _arms(row: pd.Series) -> list[list[float]] | None:
 
 # %% ../nbs/09a_comparison.ipynb #draw-model
 def _draw_model(ax: Axes, result: Comparison, row: Any, mark: Mark, crosses: bool) -> None:
-    """A model of the ranking: its mean with its name, small marks for its runs, and a cross for
-    both intervals."""
+    """A model of the ranking: its mean with its name, small hollow marks for its runs, a
+    cross for both intervals."""
     table, colour = result.table.set_index(["model", "metric"]), mark.colour
     x, y = table.loc[(row.model, TOLD)], table.loc[(row.model, row.attack)]
     if crosses:
-        look: dict[str, Any] = {"color": colour, "lw": 1, "alpha": 0.5}
+        look: dict[str, Any] = {"color": colour, "lw": 0.7}
         ax.errorbar([x.value], [y.value], xerr=_arms(x), yerr=_arms(y), **look)
     runs = result.runs[result.runs.model == row.model]
     own = runs.pivot(index=["split", "seed"], columns="metric", values="value")
-    ax.plot(own[TOLD], own[row.attack], mark.marker, ms=4, alpha=0.5, mew=0, color=colour)
+    ax.plot(own[TOLD], own[row.attack], mark.marker, ms=4, mew=0.8, mfc="none", color=colour)
     place = rank_words(row.rank, row.rank_low, row.rank_high)
     label = f"{row.model}, rank {place}" if place else row.model
     size = 13 if mark.marker == "*" else 10

@@ -82,7 +82,8 @@ def _worded(axis: Axis) -> bool:
     "Do words stand at the ticks, rather than numbers or dates?"
     if isinstance(axis.get_major_formatter(), DateFormatter | ConciseDateFormatter):
         return False
-    return any(re.search(r"[^\W\d]{2}", t.get_text()) for t in axis.get_ticklabels())
+    texts = (re.sub(r"\$.*?\$", "", t.get_text()) for t in axis.get_ticklabels())  # 10³ is none
+    return any(re.search(r"[^\W\d]{2}", text) for text in texts)
 
 # %% ../nbs/00e_layout.ipynb #relabel
 def _relabel(axis: Axis, change: Callable[[str], str]) -> None:
@@ -231,19 +232,19 @@ def _fit_name(label: Text, room: float, length: float) -> None:
 
 # %% ../nbs/00e_layout.ipynb #fit-names
 def fit_names(figure: Figure) -> Figure:
-    "Break the names of axes that would be cut at the figure's edge; returns the figure."
+    "Break titles of panels and names of axes that the figure's edge would cut; returns the figure."
     figure.draw_without_rendering()
-    before = [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]
+    before = [ax.get_title() + ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]
     width, height = figure.get_size_inches() * figure.dpi
     for ax in figure.axes:
-        across, up, panel = ax.xaxis.label, ax.yaxis.label, ax.get_window_extent()
-        if across.get_text():
+        up, panel = ax.yaxis.label, ax.get_window_extent()
+        for across in (t for t in (ax.title, ax.xaxis.label) if t.get_text()):
             box = across.get_window_extent()
             middle = (box.x0 + box.x1) / 2
             _fit_name(across, 1.96 * min(middle, width - middle), box.width)
         if up.get_text():
             _fit_name(up, min(1.1 * panel.height, 0.96 * height), up.get_window_extent().height)
-    if before != [ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]:
+    if before != [ax.get_title() + ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]:
         figure.draw_without_rendering()
     return figure
 

@@ -82,11 +82,12 @@ class Flipbook:
     def _image(self, place: int) -> str:
         "The picture at this place, hidden unless it is the still."
         data = base64.b64encode(self.frames[place]).decode()
-        hidden = "" if place == self.still else ' style="display:none"'
+        hidden = "" if place == self.still else ";display:none"
         value = html.escape(self.values[place], quote=True)
         words = html.escape(self.words[place], quote=True)
         return (
-            f'<img alt="{words}" data-value="{value}"{hidden} src="data:image/png;base64,{data}">'
+            f'<img alt="{words}" data-value="{value}" style="max-width:100%{hidden}" '
+            f'src="data:image/png;base64,{data}">'
         )
 
 # %% ../nbs/00h_moving.ipynb #flipbook-of

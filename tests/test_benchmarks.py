@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from readme import readme
 
@@ -117,3 +118,17 @@ def test_the_results_page_shows_quality_and_speed_beside_the_peer(checkout):
     )
     for table in re.findall(r"(?:^\|.*\|$\n?)+", part, re.MULTILINE):
         assert len({line.count("|") for line in table.splitlines()}) == 1
+
+
+def test_growth_measures_a_made_up_table_of_each_size(monkeypatch):
+    seen = []
+
+    def measure(script, job):
+        seen.append((pd.read_csv(job["table"]).shape, job["epochs"]))
+        return {"fit": float(len(seen)), "sample": 0.0, "rows": 0, "peak_mb": 9.0}
+
+    monkeypatch.setattr(benchmarks, "measure", measure)
+    grown = benchmarks.growth(rows=(30, 60), columns=(6, 9), epochs=2)
+    assert seen == [((30, 6), 2), ((60, 6), 2), ((30, 9), 2), ((60, 9), 2)]
+    assert grown[["rows", "columns"]].to_numpy().tolist() == [[30, 6], [60, 6], [30, 9], [60, 9]]
+    assert len(benchmarks.plot_growth(grown).axes) == 2

@@ -1,5 +1,6 @@
 """The documentation: its sources link to what is there; so does the site, where it was built."""
 
+import csv
 import json
 import re
 import sys
@@ -80,6 +81,34 @@ def test_addresses_of_the_project_come_from_one_setting(tmp_path):
     for path in [*SOURCES, ROOT / "README.md", *(ROOT / "nbs").glob("*.ipynb")]:
         text = path.read_text(encoding="utf-8")
         assert "github.com/synthheart" not in text and "mybinder.org/v2/gh/synthheart" not in text
+
+
+def test_binder_and_colab_open_what_is_there_once_the_project_has_a_home(tmp_path, monkeypatch):
+    (tmp_path / "settings.ini").write_text(
+        "[DEFAULT]\nhome = https://github.com/someone/place\nbranch = main\n"
+    )
+    (tmp_path / "nbs").mkdir()
+    monkeypatch.chdir(tmp_path / "nbs")
+    cells = json.loads((ROOT / "nbs" / "index.ipynb").read_text(encoding="utf-8"))["cells"]
+    names = {"Markdown": str}
+    exec("".join(next(c for c in cells if c["id"] == "badges")["source"]), names)
+    text = names["badges"]()
+    (binder,) = re.findall(
+        r"mybinder\.org/v2/gh/someone/place/main\?urlpath=lab/tree/([^)]+)", text
+    )
+    (colab,) = re.findall(r"google\.com/github/someone/place/blob/main/([^)]+)", text)
+    assert (ROOT / binder).is_file() and (ROOT / colab).is_file()
+    assert "git+https://github.com/someone/place" in text
+
+
+def test_the_lessons_times_are_what_the_guide_for_teachers_says():
+    with (ROOT / "reports" / "reference" / "lesson_times.csv").open(encoding="utf-8") as file:
+        rows = {row["lesson"]: row for row in csv.DictReader(file)}
+    assert {*rows} <= {path.stem for path in (ROOT / "nbs").glob("*.ipynb")}
+    quiet = {name: float(r["clock_seconds"]) for name, r in rows.items() if float(r["load"]) < 2.5}
+    assert not [name for name, seconds in quiet.items() if seconds > 60]
+    course = ("00_tables", "01_preprocessing", "02_gan", "08_evaluation", "09_privacy")
+    assert sum(quiet.get(name, 0) for name in course) < 240
 
 
 def test_a_lesson_becomes_a_page(tmp_path, monkeypatch):

@@ -176,3 +176,24 @@ def test_a_font_is_of_the_region_of_the_letters(word, ending, monkeypatch):
     monkeypatch.setattr(fonts, "_letters_of", has.__getitem__)
     assert region(word) == ending
     assert other_fonts.__wrapped__(word) == (f"Noto Sans CJK{ending}",)
+
+
+def test_a_scale_of_powers_of_ten_has_no_words_to_shorten():
+    figure, (ax,) = fg.new_figure(6, 3)
+    ax.plot([100, 10_000], [0, 1])
+    ax.set_xscale("log")
+    narrow = narrowed(figure)
+    figure.canvas.draw()
+    assert not any("…" in t.get_text() for t in narrow.axes[0].get_xticklabels())
+
+
+def test_a_panels_title_is_not_cut_where_notes_beside_it_leave_no_room():
+    figure, (ax,) = fg.new_figure(11, 4)
+    ax.plot([1, 2], [0, 1])
+    ax.set_title("Outcome predicted, AUC (higher is better)")
+    at = ("axes fraction", "data")
+    ax.annotate("a note beside the panel", (1.01, 0.5), xycoords=at)
+    small = narrowed(figure)
+    small.draw_without_rendering()
+    box = small.axes[0].title.get_window_extent()
+    assert box.x0 >= 0 and box.x1 <= small.get_figwidth() * small.dpi

@@ -141,6 +141,23 @@ def test_a_slider_is_kept_beside_its_still():
     assert output(kept, "x").count("<img") == 2
 
 
+def test_a_figure_that_says_its_size_alone_gets_words():
+    from keep_lessons import light, told
+    from PIL import Image
+
+    made = io.BytesIO()
+    Image.new("RGB", (1, 1)).save(made, "PNG")
+    data = {"image/png": base64.b64encode(made.getvalue()).decode()}
+    data["text/plain"] = "<Figure size 700x300 with 1 Axes>"
+    out = {"output_type": "display_data", "metadata": {}, "data": data}
+    for code, words in (
+        ('ax.set(xlabel="age", title="Older, slower")', "Older, slower"),
+        ('fig.suptitle("No word for a bend", y=1.03)', "No word for a bend"),
+        ('ax.set(title=f"{n} rows")', "A figure of the section 'Rows'"),
+    ):
+        assert light(out, told(code, "Rows"))["metadata"]["image/png"]["alt"] == words
+
+
 needs_ward = pytest.mark.skipif(
     not (REFERENCE / "ward").is_dir(), reason="make reference writes reports/reference/ward"
 )

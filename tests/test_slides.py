@@ -31,3 +31,14 @@ def test_the_page_needs_no_network(tmp_path):
     assert page.count("<section") > 10 and "Failure 2: collapse" in page
     assert not broken(out)
     assert "cdnjs" not in page and "unpkg" not in page
+
+
+def test_a_slider_of_a_kept_lesson_moves_on_its_slide():
+    output = nbformat.v4.new_output(
+        "display_data",
+        {"image/png": "", "text/plain": "A bar of height 2"},
+        metadata={"flipbook": '<figure class="flipbook"></figure>'},
+    )
+    cell = nbformat.v4.new_code_cell(outputs=[output], metadata={"slideshow": {}})
+    (slide,) = make_slides.chosen(nbformat.v4.new_notebook(cells=[cell]))
+    assert 'class="flipbook"' in slide.outputs[0].data["text/html"]
