@@ -33,6 +33,7 @@ from synthheart.disclosure import (
     shareable,
 )
 from .judging import QUESTIONS, Verdict, run_verdict, verdict
+from .reading import without_apostrophe
 from .runs import Run, csv_text, json_text, replacing, sha256
 from .space import fit_space, group_masks, group_plan
 
@@ -88,6 +89,11 @@ def _shared(found: Iterable[str], names: list[str]) -> tuple[str, ...]:
     shared = tuple(name for name in names if name in there)
     return shared if len(shared) >= min(3, len(names)) else ()
 
+# %% ../nbs/09e_parcel.ipynb #name
+def _name(cell: str) -> str:
+    "A column's name as it is compared: without blanks, and without a mark for spreadsheets."
+    return str(without_apostrophe(cell.strip()))
+
 # %% ../nbs/09e_parcel.ipynb #json-columns
 def _json_columns(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
     "The rows of a JSON object that holds a list, or an object, of plain values for each column."
@@ -109,8 +115,8 @@ def _text_rows(text: str, names: list[str]) -> Iterator[dict[str, Any]]:
     lines = [line.strip().strip("|") for line in text.splitlines() if len(line) < _LONGEST]
     for sep in (sep for sep in ",;\t|" if any(sep in line for line in lines)):
         rows = [row for row in csv.reader(lines, delimiter=sep) if len(row) > 1]
-        heads = [row for row in rows[:3] if _shared(map(str.strip, row), names)]
-        head = list(map(str.strip, heads[0])) if heads else []
+        heads = [row for row in rows[:3] if _shared(map(_name, row), names)]
+        head = list(map(_name, heads[0])) if heads else []
         for row in rows if not heads else [row for row in rows if row is not heads[0]]:
             yield dict(zip(head if len(row) == len(head) else map(str, range(len(row))), row))
 
@@ -164,7 +170,11 @@ def real_rows(run: Run) -> list[dict[str, str]]:
             f"{run.folder}: no {lacking[0]}.csv to hold the parcel against; nothing was packed"
         )
     texts = (run.path(name).read_text(encoding="utf-8-sig") for name in ("train", "holdout"))
-    rows = [row for text in texts for row in csv.DictReader(io.StringIO(text))]
+    rows = [
+        {_name(name): cell for name, cell in row.items() if name}
+        for text in texts
+        for row in csv.DictReader(io.StringIO(text))
+    ]
     return [{name: _plain_cell(row.get(name)) for name in run.schema.names} for row in rows]
 
 # %% ../nbs/09e_parcel.ipynb #chance-copies

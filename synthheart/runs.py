@@ -5,6 +5,7 @@
 # %% ../nbs/00e_runs.ipynb #imports
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -36,7 +37,9 @@ from synthheart.reading import (
     read_table,
     settled_spelling,
     spell,
+    with_apostrophe,
     with_apostrophes,
+    without_apostrophe,
     without_apostrophes,
 )
 from .splitting import train_holdout_split
@@ -87,13 +90,28 @@ def _without_formulas(cells: pd.Series) -> pd.Series:
     words = cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
     return with_apostrophes(cells) if words else cells
 
+# %% ../nbs/00e_runs.ipynb #as-csv
+def _as_csv(df: pd.DataFrame, sep: str = ",") -> str:
+    """A table as text, its words marked where they look like formulas, and quoted where one holds a
+    carriage return, at which some readers end the line.
+    """
+
+    def lines(table: pd.DataFrame, words: Iterable[pd.Series], header: bool) -> str:
+        returns = any(cells.astype(str).str.contains("\r", regex=False).any() for cells in words)
+        how = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+        return table.to_csv(sep=sep, index=False, lineterminator="\n", quoting=how, header=header)
+
+    text = df.apply(_without_formulas).rename(columns=with_apostrophe)
+    cells = [column for _, column in text.items() if column.dtype.kind in "OU"]
+    return lines(text.iloc[:0], [pd.Series(list(text))], True) + lines(text, cells, False)
+
 # %% ../nbs/00e_runs.ipynb #csv-text
 @takes_frames
 def csv_text(df: pd.DataFrame) -> str:
     """A table as CSV text, without the index, lines ending in a newline character; text that a
-    spreadsheet would compute gets an apostrophe in front.
+    spreadsheet would compute, in a name or in a cell, gets an apostrophe in front.
     """
-    return df.apply(_without_formulas).to_csv(index=False, lineterminator="\n")
+    return _as_csv(df)
 
 # %% ../nbs/00e_runs.ipynb #json-text
 def json_text(value: Any) -> str:
@@ -193,11 +211,10 @@ def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) ->
 # %% ../nbs/00e_runs.ipynb #write-text
 def _write_text(df: pd.DataFrame, path: Path, schema: Schema | None, sep: str) -> None:
     """Write a table as text with a separator; lines end in a newline character, and text that a
-    spreadsheet would compute gets an apostrophe in front.
+    spreadsheet would compute, in a name or in a cell, gets an apostrophe in front.
     """
     text = df if schema is None else spelled(df, schema)
-    text = text.apply(_without_formulas)
-    text.to_csv(path, sep=sep, index=False, lineterminator="\n", encoding="utf-8")
+    path.write_text(_as_csv(text, sep), encoding="utf-8", newline="")
 
 # %% ../nbs/00e_runs.ipynb #write-csv
 def _write_csv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
@@ -343,11 +360,13 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         "A table of results; ValueError with one line where it is missing."
-        return pd.read_csv(self._there(name)).apply(lambda cells: without_apostrophes(cells)[0])
+        table = pd.read_csv(self._there(name)).rename(columns=without_apostrophe)
+        return table.apply(lambda cells: without_apostrophes(cells)[0])
 
     def rows(self, name: str) -> pd.DataFrame:
         "What is measured of a table of patients, real or synthetic, typed by the run's schema."
-        there = list(pd.read_csv(self._there(name), nrows=0).columns)
+        names = pd.read_csv(self._there(name), nrows=0).columns
+        there = [without_apostrophe(each) for each in names]
         if there == self.schema.names != self.whole_schema.names:  # written after measuring
             return read_table(self.path(name), self.schema)
         return measured_rows(self.whole(name), self.whole_schema)[self.schema.names]
