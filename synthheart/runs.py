@@ -664,14 +664,23 @@ def failed_folder(out: Path) -> Path:
     "Where a failed build of `out` is kept."
     return out.with_name(f"{out.name}.failed")
 
+# %% ../nbs/00e_runs.ipynb #hidden-folder
+def _hidden_folder(out: Path, mark: str, private: bool) -> Path:
+    """A new folder beside `out`, of a hidden name: for its owner alone where it is private, else as
+    the umask has it, and for nobody else to write in.
+    """
+    folder = out.parent / f".{out.name}.{mark}{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700 if private else 0o755)
+    return folder
+
 # %% ../nbs/00e_runs.ipynb #filling
 @contextmanager
-def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
+def filling(out: str | Path, names: Sequence[str], private: bool = False) -> Iterator[Path]:
     """A folder to write files of these names in, which takes the place of `out` when the block ends
     well, else is removed.
 
     out: a folder that is not there yet, is empty, or holds nothing but earlier files of these
-    names; another one raises ValueError and is not touched.
+    names; another one raises ValueError and is not touched. private: only its owner may read it.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -681,8 +690,7 @@ def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
         raise ValueError(
             f"{out}: holds {others[0]} too, so it is not replaced; name another folder"
         )
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.resolve().parent))
-    part.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    part = _hidden_folder(out.resolve(), "", private)
     try:
         yield part
         _put_in_place(part, out.resolve())
@@ -699,7 +707,9 @@ def _state(folder: Path) -> dict[str, Any]:
 
 # %% ../nbs/00e_runs.ipynb #is-untouched
 def _is_untouched(folder: Path, written: Mapping[str, str]) -> bool:
-    "Are the files of an unfinished build as it left them?"
+    "Are the files of an unfinished build as it left them, none of them behind a link?"
+    if any(path.is_symlink() for path in (folder, *folder.rglob("*"))):
+        return False
     paths = {name: folder / name for name in written}
     return all(p.is_file() and sha256(p) == written[name] for name, p in paths.items())
 
@@ -776,8 +786,7 @@ def drafting(
     out = Path(out)
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", dir=out.parent))
-    folder.chmod(0o700 if private else 0o755)
+    folder = _hidden_folder(out, f"{os.getpid()}.", private)
     earlier, done = (None, {}) if fresh else find_unfinished(out, key)
     if earlier is not None:
         folder.rmdir()
@@ -787,6 +796,8 @@ def drafting(
         sweep(out, folder)
     if private:
         (folder / PRIVATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
+        for each in (folder, folder / PRIVATE_FOLDER):
+            each.chmod(0o700)  # an unfinished one may have been opened
     try:
         draft = Draft(folder, key, done)
         yield draft
