@@ -352,6 +352,14 @@ class Shape:
         return not moved and self.inner.columns == self.schema.columns
 
     @property
+    def sees_all(self) -> bool:
+        "Does the model see each learned column, and of one with words among numbers both parts?"
+        learned = self.schema.learned
+        mixed = [c for c in learned if c.kind == "continuous" and c.levels]
+        names = {c.name for c in learned} | {companion(c.name) for c in mixed}
+        return names <= set(self.inner.names)
+
+    @property
     def kept_rules(self) -> tuple[str, ...]:
         "The schema's rules that are not kept by construction."
         made = {(gap.later, gap.earlier) for gap in self.gaps}

@@ -48,7 +48,7 @@ from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
 from .protecting import categories_left, protect_rare, rule_note, rules_left
 from .runs import Run, filling
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
+from .shaping import MADE_UP, KnownRule, RangeRule, Shape, ShapedCodec
 from .reading import Reading, read_source
 from .tables import SynthheartWarning, Schema, frame_of, validate
 
@@ -742,6 +742,9 @@ def check_parts(shape: Shape, codec: Codec, model: Any) -> None:
     """
     if codec.schema_.names != shape.inner.names:
         raise ValueError("the codec and the table have other columns")
+    made_up = {column.name for column in shape.schema if column.role in MADE_UP}
+    if not shape.sees_all or set(shape.plans) != made_up:
+        raise ValueError("the table and what is learned of it have other columns")
     form = getattr(model, "form_", None)
     if form is None:
         return
