@@ -236,7 +236,7 @@ def _unpacked(run: str) -> Iterator[str]:
         except (ValueError, zlib.error):
             continue
 
-# %% ../nbs/09e_parcel.ipynb #readings
+# %% ../nbs/09e_parcel.ipynb #json-lines
 def _json_lines(value: Any) -> Iterator[str]:
     "The texts and lists of plain values in a JSON value, a line each."
     if isinstance(value, str):
@@ -248,7 +248,7 @@ def _json_lines(value: Any) -> Iterator[str]:
         for part in parts:
             yield from _json_lines(part)
 
-
+# %% ../nbs/09e_parcel.ipynb #readings
 def _readings(text: str, depth: int = 2) -> Iterator[str]:
     "A text as it stands, and as others may read it: unescaped, from JSON, unpacked, `1,5` as 1.5."
     yield text
@@ -317,12 +317,12 @@ class People:
                 named += chance < math.log(0.01)
         return named
 
-# %% ../nbs/09e_parcel.ipynb #check-table
+# %% ../nbs/09e_parcel.ipynb #release-of
 def _release_of(run: Run) -> str:
     "The name of the run's published file."
     return run.dataset.release if run.has("dataset") else "release"
 
-
+# %% ../nbs/09e_parcel.ipynb #check-table
 def _check_table(name: str, content: bytes) -> None:
     "Raise ValueError unless all lines of a release have as many cells as its header."
     rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
