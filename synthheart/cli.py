@@ -851,7 +851,7 @@ def split(
 
     The outcome's classes have the same shares on both sides. Rows of one patient, and equal rows,
     stay on one side. schema.json says how both files are read; they need no --read, and a heart
-    table is in UCI's coding there.
+    table is in UCI's coding there. Nobody but the owner may read the folder.
     """
     check_folder(output)
     how = How(coding, parse_read(settings))
@@ -861,7 +861,7 @@ def split(
 
     tell_doubts(found.notes, most=20)
     parts = train_holdout_split(table, holdout, seed, None, found)
-    with filling(output, SPLIT) as folder:
+    with filling(output, SPLIT, private=True) as folder:
         for name, part in zip(SPLIT, parts):
             write_patients(part, str(folder / name), found)
         write_whole(folder / SPLIT[-1], found.to_json().rstrip() + "\n")

@@ -30,6 +30,7 @@ from synthheart.reading import (
     is_mark,
     moment_reader,
     settled_spelling,
+    without_apostrophe,
 )
 from .tables import SynthheartWarning, Column, Schema, check_names, frame_of, to_floats
 
@@ -138,7 +139,7 @@ def _header(line: str, sep: str) -> tuple[list[str], str]:
     "The names in a header and what separates them; a column without a name gets its position."
     found = {mark: _cells(line, mark) or [line] for mark in ([sep] if sep else SEPARATORS)}
     sep = max(found, key=lambda mark: len(found[mark]))
-    names = [name.strip() or f"column {k}" for k, name in enumerate(found[sep])]
+    names = [without_apostrophe(name.strip()) or f"column {k}" for k, name in enumerate(found[sep])]
     return names, sep
 
 # %% ../nbs/05b_declared.ipynb #content-of
@@ -187,7 +188,7 @@ def raw_text(
     check_names(columns, name)
     found = list(_records(lines[bool(header) :], sep, len(columns)))
     rows = [cells for cells in found if cells is not None]
-    cells = zip(*rows) if rows else ((),) * len(columns)
+    cells = zip(*(map(without_apostrophe, row) for row in rows)) if rows else ((),) * len(columns)
     return RawRows(dict(zip(columns, map(list, cells))), len(rows), len(found) - len(rows))
 
 # %% ../nbs/05b_declared.ipynb #raw-source

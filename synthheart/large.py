@@ -19,7 +19,14 @@ from .finding import Found
 from .inference import schema_of
 from .keeping import label_of, rows_kept
 from .protecting import SeenColumn
-from .reading import Reading, find_separator, read_column, read_source
+from synthheart.reading import (
+    Reading,
+    find_separator,
+    read_column,
+    read_source,
+    without_apostrophe,
+    without_apostrophes,
+)
 from .relations import parse_rule
 from synthheart.shaping import (
     MADE_UP,
@@ -112,7 +119,8 @@ def _text_parts(path: Path, options: Mapping[str, Any]) -> Iterator[pd.DataFrame
         how: dict[str, Any] = {"sep": sep, "encoding": encoding, "chunksize": PART_ROWS}
         how |= {"dtype": str, "keep_default_na": False, "skip_blank_lines": True}
         how |= {"skiprows": options.get("skip_rows") or 0, "names": names or None}
-        yield from pd.read_csv(path, header=header, **how)
+        for part in pd.read_csv(path, header=header, **how):
+            yield part if names else part.rename(columns=without_apostrophe)
     except UnicodeDecodeError as error:
         said = f"{error.reason} at byte {error.start}"
         raise ValueError(
@@ -217,6 +225,11 @@ class _Seen:
     high: np.ndarray = field(default_factory=lambda: np.empty(0))
     decimals: int | None = 0
     keys: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def ends(self) -> np.ndarray:
+        "The most extreme numbers, rising, each once: all of them where there are few."
+        return self.low if len(self.low) < EXTREMES else np.r_[self.low, self.high]
 
     def add(self, cells: pd.Series) -> None:
         "Look at typed cells."
@@ -366,7 +379,8 @@ class Survey:
 def _typed(part: pd.DataFrame, schema: Schema, source: str) -> pd.DataFrame:
     "A part of the table, typed as the schema says. Raises ValueError that names the row."
     try:
-        cells = {c.name: read_column(part[c.name], c.name, c).values for c in schema}
+        text = {c.name: without_apostrophes(part[c.name])[0] for c in schema}
+        cells = {c.name: read_column(text[c.name], c.name, c).values for c in schema}
     except ValueError as error:
         raise ValueError(f"{source}: {error}") from None
     return pd.DataFrame(cells, index=part.index)
@@ -424,7 +438,7 @@ def survey(
         columns = tuple(_wider(found[name], drawn.rows) for name in known.names)
         known = _without(replace(known, columns=columns), broken)
     shown = {
-        name: SeenColumn(pd.Series(dict(one.counts), dtype="int64"), np.r_[one.low, one.high])
+        name: SeenColumn(pd.Series(dict(one.counts), dtype="int64"), one.ends)
         for name, one in found.items()
     }
     return Survey(reading, known, drawn.rows, shown, _plans(found, reading.df))

@@ -5,17 +5,23 @@
 # %% ../nbs/09e_parcel.ipynb #imports
 from __future__ import annotations
 
+import base64
 import csv
 import hashlib
+import html
 import io
 import json
 import math
+import re
 import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import numpy as np
 import pandas as pd
@@ -33,13 +39,15 @@ from synthheart.disclosure import (
     shareable,
 )
 from .judging import QUESTIONS, Verdict, run_verdict, verdict
+from .reading import without_apostrophe
 from .runs import Run, csv_text, json_text, replacing, sha256
 from .space import fit_space, group_masks, group_plan
 
 # %% auto #0
 __all__ = ['THRESHOLD', 'ROUNDING', 'check_untouched', 'FoundRows', 'rows_in', 'real_rows', 'most_by_chance', 'check_kind',
-           'check_rows', 'step_of', 'to_step', 'about', 'kept_groups', 'rounded_tidy', 'rounded_tables',
-           'rounded_verdict', 'parcel_page', 'parcel_metrics', 'rounded_files', 'parcel_contents', 'pack']
+           'People', 'check_hidden', 'check_rows', 'step_of', 'to_step', 'about', 'kept_groups', 'rounded_tidy',
+           'rounded_tables', 'rounded_verdict', 'parcel_page', 'parcel_metrics', 'rounded_files', 'parcel_contents',
+           'pack']
 
 # %% ../nbs/09e_parcel.ipynb #check-untouched
 def check_untouched(run: Run) -> dict[str, str]:
@@ -88,6 +96,11 @@ def _shared(found: Iterable[str], names: list[str]) -> tuple[str, ...]:
     shared = tuple(name for name in names if name in there)
     return shared if len(shared) >= min(3, len(names)) else ()
 
+# %% ../nbs/09e_parcel.ipynb #name
+def _name(cell: str) -> str:
+    "A column's name as it is compared: without blanks, and without a mark for spreadsheets."
+    return str(without_apostrophe(cell.strip()))
+
 # %% ../nbs/09e_parcel.ipynb #json-columns
 def _json_columns(value: dict[str, Any]) -> Iterator[dict[str, Any]]:
     "The rows of a JSON object that holds a list, or an object, of plain values for each column."
@@ -109,8 +122,8 @@ def _text_rows(text: str, names: list[str]) -> Iterator[dict[str, Any]]:
     lines = [line.strip().strip("|") for line in text.splitlines() if len(line) < _LONGEST]
     for sep in (sep for sep in ",;\t|" if any(sep in line for line in lines)):
         rows = [row for row in csv.reader(lines, delimiter=sep) if len(row) > 1]
-        heads = [row for row in rows[:3] if _shared(map(str.strip, row), names)]
-        head = list(map(str.strip, heads[0])) if heads else []
+        heads = [row for row in rows[:3] if _shared(map(_name, row), names)]
+        head = list(map(_name, heads[0])) if heads else []
         for row in rows if not heads else [row for row in rows if row is not heads[0]]:
             yield dict(zip(head if len(row) == len(head) else map(str, range(len(row))), row))
 
@@ -164,7 +177,11 @@ def real_rows(run: Run) -> list[dict[str, str]]:
             f"{run.folder}: no {lacking[0]}.csv to hold the parcel against; nothing was packed"
         )
     texts = (run.path(name).read_text(encoding="utf-8-sig") for name in ("train", "holdout"))
-    rows = [row for text in texts for row in csv.DictReader(io.StringIO(text))]
+    rows = [
+        {_name(name): cell for name, cell in row.items() if name}
+        for text in texts
+        for row in csv.DictReader(io.StringIO(text))
+    ]
     return [{name: _plain_cell(row.get(name)) for name in run.schema.names} for row in rows]
 
 # %% ../nbs/09e_parcel.ipynb #chance-copies
@@ -194,6 +211,156 @@ def check_kind(name: str, content: bytes) -> bool:
     except UnicodeDecodeError:
         pass
     raise ValueError(f"{name}: is not what its name says, so nothing can be searched in it")
+
+# %% ../nbs/09e_parcel.ipynb #words
+_WORD = re.compile(r"\d+(?:\.\d+)?(?:[eE][-+]?\d+)?|[^\W\d_]+")
+_PACKED = re.compile(r"[A-Za-z0-9+/_-]{80,}={0,2}")
+
+
+def _words(text: str) -> list[str]:
+    "Numbers, without their signs, and words of a text, in one spelling."
+    found = []
+    for word in _WORD.findall(text):
+        found.append(f"{float(word):.10g}" if word[0].isdecimal() else word.casefold())
+    return found
+
+# %% ../nbs/09e_parcel.ipynb #unpacked
+def _unpacked(run: str) -> Iterator[str]:
+    "What a long run of letters and digits may be as text: base64 or hexadecimal, gzip within."
+    for decode in (base64.b64decode, base64.urlsafe_b64decode, bytes.fromhex):
+        try:
+            content = decode(run)
+            if content[:2] == b"\x1f\x8b":
+                content = zlib.decompressobj(31).decompress(content, 10**8)
+            yield content.decode("utf-8")
+        except (ValueError, zlib.error):
+            continue
+
+# %% ../nbs/09e_parcel.ipynb #json-lines
+def _json_lines(value: Any) -> Iterator[str]:
+    "The texts and lists of plain values in a JSON value, a line each."
+    if isinstance(value, str):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if parts and not any(isinstance(part, (dict, list)) for part in parts):
+        yield " ".join(map(str, parts))
+    else:
+        for part in parts:
+            yield from _json_lines(part)
+
+# %% ../nbs/09e_parcel.ipynb #readings
+def _readings(text: str, depth: int = 2) -> Iterator[str]:
+    "A text as it stands, and as others may read it: unescaped, from JSON, unpacked, `1,5` as 1.5."
+    yield text
+    if "&" in text or "%" in text:
+        yield unquote(html.unescape(text))
+    if re.search(r"\d,\d", text) and re.search("[;\t|]", text):
+        yield re.sub(r"(?<=\d),(?=\d)", ".", text)
+    with suppress(ValueError, RecursionError):
+        yield "\n".join(_json_lines(json.loads(text)))
+    for run in _PACKED.findall(text) if depth else ():
+        for inner in _unpacked(run):
+            yield from _readings(inner, depth - 1)
+
+# %% ../nbs/09e_parcel.ipynb #people
+class People:
+    """Real patients as sets of words that may stand beside each other in a text.
+
+    rows: {column: plain cell}, of each. One with fewer than four words is not looked for.
+    """
+
+    def __init__(self, rows: Sequence[Mapping[str, str]]):
+        words = [_words("\n".join(row.values())) for row in rows]
+        self.words = [each for each in words if len(each) >= 4]
+        self.place = {word: k for k, word in enumerate(sorted({w for e in self.words for w in e}))}
+        bits = np.random.default_rng(0).integers(2**63, size=len(self.place), dtype=np.uint64)
+        self.bits = bits
+        self.sums: dict[int, np.ndarray] = {}
+        self.of_size: dict[int, list[int]] = {}
+        for k, each in enumerate(self.words):
+            self.of_size.setdefault(len(each), []).append(k)
+        for size, members in self.of_size.items():
+            codes = np.array([[self.place[w] for w in self.words[k]] for k in members])
+            self.sums[size] = bits[codes].sum(axis=1)  # of any order; wraps
+
+    def _windows(self, codes: np.ndarray, size: int) -> np.ndarray:
+        "The sums of each `size` words in a row."
+        total = np.concatenate([np.zeros(1, np.uint64), np.cumsum(self.bits[codes])])
+        return total[size:] - total[:-size] if len(codes) >= size else total[:0]
+
+    def _on_their_side(self, lines: Sequence[np.ndarray], size: int) -> np.ndarray:
+        "The sums down each `size` lines of equally many words."
+        found = [np.zeros(0, np.uint64)]
+        for at in range(len(lines) - size + 1):
+            block = lines[at : at + size]
+            if len(block[0]) > 2 and len({len(line) for line in block}) == 1:
+                found.append(self.bits[np.array(block)].sum(axis=0))
+        return np.concatenate(found)
+
+    def named_in(self, text: str) -> int:
+        "How many patients stand in a text, beyond what its words give by chance."
+        lines = [
+            np.array([self.place[w] for w in _words(line) if w in self.place], int)
+            for line in text.splitlines()
+        ]
+        codes = np.concatenate([np.zeros(0, int), *lines])
+        if not len(codes):
+            return 0
+        share = np.log(np.maximum(np.bincount(codes, minlength=len(self.place)), 1) / len(codes))
+        named = 0
+        for size, members in self.of_size.items():
+            sums = np.r_[self._windows(codes, size), self._on_their_side(lines, size)]
+            there = np.isin(self.sums[size], sums)
+            most = math.lgamma(size + 1) + math.log(len(codes))
+            for k in np.array(members)[there]:
+                chance = most + sum(share[self.place[word]] for word in self.words[k])
+                named += chance < math.log(0.01)
+        return named
+
+# %% ../nbs/09e_parcel.ipynb #release-of
+def _release_of(run: Run) -> str:
+    "The name of the run's published file."
+    return run.dataset.release if run.has("dataset") else "release"
+
+# %% ../nbs/09e_parcel.ipynb #check-table
+def _check_table(name: str, content: bytes) -> None:
+    "Raise ValueError unless all lines of a release have as many cells as its header."
+    rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+    widths = {len(row) for row in rows if row}
+    if len(widths) > 1:
+        raise ValueError(f"{name}: its lines have {min(widths)} to {max(widths)} cells")
+
+# %% ../nbs/09e_parcel.ipynb #texts-in
+def _texts_in(name: str, content: bytes) -> str:
+    """What a picture or a print holds as text beside what it shows. Raises ValueError for a picture
+    with anything behind its end.
+    """
+    if not content.startswith(_MAGIC[".png"]):
+        return content.decode("latin-1")
+    at, texts = 8, []
+    while at + 12 <= len(content):
+        size, kind = int.from_bytes(content[at : at + 4]), content[at + 4 : at + 8]
+        if kind in (b"tEXt", b"iTXt", b"eXIf"):
+            texts.append(content[at + 8 : at + 8 + size].decode("latin-1"))
+        at += 12 + size
+        if kind == b"IEND":
+            break
+        if not kind.isalpha() or kind in (b"zTXt", b"iCCP"):
+            break
+    if at != len(content):
+        raise ValueError(f"{name}: is not what its name says, so nothing can be searched in it")
+    return "\n".join(texts)
+
+# %% ../nbs/09e_parcel.ipynb #check-hidden
+def check_hidden(name: str, content: bytes, people: People) -> None:
+    "Raise ValueError where a file that is no table names more than two patients."
+    text = content.decode("utf-8-sig") if check_kind(name, content) else _texts_in(name, content)
+    for reading in _readings(text):
+        if (named := people.named_in(reading)) > 2:
+            raise ValueError(
+                f"{name}: the cells of {named} real patients stand together in it; nothing was "
+                "packed"
+            )
 
 # %% ../nbs/09e_parcel.ipynb #check-rows
 def check_rows(name: str, content: bytes, real: list[dict[str, str]], names: list[str]) -> None:
@@ -372,7 +539,7 @@ def parcel_contents(run: Run) -> dict[str, bytes]:
     """
     written, found = check_untouched(run), shareable(run)
     names = [n for n in found.file[found.share.astype(bool)] if n in written and n != "SHARING.md"]
-    for needed in (run.dataset.release if run.has("dataset") else "release", "disclosure.md"):
+    for needed in (_release_of(run), "disclosure.md"):
         if needed not in names:
             raise ValueError(f"{run.folder}: no {needed} that may be shared; nothing was packed")
     made, contents = {} if is_open(run) else rounded_files(run), {}
@@ -384,8 +551,13 @@ def parcel_contents(run: Run) -> dict[str, bytes]:
         if text is None and hashlib.sha256(contents[name]).hexdigest() != written[name]:
             raise ValueError(f"{name}: changed while it was packed; nothing was packed")
     real = real_rows(run)
+    people = People(real)
     for name, content in contents.items():
         check_rows(name, content, real, run.schema.names)
+        if name == _release_of(run):
+            _check_table(name, content)
+        else:
+            check_hidden(name, content, people)
     return contents
 
 # %% ../nbs/09e_parcel.ipynb #pack

@@ -5,7 +5,7 @@
 # %% ../nbs/06c_protecting.ipynb #imports
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -15,7 +15,8 @@ import pandas as pd
 from .formulas import from_floats
 from .inference import shipped_dictionary
 from .reading import nearest_part
-from .shaping import date_part, fill_at_random, find_gaps
+from .relations import parse_rule
+from .shaping import date_part, dates_in_order, fill_at_random, find_gaps
 from .splitting import same_patient
 from synthheart.tables import (
     Column,
@@ -31,7 +32,7 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['SeenColumn', 'Protected', 'protect_rare']
+__all__ = ['SeenColumn', 'Protected', 'rules_left', 'rule_note', 'categories_left', 'protect_rare']
 
 # %% ../nbs/06c_protecting.ipynb #seen-column
 class SeenColumn(NamedTuple):
@@ -63,6 +64,10 @@ class _Few(NamedTuple):
         pairs = pd.DataFrame({"level": cells.astype(object).to_numpy(), "who": self.patient})
         return pairs.dropna().drop_duplicates().level.value_counts()
 
+    def there(self, number: np.ndarray) -> int:
+        "How many patients have a number."
+        return len(self.extremes(number)[0])
+
     def extremes(self, number: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         "The lowest and the highest number of each patient who has any, each sorted."
         if self.seen is not None and len(self.seen.ends):
@@ -80,6 +85,14 @@ class _Kept(NamedTuple):
     notes: tuple[Note, ...] = ()
     removed: tuple[Level, ...] = ()
     is_empty: bool = False
+
+    @property
+    def plain_cells(self) -> pd.Series:
+        "The cells; those of a pandas categorical without categories that are no levels any more."
+        if not isinstance(self.cells.dtype, pd.CategoricalDtype):
+            return self.cells
+        gone = [x for x in self.cells.cat.categories if x not in self.column.levels]
+        return self.cells.cat.remove_categories(gone)
 
 # %% ../nbs/06c_protecting.ipynb #protected
 class Protected(NamedTuple):
@@ -105,60 +118,119 @@ def _with_levels(column: Column, rare: Sequence[Level]) -> Column:
 # %% ../nbs/06c_protecting.ipynb #emptied
 def _emptied(cells: pd.Series, column: Column, k: int) -> _Kept:
     "A column of which too few patients have anything, without its cells."
-    gone: dict[str, Any] = {"minimum": None, "maximum": None, "cuts": (), "bands": ()}
-    made = _with_levels(replace(column, kind="continuous", **gone), column.levels)
+    gone: dict[str, Any] = dict.fromkeys(("levels", "labels", "cuts", "bands"), ())
+    gone |= {"minimum": None, "maximum": None, "missing": True}
+    spelling = replace(column.spelling, limits=()) if column.spelling else None
+    made = replace(column, kind="continuous", spelling=spelling, **gone)
     seen = f"cells that fewer than {k} patients share"
-    note = Note(column.name, seen, int(cells.notna().sum()), "missing", "protect=0")
-    return _Kept(cells.mask(cells.notna()), made, (note,), column.levels, is_empty=True)
+    there = int(cells.notna().sum())
+    notes = (Note(column.name, seen, there, "missing", "protect=0"),) if there else ()
+    return _Kept(cells.mask(cells.notna()), made, notes, column.levels, is_empty=True)
 
 # %% ../nbs/06c_protecting.ipynb #rare-levels
-def _rare_levels(cells: pd.Series, few: _Few, known: Column | None) -> list[Level]:
-    "The levels that fewer than k patients hold and no dictionary declares, most frequent first."
+def _rare_levels(
+    cells: pd.Series, column: Column, few: _Few, known: Column | None
+) -> tuple[list[Level], bool]:
+    """The levels that fewer than k patients hold and no dictionary declares, most frequent first;
+    and is one left that somebody holds?
+    """
     public = set(known.levels) if known is not None else set()
     counts = few.holders(cells)
-    return [level for level, n in counts.items() if n < few.k and level not in public]
+    rare = [level for level, n in counts.items() if n < few.k and level not in public]
+    unheld = [x for x in column.levels if x not in counts.index and x not in public]
+    return [*rare, *unheld], len(rare) < len(counts)
+
+# %% ../nbs/06c_protecting.ipynb #last-level
+def _last_level(cells: pd.Series, level: Level, few: _Few) -> tuple[Note, ...]:
+    "That a level which fewer than k patients hold stays, since the cells must hold something."
+    seen = f"a most frequent level that fewer than {few.k} rows hold"
+    held = int((cells == level).sum())
+    read = "the one level that stays"
+    return (Note(str(cells.name), seen, held, read, 'role="drop" in the schema'),)
+
+# %% ../nbs/06c_protecting.ipynb #without-levels
+def _without_levels(
+    cells: pd.Series,
+    column: Column,
+    rare: Sequence[Level],
+    few: _Few,
+    seed: int,
+    what: str = "level",
+) -> tuple[pd.Series, tuple[Note, ...]]:
+    "A column's cells without some of its levels, as without gaps as before; and what is said."
+    which = cells.isin(rare)
+    left = cells.mask(which)
+    if not column.missing:
+        left = fill_at_random(left, seed).astype(cells.dtype)
+    counted = few.seen is not None and len(few.seen.counts)
+    rows = few.holders(cells).reindex(rare).sum() if counted else which.sum()
+    seen = f"{len(rare)} {what}{'s' * (len(rare) > 1)} that fewer than {few.k} rows hold"
+    note = Note(column.name, seen, int(rows), "missing, or drawn again", "protect=0")
+    return left, (note,) if rows else ()
+
+# %% ../nbs/06c_protecting.ipynb #words-alone
+def _words_alone(
+    cells: pd.Series, column: Column, few: _Few, rare: Sequence[Level], seed: int
+) -> _Kept:
+    "A column of words whose few numbers went, and its rare words with them."
+    number = cells.notna() & ~cells.isin(list(column.levels))
+    left = cells.mask(number)
+    seen = f"numbers that fewer than {few.k} rows hold beside words"
+    note = Note(column.name, seen, int(number.sum()), "missing, or drawn again", "protect=0")
+    notes = (note,) if number.any() else ()
+    if rare:
+        left, more = _without_levels(left, column, rare, few, seed, "word")
+        notes = (*notes, *more)
+    if not column.missing:
+        left = fill_at_random(left, seed)
+    made = _with_levels(column, rare)
+    gone: dict[str, Any] = {"minimum": None, "maximum": None, "decimals": None}
+    kind: Kind = "binary" if len(made.levels) == 2 else "categorical"
+    made = replace(made, kind=kind, cuts=(), bands=(), spelling=None, format="", **gone)
+    return _Kept(left, made, notes, tuple(rare))
 
 # %% ../nbs/06c_protecting.ipynb #protect-levels
 def _protect_levels(
     cells: pd.Series, column: Column, few: _Few, known: Column | None, seed: int
 ) -> _Kept:
     "A column without the levels that fewer than k patients hold."
-    rare = _rare_levels(cells, few, known)
-    if len(rare) == len(few.holders(cells)):
-        if rare and column.missing and not few.is_whole_table:
+    rare, shared = _rare_levels(cells, column, few, known)
+    stays: tuple[Note, ...] = ()
+    if rare and not shared:
+        if column.missing and not few.is_whole_table:
             return _emptied(cells, column, few.k)
-        rare = rare[1:]
+        rare, stays = rare[1:], _last_level(cells, rare[0], few)
     if not rare:
-        return _Kept(cells, column)
-    which = cells.isin(rare)
-    left = cells.mask(which)
-    if not column.missing:  # as without gaps as before
-        left = fill_at_random(left, seed).astype(cells.dtype)
-    seen = f"{len(rare)} level{'s' * (len(rare) > 1)} that fewer than {few.k} rows hold"
-    rows = which.sum() if few.seen is None else few.holders(cells)[rare].sum()
-    note = Note(column.name, seen, int(rows), "missing, or drawn again", "protect=0")
-    return _Kept(left, _with_levels(column, rare), (note,), tuple(rare))
+        return _Kept(cells, column, stays)
+    made, note = _without_levels(cells, column, rare, few, seed)
+    return _Kept(made, _with_levels(column, rare), (*note, *stays), tuple(rare))
 
 # %% ../nbs/06c_protecting.ipynb #protect-words
 def _protect_words(
     cells: pd.Series, column: Column, few: _Few, known: Column | None, seed: int
 ) -> _Kept:
-    "A column of numbers and words without the words that fewer than k patients have."
-    is_word = cells.isin(list(column.levels))
-    rare = _rare_levels(cells.where(is_word), few, known)
+    """A column of numbers and words without the words that fewer than k patients have, and without
+    its numbers where so few have one.
+    """
+    words = cells.where(cells.isin(list(column.levels)))
+    rare, shared = _rare_levels(words, column, few, known)
+    numbers = few.there(to_floats(cells.mask(words.notna())))
+    if numbers < few.k and _declared_range(known) is None:
+        if shared:
+            return _words_alone(cells, column, few, rare, seed)
+        if not few.is_whole_table and column.missing:
+            return _emptied(cells, column, few.k)
+        if not few.is_whole_table and words.notna().any():
+            alone = _words_alone(cells, column, few, rare[1:], seed)
+            return alone._replace(notes=(*alone.notes, *_last_level(cells, rare[0], few)))
     if not rare:
         return _Kept(cells, column)
-    which = cells.isin(rare)
-    left = cells.mask(which)
-    if not column.missing:
-        left = fill_at_random(left, seed)
+    left, notes = _without_levels(cells, column, rare, few, seed, "word")
     made = _with_levels(column, rare)
     if not made.levels:  # a column of numbers like any other
         made = replace(made, dtype="Int64" if column.decimals == 0 else "float64")
         left = from_floats(to_floats(left), made, cells.index)
-    seen = f"{len(rare)} word{'s' * (len(rare) > 1)} that fewer than {few.k} rows hold"
-    note = Note(column.name, seen, int(which.sum()), "missing, or drawn again", "protect=0")
-    return _Kept(left, made, (note,), tuple(rare))
+    return _Kept(left, made, notes, tuple(rare))
 
 # %% ../nbs/06c_protecting.ipynb #protected-ends
 def _protected_ends(
@@ -178,22 +250,45 @@ def _protected_ends(
         high = max(high, min(float(highest[-1]), known.maximum))
     return low, high
 
+# %% ../nbs/06c_protecting.ipynb #declared-range
+def _declared_range(known: Column | None) -> tuple[float, float] | None:
+    "The range that a public dictionary declares, if it declares one."
+    if known is None or known.minimum is None or known.maximum is None:
+        return None
+    return float(known.minimum), float(known.maximum)
+
+# %% ../nbs/06c_protecting.ipynb #within
+def _within(column: Column, low: float, high: float, known: Column | None) -> Column:
+    """The column with ends that its rows show: one that its schema has from other rows is a
+    patient's too, unless a dictionary declares it.
+    """
+    least, most = _declared_range(known) or (np.inf, -np.inf)
+    minimum, maximum = column.minimum, column.maximum
+    if minimum is not None and minimum < min(low, least):
+        minimum = cell_value(low)
+    if maximum is not None and maximum > max(high, most):
+        maximum = cell_value(high)
+    return replace(column, minimum=minimum, maximum=maximum)
+
 # %% ../nbs/06c_protecting.ipynb #protect-range
 def _protect_range(cells: pd.Series, column: Column, few: _Few, known: Column | None) -> _Kept:
     "A column of numbers or dates whose range ends at the mean of its k most extreme rows."
     number = to_floats(cells)
-    there = len(few.extremes(number)[0])
-    if few.is_whole_table or not there:
+    if few.is_whole_table:
         return _Kept(cells, column)
-    if there < few.k and known is None:
-        return _emptied(cells, column, few.k) if column.missing else _Kept(cells, column)
-    low, high = _protected_ends(number, column, few, known)
+    if few.there(number) < few.k:
+        declared = _declared_range(known)
+        if declared is None:
+            return _emptied(cells, column, few.k)
+        low, high = declared
+    else:
+        low, high = _protected_ends(number, column, few, known)
     if part := date_part(column):
         ends = dates_from_days(np.array([low, high]), column.dtype)
         low, high = to_floats(nearest_part(ends, part))
     beyond = (number < low) | (number > high)
     if not beyond.any() and few.seen is None:
-        return _Kept(cells, column)
+        return _Kept(cells, _within(column, low, high, known))
     moved = from_floats(np.clip(number, low, high), column, cells.index)
     left = cells.where(~beyond, moved.astype(cells.dtype))
     made = replace(column, minimum=cell_value(low), maximum=cell_value(high))
@@ -206,28 +301,35 @@ def _protect_column(
     cells: pd.Series, column: Column, few: _Few, known: Column | None, seed: int
 ) -> _Kept:
     "A column without what few patients show."
+    if column.kind == "continuous" and isinstance(cells.dtype, pd.CategoricalDtype):
+        cells = pd.Series(to_floats(cells), cells.index, name=cells.name)
     if column.kind != "continuous":
         return _protect_levels(cells, column, few, known, seed)
-    words = _Kept(cells, column)
-    if column.levels:
-        words = _protect_words(cells, column, few, known, seed)
-        if words.column.levels:  # words are left: too few numbers beside them are no empty column
-            few = (
-                few if len(few.extremes(to_floats(words.cells))[0]) >= few.k else few._replace(k=1)
-            )
+    if not column.levels:
+        return _protect_range(cells, column, few, known)
+    words = _protect_words(cells, column, few, known, seed)
+    if words.column.kind != "continuous" or words.is_empty:
+        return words
     made = _protect_range(words.cells, words.column, few, known)
-    return made._replace(notes=(*words.notes, *made.notes), removed=words.removed)
+    notes = (*words.notes, *made.notes)
+    return made._replace(notes=notes, removed=(*words.removed, *made.removed))
 
 # %% ../nbs/06c_protecting.ipynb #protect-gaps
-def _protect_gaps(cells: dict[str, pd.Series], schema: Schema, few: _Few) -> list[Note]:
+def _protect_gaps(
+    cells: dict[str, pd.Series], schema: Schema, few: _Few
+) -> tuple[Schema, list[Note]]:
     """Move dates that follow another one later than the mean of the k longest times between; in
-    place. The longest stay is a patient's as the highest value is.
+    place. The longest stay is a patient's as the highest value is. Where fewer than k have both
+    dates, their order is taken out of the schema, so that no time between is learned.
     """
-    notes = []
-    for later, earlier in find_gaps(schema):
+    notes, alone = [], []
+    for later, earlier in [] if few.is_whole_table else find_gaps(schema):
         start, days = to_floats(cells[earlier]), to_floats(cells[later]) - to_floats(cells[earlier])
         longest = few.extremes(np.where(days < 0, np.nan, days))[1][-few.k :]
-        if len(longest) < few.k or few.is_whole_table:
+        if len(longest) < few.k:
+            alone.append((later, earlier))
+            seen = f"dates after {earlier} in fewer than {few.k} rows"
+            notes.append(Note(later, seen, int((days >= 0).sum()), "in no order", "protect=0"))
             continue
         most = float(longest.mean())
         most = np.floor(most) if schema[later].decimals == 0 else most
@@ -237,30 +339,104 @@ def _protect_gaps(cells: dict[str, pd.Series], schema: Schema, few: _Few) -> lis
             cells[later] = cells[later].where(~beyond, moved.astype(cells[later].dtype))
             seen = f"longer after {earlier} than the mean of the {few.k} longest"
             notes.append(Note(later, seen, int(beyond.sum()), "this mean", "protect=0"))
-    return notes
+    rules = tuple(text for text in schema.rules if dates_in_order(text) not in alone)
+    return replace(schema, rules=rules), notes
+
+# %% ../nbs/06c_protecting.ipynb #at-its-end
+def _at_its_end(value: Level, column: Column) -> Level:
+    "A number of a continuous column, moved to the nearer end of its range where it lies beyond."
+    if isinstance(value, (str, bool)) or column.kind != "continuous":
+        return value
+    low = value if column.minimum is None else max(value, column.minimum)
+    return low if column.maximum is None else min(low, column.maximum)
+
+# %% ../nbs/06c_protecting.ipynb #may-hold
+def _may_hold(kept: _Kept, key: Level) -> bool:
+    "Is a key one that its column may still hold?"
+    if key in kept.removed or kept.is_empty:
+        return False
+    number = not isinstance(key, (str, bool)) and kept.column.kind == "continuous"
+    return not number or _at_its_end(key, kept.column) == key
 
 # %% ../nbs/06c_protecting.ipynb #pairs-left
-def _pairs_left(derived: Derived, removed: Mapping[str, Iterable[Level]]) -> Derived:
-    "A derived column without the pairs of levels that were removed."
-    if not derived.keys:
-        return derived
-    keys, values = (set(removed.get(name, ())) for name in (derived.by, derived.column))
-    pairs = zip(derived.keys, derived.values, strict=True)
-    left = [(key, value) for key, value in pairs if key not in keys and value not in values]
-    return replace(derived, keys=tuple(k for k, _ in left), values=tuple(v for _, v in left))
+def _pairs_left(derived: Derived, made: Mapping[str, _Kept]) -> Derived:
+    """A derived column without the pairs or stretches of levels that were removed; numbers that lie
+    beyond what is left of their range are moved to its end, as the cells were.
+    """
+    kept, source = (made.get(name) for name in (derived.column, derived.by))
+    gone = set(kept.removed) if kept is not None else set()
+    values = tuple(x if kept is None else _at_its_end(x, kept.column) for x in derived.values)
+    if derived.cuts:
+        stay = [at for at, value in enumerate(derived.values) if value not in gone]
+        cuts = tuple(derived.cuts[at - 1] for at in stay[1:])
+        left = tuple(values[at] for at in stay)
+        if len(left) < 2:  # one stretch has no cut
+            return derived if not left else replace(derived, cuts=derived.cuts[:1], values=left * 2)
+        return replace(derived, cuts=cuts, values=left)
+    pairs = [
+        (key, value)
+        for key, was, value in zip(derived.keys, derived.values, values, strict=True)
+        if was not in gone and (source is None or _may_hold(source, key))
+    ]
+    return replace(derived, keys=tuple(k for k, _ in pairs), values=tuple(v for _, v in pairs))
 
 # %% ../nbs/06c_protecting.ipynb #schema-left
 def _schema_left(schema: Schema, made: Mapping[str, _Kept]) -> Schema:
     "The schema of what is left; an empty column is computed, from nothing."
-    removed = {name: kept.removed for name, kept in made.items()}
     empty = [name for name, kept in made.items() if kept.is_empty]
     columns = [made[c.name].column if c.name in made else c for c in schema]
     stay = [c.name for c in schema.learned if c.name not in empty]
-    derived = [_pairs_left(d, removed) for d in schema.derived if d.column not in empty]
+    derived = [_pairs_left(d, made) for d in schema.derived if d.column not in empty]
     derived += [Derived(name, by=stay[0]) for name in empty]
     groups = [tuple(name for name in group if name not in empty) for group in schema.together]
     together = tuple(group for group in groups if len(group) > 1)
     return replace(schema, columns=tuple(columns), derived=tuple(derived), together=together)
+
+# %% ../nbs/06c_protecting.ipynb #rules-left
+def rules_left(rules: Sequence[str], schema: Schema) -> tuple[str, ...]:
+    """The rules that a schema still understands: one that names a level which was taken away would
+    bring it back, in the file of a model.
+    """
+    left = []
+    for text in rules:
+        try:
+            parse_rule(text, schema)
+        except ValueError:
+            continue
+        left.append(text)
+    return tuple(left)
+
+# %% ../nbs/06c_protecting.ipynb #rule-note
+def rule_note(k: int) -> Note:
+    "That rules went."
+    return Note("", f"a rule that names what fewer than {k} rows hold", 0, "no rule", "protect=0")
+
+# %% ../nbs/06c_protecting.ipynb #categories-left
+def categories_left(
+    given: pd.DataFrame, table: pd.DataFrame, schema: Schema, left: Schema
+) -> pd.DataFrame:
+    """A table as it was given, its categorical columns without the categories that were taken away:
+    pandas keeps them in the dtype, and writes them into a Parquet file, also where no row has one.
+
+    table, schema: the same, typed, before `protect_rare`; left: the schema that it made.
+    """
+    frames: dict[str, pd.Series] = {}
+    for column in left.measured:
+        cells = given[column.name]
+        hidden = column.kind == "continuous" or not isinstance(cells.dtype, pd.CategoricalDtype)
+        if hidden or column == schema[column.name]:
+            continue
+        typed = pd.Series(table[column.name].astype(object).to_numpy())
+        level = typed.groupby(cells.astype(object).to_numpy()).first().to_dict()
+        known = {*column.levels, *map(str, column.levels)}
+        gone = [x for x in cells.cat.categories if level.get(x, x) not in known]
+        frames[column.name] = cells.cat.remove_categories(gone)
+    return given.assign(**frames) if frames else given
+
+# %% ../nbs/06c_protecting.ipynb #whom
+def _whom(schema: Schema) -> str:
+    "What is counted."
+    return "patients" if schema.patient else "rows"
 
 # %% ../nbs/06c_protecting.ipynb #protect-rare
 @takes_frames
@@ -280,9 +456,11 @@ def protect_rare(
     where the schema names patients, of whom the sample then counts.
 
     A rare level is learned as a missing cell; in a column without gaps its cells are drawn from the
-    levels that stay. A column with gaps of which nothing stays comes back empty. Columns of a
-    public schema, and cells that a shipped dictionary declares, are left alone. After Willenborg
-    and de Waal (2001), top coding and local suppression.
+    levels that stay. A column with gaps of which nothing stays comes back empty; so does one in
+    which so few have a number, and among words such numbers go. A rule that names what went goes
+    too. Columns of a public schema, and cells that a shipped dictionary declares, are left alone.
+    After Willenborg and de Waal (2001), top coding and local suppression. Raises ValueError where
+    all columns come back empty.
     """
     if not k or schema.public:
         return Protected(df, schema, ())
@@ -297,11 +475,20 @@ def protect_rare(
         for c in schema.measured
     }
     if all(made[c.name].is_empty for c in schema.learned):
-        return Protected(df, schema, ())
-    cells = {**df, **{name: kept.cells for name, kept in made.items()}}
+        raise ValueError(
+            f"nothing is left to learn: no column has cells that {k} {_whom(schema)} share; "
+            "protect=0 learns what fewer have"
+        )
+    cells = {**df, **{name: kept.plain_cells for name, kept in made.items()}}
     left = _schema_left(schema, made)
-    notes = [note for kept in made.values() for note in kept.notes]
-    notes += _protect_gaps(cells, left, few)
-    if not notes:
+    left, of_gaps = _protect_gaps(cells, left, few)
+    notes = [note for kept in made.values() for note in kept.notes] + of_gaps
+    if (rules := rules_left(left.rules, left)) != left.rules:
+        notes.append(rule_note(k))
+        left = replace(left, rules=rules)
+    if few.is_whole_table and any(c.name not in declared for c in left.continuous):
+        whom = f"fewer than {2 * k} {_whom(schema)}"
+        notes.append(Note("", whom, 0, "numbers that stay single patients'", "a smaller protect"))
+    if not notes and left == schema:
         return Protected(df, schema, ())
     return Protected(pd.DataFrame(cells, index=df.index), left, tuple(notes))

@@ -50,7 +50,8 @@ __all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'BRACKETS', 'UNITS',
            'distinct_cells', 'number_shape', 'number_format', 'part_of', 'nearest_part', 'clock_unit',
            'settled_spelling', 'far_codes', 'far_zeros', 'far_dates', 'speaks_of_dates', 'is_technical', 'read_column',
            'spell', 'TextFile', 'open_text', 'Options', 'find_separator', 'Reading', 'with_apostrophes',
-           'without_apostrophes', 'read_source', 'read_table', 'format_marks', 'moment_reader']
+           'without_apostrophes', 'with_apostrophe', 'without_apostrophe', 'read_source', 'read_table', 'format_marks',
+           'moment_reader']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -3171,6 +3172,19 @@ def without_apostrophes(text: pd.Series) -> tuple[pd.Series, int]:
         taken = taken & text.str.match(_FORMULA).fillna(False).to_numpy(bool)
     return (text.mask(taken, text.str[1:]), int(taken.sum())) if taken.any() else (text, 0)
 
+# %% ../nbs/00a_reading.ipynb #formula-name
+def with_apostrophe(name: Any) -> Any:
+    """A column's name as it is written: an apostrophe before what a spreadsheet would compute, a
+    number among it, since a name is no number. What is no text stays.
+    """
+    return f"'{name}" if isinstance(name, str) and _FORMULA.match(name) else name
+
+# %% ../nbs/00a_reading.ipynb #formula-name-back
+def without_apostrophe(text: Any) -> Any:
+    "The inverse of `with_apostrophe`, of a name or of one cell of text."
+    marked = isinstance(text, str) and text[:1] == "'" and _FORMULA.match(text)
+    return text[1:] if marked else text
+
 # %% ../nbs/00a_reading.ipynb #read-grid-columns
 def _read_columns(
     names: Sequence[str], cells: list[Any], schema: Schema | None, where: str
@@ -3383,6 +3397,8 @@ def _read_text_table(
     "A CSV or one of its relatives; a bad cell is named with its line."
     file = open_text(source, options.encoding)
     grid, layout = _text_grid(file, options)
+    if not options.names:
+        grid = grid._replace(names=[without_apostrophe(name) for name in grid.names])
     try:
         return _read_grid(grid, schema, options, file.name)
     except BadCell as error:

@@ -5,6 +5,7 @@
 # %% ../nbs/00e_runs.ipynb #imports
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
@@ -15,7 +16,7 @@ import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import cached_property
@@ -36,7 +37,9 @@ from synthheart.reading import (
     read_table,
     settled_spelling,
     spell,
+    with_apostrophe,
     with_apostrophes,
+    without_apostrophe,
     without_apostrophes,
 )
 from .splitting import train_holdout_split
@@ -87,13 +90,28 @@ def _without_formulas(cells: pd.Series) -> pd.Series:
     words = cells.dtype == object or pd.api.types.is_string_dtype(cells.dtype)
     return with_apostrophes(cells) if words else cells
 
+# %% ../nbs/00e_runs.ipynb #as-csv
+def _as_csv(df: pd.DataFrame, sep: str = ",") -> str:
+    """A table as text, its words marked where they look like formulas, and quoted where one holds a
+    carriage return, at which some readers end the line.
+    """
+
+    def lines(table: pd.DataFrame, words: Iterable[pd.Series], header: bool) -> str:
+        returns = any(cells.astype(str).str.contains("\r", regex=False).any() for cells in words)
+        how = csv.QUOTE_NONNUMERIC if returns else csv.QUOTE_MINIMAL
+        return table.to_csv(sep=sep, index=False, lineterminator="\n", quoting=how, header=header)
+
+    text = df.apply(_without_formulas).rename(columns=with_apostrophe)
+    cells = [column for _, column in text.items() if column.dtype.kind in "OU"]
+    return lines(text.iloc[:0], [pd.Series(list(text))], True) + lines(text, cells, False)
+
 # %% ../nbs/00e_runs.ipynb #csv-text
 @takes_frames
 def csv_text(df: pd.DataFrame) -> str:
     """A table as CSV text, without the index, lines ending in a newline character; text that a
-    spreadsheet would compute gets an apostrophe in front.
+    spreadsheet would compute, in a name or in a cell, gets an apostrophe in front.
     """
-    return df.apply(_without_formulas).to_csv(index=False, lineterminator="\n")
+    return _as_csv(df)
 
 # %% ../nbs/00e_runs.ipynb #json-text
 def json_text(value: Any) -> str:
@@ -193,11 +211,10 @@ def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) ->
 # %% ../nbs/00e_runs.ipynb #write-text
 def _write_text(df: pd.DataFrame, path: Path, schema: Schema | None, sep: str) -> None:
     """Write a table as text with a separator; lines end in a newline character, and text that a
-    spreadsheet would compute gets an apostrophe in front.
+    spreadsheet would compute, in a name or in a cell, gets an apostrophe in front.
     """
     text = df if schema is None else spelled(df, schema)
-    text = text.apply(_without_formulas)
-    text.to_csv(path, sep=sep, index=False, lineterminator="\n", encoding="utf-8")
+    path.write_text(_as_csv(text, sep), encoding="utf-8", newline="")
 
 # %% ../nbs/00e_runs.ipynb #write-csv
 def _write_csv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
@@ -343,11 +360,13 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         "A table of results; ValueError with one line where it is missing."
-        return pd.read_csv(self._there(name)).apply(lambda cells: without_apostrophes(cells)[0])
+        table = pd.read_csv(self._there(name)).rename(columns=without_apostrophe)
+        return table.apply(lambda cells: without_apostrophes(cells)[0])
 
     def rows(self, name: str) -> pd.DataFrame:
         "What is measured of a table of patients, real or synthetic, typed by the run's schema."
-        there = list(pd.read_csv(self._there(name), nrows=0).columns)
+        names = pd.read_csv(self._there(name), nrows=0).columns
+        there = [without_apostrophe(each) for each in names]
         if there == self.schema.names != self.whole_schema.names:  # written after measuring
             return read_table(self.path(name), self.schema)
         return measured_rows(self.whole(name), self.whole_schema)[self.schema.names]
@@ -645,14 +664,23 @@ def failed_folder(out: Path) -> Path:
     "Where a failed build of `out` is kept."
     return out.with_name(f"{out.name}.failed")
 
+# %% ../nbs/00e_runs.ipynb #hidden-folder
+def _hidden_folder(out: Path, mark: str, private: bool) -> Path:
+    """A new folder beside `out`, of a hidden name: for its owner alone where it is private, else as
+    the umask has it, and for nobody else to write in.
+    """
+    folder = out.parent / f".{out.name}.{mark}{secrets.token_hex(4)}"
+    folder.mkdir(mode=0o700 if private else 0o755)
+    return folder
+
 # %% ../nbs/00e_runs.ipynb #filling
 @contextmanager
-def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
+def filling(out: str | Path, names: Sequence[str], private: bool = False) -> Iterator[Path]:
     """A folder to write files of these names in, which takes the place of `out` when the block ends
     well, else is removed.
 
     out: a folder that is not there yet, is empty, or holds nothing but earlier files of these
-    names; another one raises ValueError and is not touched.
+    names; another one raises ValueError and is not touched. private: only its owner may read it.
     """
     out = Path(out)
     if out.exists() and not out.is_dir():
@@ -662,8 +690,7 @@ def filling(out: str | Path, names: Sequence[str]) -> Iterator[Path]:
         raise ValueError(
             f"{out}: holds {others[0]} too, so it is not replaced; name another folder"
         )
-    part = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.resolve().parent))
-    part.chmod(0o755)  # mkdtemp makes folders that only their owner may read
+    part = _hidden_folder(out.resolve(), "", private)
     try:
         yield part
         _put_in_place(part, out.resolve())
@@ -680,7 +707,9 @@ def _state(folder: Path) -> dict[str, Any]:
 
 # %% ../nbs/00e_runs.ipynb #is-untouched
 def _is_untouched(folder: Path, written: Mapping[str, str]) -> bool:
-    "Are the files of an unfinished build as it left them?"
+    "Are the files of an unfinished build as it left them, none of them behind a link?"
+    if any(path.is_symlink() for path in (folder, *folder.rglob("*"))):
+        return False
     paths = {name: folder / name for name in written}
     return all(p.is_file() and sha256(p) == written[name] for name, p in paths.items())
 
@@ -757,8 +786,7 @@ def drafting(
     out = Path(out)
     check_target(out)
     out.parent.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix=f".{out.name}.{os.getpid()}.", dir=out.parent))
-    folder.chmod(0o700 if private else 0o755)
+    folder = _hidden_folder(out, f"{os.getpid()}.", private)
     earlier, done = (None, {}) if fresh else find_unfinished(out, key)
     if earlier is not None:
         folder.rmdir()
@@ -768,6 +796,8 @@ def drafting(
         sweep(out, folder)
     if private:
         (folder / PRIVATE_FOLDER).mkdir(mode=0o700, exist_ok=True)
+        for each in (folder, folder / PRIVATE_FOLDER):
+            each.chmod(0o700)  # an unfinished one may have been opened
     try:
         draft = Draft(folder, key, done)
         yield draft

@@ -43,9 +43,9 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'date_part', 'at_its_part', 'find_gaps', 'KeyPlan',
-           'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape', 'fill_at_random',
-           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
+__all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'dates_in_order', 'date_part', 'at_its_part', 'find_gaps',
+           'KeyPlan', 'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape',
+           'fill_at_random', 'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -58,7 +58,7 @@ class Gap(NamedTuple):
 ORDER = re.compile(r"^(`[^`]+`|[^\W\d]\w*)\s*>=\s*(`[^`]+`|[^\W\d]\w*)$")
 
 # %% ../nbs/06b_shaping.ipynb #dates-in-order
-def _dates_in_order(rule: str) -> tuple[str, str]:
+def dates_in_order(rule: str) -> tuple[str, str]:
     "(later, earlier) of a rule `later >= earlier`; empty texts for any other rule."
     found = ORDER.match(rule.strip())
     later, earlier = (part.strip("`") for part in found.groups()) if found else ("", "")
@@ -94,7 +94,7 @@ def find_gaps(schema: Schema) -> list[Gap]:
     learned = {column.name for column in schema.learned if column.is_date}
     gaps: dict[str, str] = {}
     for rule in schema.rules:
-        later, earlier = _dates_in_order(rule)
+        later, earlier = dates_in_order(rule)
         if later in learned and earlier in learned and later not in gaps:
             if not _fits_within(schema[later], schema[earlier]):
                 continue  # a month's first day may lie before a day in it
@@ -257,6 +257,8 @@ class Shape:
         source = df if source is None else source
         given = {c.name: source[c.name].dtype for c in schema}
         hidden = [c.name for c in schema if isinstance(given[c.name], pd.CategoricalDtype)]
+        numbers = [n for n in hidden if schema[n].kind == "continuous"]
+        given |= dict.fromkeys(numbers, "category")  # new numbers are new categories
         given |= {n: "category" for n in hidden if not schema[n].is_learned}
         changed = [c.name for c in schema if given[c.name] != df[c.name].dtype]
         plans = {c.name: plan_key(df[c.name], c) for c in schema if c.role in MADE_UP}
@@ -350,10 +352,18 @@ class Shape:
         return not moved and self.inner.columns == self.schema.columns
 
     @property
+    def sees_all(self) -> bool:
+        "Does the model see each learned column, and of one with words among numbers both parts?"
+        learned = self.schema.learned
+        mixed = [c for c in learned if c.kind == "continuous" and c.levels]
+        names = {c.name for c in learned} | {companion(c.name) for c in mixed}
+        return names <= set(self.inner.names)
+
+    @property
     def kept_rules(self) -> tuple[str, ...]:
         "The schema's rules that are not kept by construction."
         made = {(gap.later, gap.earlier) for gap in self.gaps}
-        return tuple(rule for rule in self.schema.rules if _dates_in_order(rule) not in made)
+        return tuple(rule for rule in self.schema.rules if dates_in_order(rule) not in made)
 
     def is_plain(self, name: str) -> bool:
         "Does the model see this column as it is?"

@@ -46,9 +46,9 @@ from .partitions import partition_of, partition_sampler
 from .parts import write_parts
 from .preprocessing import MissingImputer, TableCoder
 from .relations import parse_rule
-from .protecting import protect_rare
+from .protecting import categories_left, protect_rare, rule_note, rules_left
 from .runs import Run, filling
-from .shaping import KnownRule, RangeRule, Shape, ShapedCodec
+from .shaping import MADE_UP, KnownRule, RangeRule, Shape, ShapedCodec
 from .reading import Reading, read_source
 from .tables import SynthheartWarning, Schema, frame_of, validate
 
@@ -220,7 +220,12 @@ class Synthesizer(BaseEstimator):
         protect = 0 if self.epsilon is not None else self.protect
         seen = whole.seen if whole is not None else None
         made = protect_rare(table, schema, protect, self.seed_ or 0, seen)
+        given = categories_left(given, table, schema, made.schema)
         table, schema, self.protected_ = made
+        left = rules_left([rule.text for rule in rules], schema)
+        if any(rule.text not in left for rule in rules if rule.text in self.rules):
+            self.protected_ = (*self.protected_, rule_note(protect))
+        rules = tuple(rule for rule in rules if rule.text in left)
         self.loaded_ = False
         self.shape_ = Shape.fit(table, schema, given)
         self.shape_.plans |= whole.plans if whole is not None else {}
@@ -469,7 +474,9 @@ class Synthesizer(BaseEstimator):
         ):
             arrays |= {f"{part}/{name}": array for name, array in own.items()}
             settings[part] = config
-        about = {"parameters": self.get_params(), "rows": self.rows_, **settings}
+        kept = [rule.text for rule in self.rules_]
+        rules = tuple(text for text in self.rules if text in kept)
+        about = {"parameters": self.get_params() | {"rules": rules}, "rows": self.rows_, **settings}
         about["shape"] = self.shape_.to_state()
         if self.epsilon is not None:
             about["spent"] = [self.epsilon_, self.delta_]
@@ -735,6 +742,9 @@ def check_parts(shape: Shape, codec: Codec, model: Any) -> None:
     """
     if codec.schema_.names != shape.inner.names:
         raise ValueError("the codec and the table have other columns")
+    made_up = {column.name for column in shape.schema if column.role in MADE_UP}
+    if not shape.sees_all or set(shape.plans) != made_up:
+        raise ValueError("the table and what is learned of it have other columns")
     form = getattr(model, "form_", None)
     if form is None:
         return

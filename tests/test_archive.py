@@ -245,3 +245,26 @@ def test_a_file_does_not_vouch_for_its_epsilon(tmp_path):
     table = pd.DataFrame({"a": np.arange(30.0), "b": np.arange(30) % 2})
     plain = Synthesizer("independent").fit(table, progress=False)
     assert plain.privacy_statement().startswith("No differential privacy")
+
+
+def test_columns_that_do_not_fit_what_was_learned_are_refused(tmp_path):
+    "A name changed in one of the two schemas, a word among numbers without its column, no key."
+    table = pd.DataFrame(
+        {
+            "pid": [f"K{k:05}" for k in range(60)],
+            "crp": ["<5"] * 20 + [str(k) for k in range(10, 50)],
+            "x": np.arange(60.0) / 7,
+        }
+    )
+    model = Synthesizer("copula").fit(table, progress=False)
+    parts = members(model.save(tmp_path / "m.synth"))
+    for old, new in ((b'"name": "x"', b'"name": "y"'), (b'"crp: word"', b'"crp: w"')):
+        first = parts["about.json"].replace(old, new, 1)
+        forged = packed(tmp_path / "x.synth", hashed(parts | {"about.json": first}))
+        with pytest.raises(ValueError, match="damaged"):
+            Synthesizer.load(forged)
+    about = json.loads(parts["about.json"])
+    assert about["shape"]["plans"].pop("pid")
+    forged = hashed(parts | {"about.json": json.dumps(about).encode()})
+    with pytest.raises(ValueError, match="other columns"):
+        Synthesizer.load(packed(tmp_path / "x.synth", forged))

@@ -2,13 +2,17 @@
 patient back.
 """
 
+import base64
 import gzip
 import io
 import json
 import re
 import shutil
 import zipfile
+from pathlib import Path
+from urllib.parse import quote
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -286,6 +290,93 @@ def test_real_rows_are_found_under_any_name(public, name, how):
     public.write(name, as_real(public.train, how))
     with pytest.raises(ValueError, match="those of real patients"):
         par.parcel_contents(finish(public))
+
+
+def hidden(table: pd.DataFrame) -> dict[str, str | bytes]:
+    "Real rows in what is no table of rows."
+    text, values = table.to_csv(index=False), table.to_numpy()
+    records = table.to_dict("records")
+    lines = [",".join(map(str, row)) for row in values]
+    return {
+        "other marks": text.replace(",", ":"),
+        "blanks": text.replace(",", "  "),
+        "on its side": table.T.to_csv(header=False),
+        "JSON on its side": json.dumps(table.T.to_numpy().tolist()),
+        "a text in JSON": json.dumps({"title": "t", "note": text}),
+        "lines in JSON": json.dumps(lines),
+        "base64": base64.b64encode(text.encode()).decode(),
+        "gzip in base64 in JSON": json.dumps(
+            {"note": base64.b64encode(gzip.compress(text.encode())).decode()}
+        ),
+        "hexadecimal": text.encode().hex(),
+        "a URL": quote(text),
+        "HTML": "".join("<tr>" + "".join(f"<td>{v}</td>" for v in row) + "</tr>" for row in values),
+        "entities": text.replace(",", "&#44;"),
+        "texts of a drawing": "".join(f"<text>{line}</text>" for line in lines),
+        "attributes": "".join(
+            "<g " + " ".join(f'data-{n}="{v}"' for n, v in row.items()) + "/>" for row in records
+        ),
+        "a cell a line": "\n".join(str(v) for row in values for v in row),
+        "assignments": "\n".join(" ".join(f"{n}={v}" for n, v in row.items()) for row in records),
+        "decimal commas": table.to_csv(index=False, sep=";", decimal=","),
+        "capitals": "\n".join(lines).upper(),
+        "sentences": "\n".join(
+            "The next: " + ", then ".join(map(str, row)) + "." for row in values
+        ),
+    }
+
+
+@pytest.mark.parametrize("rows", [3, 60])
+def test_real_rows_are_found_in_what_is_no_table(rows):
+    table = ward()
+    records = table.astype(object).to_dict("records")
+    people = par.People([{n: par._plain_cell(v) for n, v in row.items()} for row in records])
+    for how, text in hidden(table.head(rows)).items():
+        with pytest.raises(ValueError, match=f"{rows} real patients stand together"):
+            par.check_hidden("odds.csv", text.encode(), people)
+            raise AssertionError(how)
+    strangers = ward(seed=7).head(rows)
+    for text in hidden(strangers).values():
+        par.check_hidden("odds.csv", text.encode(), people)
+
+
+def test_a_parcel_is_searched_for_them(public):
+    for text in list(hidden(public.train.dropna().head(20)).values())[::5]:
+        public.write("odds.csv", text)
+        with pytest.raises(ValueError, match="stand together in it; nothing was packed"):
+            par.parcel_contents(finish(public))
+    public.write("odds.csv", "x,y\n0.12345678,1\n")
+    text = public.text(public.dataset.release)
+    (public.folder / public.dataset.release).write_text(text + "58:1:4:130\n")
+    with pytest.raises(ValueError, match="its lines have 1 to 14 cells"):
+        par.parcel_contents(finish(public))
+
+
+def test_nothing_hides_in_a_picture(public):
+    figure = io.BytesIO()
+    plt.figure(figsize=(1, 1)).savefig(figure, format="png")
+    (public.folder / "figures").mkdir()
+    text = public.train.dropna().head(20).to_csv(index=False)
+    noted = io.BytesIO()
+    plt.figure(figsize=(1, 1)).savefig(noted, format="png", metadata={"Comment": text})
+    path = public.folder / "figures" / "08_groups.png"
+    for content, told in (
+        (figure.getvalue() + text.encode(), "is not what its name says"),
+        (noted.getvalue(), "20 real patients stand together"),
+    ):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=told):
+            par.parcel_contents(finish(public))
+    path.write_bytes(figure.getvalue())
+    assert "figures/08_groups.png" in par.parcel_contents(finish(public))
+
+
+def test_no_file_of_the_committed_report_names_a_patient():
+    rows = load_heart().astype(object).to_dict("records")
+    people = par.People([{n: par._plain_cell(v) for n, v in row.items()} for row in rows])
+    for path in sorted(Path("reports/reference").glob("*.*")):
+        if path.suffix in (".csv", ".json", ".md", ".pdf"):
+            par.check_hidden(path.name, path.read_bytes(), people)
 
 
 def packages(table: pd.DataFrame) -> dict[str, bytes]:

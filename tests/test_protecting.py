@@ -16,7 +16,7 @@ from synthheart.models import MODELS
 from synthheart.protecting import protect_rare
 from synthheart.reading import read_table
 from synthheart.synthesizer import Synthesizer
-from synthheart.tables import Column, Schema
+from synthheart.tables import Column, Derived, Schema
 
 SECRETS = (">7771", "A lone ward", "Its name", "Theirs alone", "777123", "9191.5", "-4444.5")
 
@@ -103,7 +103,10 @@ def test_a_pair_of_a_lookup_goes_with_its_level():
 
 def test_a_table_of_few_patients_is_left_as_it_is():
     table = ward().head(8)[["x", "y"]]
-    assert protect_rare(table, infer_schema(table), 5).notes == ()
+    kept = protect_rare(table, infer_schema(table), 5)
+    pd.testing.assert_frame_equal(kept.table, table)
+    (note,) = kept.notes  # and that is said
+    assert note.seen == "fewer than 10 rows"
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -136,3 +139,165 @@ def test_what_is_left_is_shared_by_k_patients(rows, k):
             assert kept.table.number.max() <= np.rint(most)
         else:
             assert kept.table.number.isna().all()
+
+
+def few_of(kind: str, rng: np.random.Generator, n: int, few: int, gaps: bool) -> pd.Series:
+    "A column in which the first `few` rows alone have numbers, beside words or gaps."
+    numbers = [77.25 + row for row in range(few)]
+    if kind == "date":
+        numbers = list(pd.Timestamp("2011-11-11") + pd.to_timedelta(range(few), unit="D"))
+    if kind == "clock":
+        numbers = [f"11:1{row}" for row in range(few)]
+    if kind == "unit":
+        numbers = [f"{number} mg/dl" for number in numbers]
+    if kind == "compound":
+        numbers = [f"{200 + row}/{100 + row}" for row in range(few)]
+    words = {"words": ["<5", ">900"], "compound": ["120/80", "130/85"]}.get(kind, [None])
+    rest = rng.choice(np.array(words, object), n - few)
+    if gaps:
+        rest[rng.random(n - few) < 0.2] = None
+    return pd.Series([*numbers, *rest], dtype=object)
+
+
+KINDS_OF_FEW = ("words", "number", "date", "clock", "unit", "compound")
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@given(
+    st.sampled_from(KINDS_OF_FEW),
+    st.integers(1, 4),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from(("copula", "trees", "independent")),
+    st.integers(0, 99),
+)
+def test_no_number_that_few_patients_have_comes_back(kind, few, gaps, visits, model, seed):
+    rng, n = np.random.default_rng(seed), 80
+    secret = few_of(kind, rng, n, few, gaps)
+    table = pd.DataFrame({"x": rng.normal(50, 9, n).round(1), "secret": secret})
+    if kind == "date":
+        table["secret"] = pd.to_datetime(table.secret)
+    if kind == "number":
+        table["secret"] = table.secret.astype("float64")
+    if visits:  # many rows, of fewer than five patients
+        who = [*range(few)] * 9 + [*range(few, n)]
+        table = table.loc[who].reset_index(drop=True)
+        table.insert(0, "who", [f"P{each:04}" for each in who])
+    schema = infer_schema(table)
+    if visits:
+        key = replace(schema["who"], role="patient", levels=(), kind="categorical")
+        schema = replace(schema, columns=(key, *schema.columns[1:]))
+    fitted = Synthesizer(model).fit(table, schema=schema, progress=False)
+    found = fitted.sample(400, seed=1).secret.dropna().astype(str)
+    theirs = set(secret[:few].astype(str)) | set(pd.Series(secret[:few]).astype(str).str[:4])
+    assert not {cell[:4] for cell in found} & theirs
+    assert "secret" in {note.column for note in fitted.protected_}
+    if kind in ("words", "compound"):
+        others = set(secret[few:].dropna())
+        assert set(found) == others and (gaps or len(found) == 400)
+    else:
+        assert found.empty
+
+
+def test_numbers_beside_words_go_as_a_rare_level_does():
+    cells = pd.Series([10.0, 77.25, *["<5"] * 30, *[">90"] * 20], dtype=object)
+    table = pd.DataFrame({"crp": cells, "x": np.arange(52.0)})
+    column = Column("crp", "continuous", "object", levels=("<5", ">90"), minimum=10, maximum=77.25)
+    schema = Schema((column, Column("x", "continuous", minimum=0, maximum=51)))
+    kept = protect_rare(table, schema, 5)
+    assert kept.schema["crp"].kind == "binary" and kept.schema["crp"].maximum is None
+    assert set(kept.table.crp) == {"<5", ">90"}
+    note = next(note for note in kept.notes if note.column == "crp")
+    assert note.cells == 2 and "numbers that fewer than 5 rows hold" in note.text
+    gappy = replace(schema, columns=(replace(column, missing=True), schema["x"]))
+    table.loc[:30, "crp"] = [10.0, *["<5"] * 4, *[None] * 26]  # `<5` in five rows
+    assert protect_rare(table, gappy, 6).schema["crp"].levels == (">90",)
+    table["crp"] = pd.Series([10.0, *["<5"] * 4, *[None] * 47], dtype=object)
+    assert protect_rare(table, gappy, 5).table.crp.isna().all()
+    alone = replace(schema, columns=(replace(column, levels=("<5",)), schema["x"]))
+    table["crp"] = pd.Series([10.0, *["<5"] * 51], dtype=object)
+    assert set(protect_rare(table, alone, 5).table.crp) == {"<5"}
+
+
+def test_an_end_or_a_level_of_other_rows_goes_too():
+    "A schema that was read off a whole table names what only rows outside train hold."
+    table = pd.DataFrame({"ward": ["a", "b"] * 20, "x": [1.0, 2.0] * 20, "y": [np.nan, 1.5] * 20})
+    whole = pd.concat([table, pd.DataFrame({"ward": ["Lone"], "x": [99.5], "y": [-7.5]})])
+    schema = infer_schema(whole.reset_index(drop=True))
+    text = protect_rare(table, schema, 5).schema.to_json()
+    assert "Lone" not in text and "99.5" not in text and "-7.5" not in text
+
+
+def test_where_every_column_is_sparse_nothing_is_learned():
+    table = pd.DataFrame({"a": [1.5, 2.5, 777.25, *[np.nan] * 40], "b": [1.5, *[np.nan] * 42]})
+    columns = [Column(c, "continuous", minimum=0, maximum=999, missing=True) for c in table]
+    with pytest.raises(ValueError, match="nothing is left to learn: no column has cells that 5"):
+        protect_rare(table, Schema(tuple(columns)), 5)
+
+
+def test_a_rule_that_names_a_rare_level_goes(tmp_path):
+    table = pd.DataFrame({"ward": ["Lone", *"ab" * 30], "x": np.arange(61.0)})
+    rule = "ward = Lone implies x >= 0"
+    schema = replace(infer_schema(table), rules=(rule,))
+    for fitted in (
+        Synthesizer("independent", rules=(rule,)).fit(table, progress=False),
+        Synthesizer("independent").fit(table, schema=schema, progress=False),
+    ):
+        assert any("rule" in note.seen for note in fitted.protected_)
+        with zipfile.ZipFile(fitted.save(tmp_path / "m.synth")) as file:
+            assert b"Lone" not in file.read("about.json")
+        assert len(Synthesizer.load(tmp_path / "m.synth").sample(9)) == 9
+
+
+def test_categories_of_a_pandas_column_go_with_their_level(tmp_path):
+    rng, n = np.random.default_rng(0), 90
+    table = pd.DataFrame({"x": rng.normal(0, 1, n).round(2)})
+    table["ward"] = pd.Categorical(["Lone", *rng.choice(["a", "b"], n - 1)])
+    table["code"] = pd.Categorical([77123, *rng.choice([1, 2], n - 1)])
+    table["number"] = pd.Categorical([77123, *rng.integers(0, 60, n - 1)])
+    columns = list(infer_schema(table.drop(columns="number")).columns)
+    columns.append(Column("number", "continuous", "float64", minimum=0, maximum=77123, decimals=0))
+    schema = Schema(tuple(columns))
+    fitted = Synthesizer("copula").fit(table, schema=schema, progress=False)
+    rows = fitted.sample(200)
+    assert [str(dtype) for dtype in rows.dtypes] == ["float64", *["category"] * 3]
+    assert list(rows.ward.cat.categories) == ["a", "b"]
+    assert list(rows.code.cat.categories) == [1, 2] and rows.number.notna().all()
+    with zipfile.ZipFile(fitted.save(tmp_path / "m.synth")) as file:
+        about = file.read("about.json")
+    assert b"Lone" not in about and b"77123" not in about
+    again = Synthesizer.load(tmp_path / "m.synth").sample(200)
+    pd.testing.assert_frame_equal(again, rows)
+    bare = Synthesizer("copula", protect=0).fit(table, schema=schema, progress=False).sample(9)
+    assert "Lone" in bare.ward.cat.categories
+
+
+def test_stretches_of_a_cut_column_go_with_their_level():
+    x = np.r_[np.arange(50.0), 400.5, 901.5]
+    band = ["low"] * 25 + ["high"] * 25 + ["theirs"] * 2
+    cut = Derived("band", by="x", cuts=(25.0, 400.5), values=("low", "high", "theirs"))
+    columns = (
+        Column("x", "continuous", minimum=0, maximum=901.5),
+        Column("band", "categorical", "str", levels=("high", "low", "theirs")),
+    )
+    table = pd.DataFrame({"x": x, "band": band})
+    left = protect_rare(table, Schema(columns, derived=(cut,)), 5).schema.derived[0]
+    assert left.cuts == (25.0,) and left.values == ("low", "high")
+
+
+def test_an_order_that_few_patients_show_is_not_learned_from_them():
+    "Many rows of one patient have both dates; the others have the later one alone."
+    day = pd.Timestamp("2020-01-01")
+    rows = [("P0", day, day + pd.Timedelta(days=500 + k % 3)) for k in range(980)]
+    rows += [(f"P{1 + k}", pd.NaT, day + pd.Timedelta(days=400 + k)) for k in range(15)]
+    table = pd.DataFrame(rows, columns=["who", "start", "end"])
+    table.loc[:9, "who"] = [f"Q{k}" for k in range(10)]
+    table.loc[:9, "end"] = pd.NaT
+    dates = [
+        Column(name, "continuous", "datetime64[us]", decimals=0, missing=True)
+        for name in ("start", "end")
+    ]
+    who = Column("who", "categorical", "str", role="patient")
+    schema = Schema((who, *dates), rules=("end >= start",))
+    kept = protect_rare(table, schema, 5)
+    assert kept.schema.rules == () and any("in no order" in note.text for note in kept.notes)
