@@ -21,6 +21,7 @@
 # make private           what privacy costs over ten splits, and beside MST and AIM (in an environment of their
 #                        own), into private.csv and private_peers.csv of reports/reference
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
+# make scale             memory and time of long tables, into reports/reference/scale.csv and docs/scale.md
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make lowest            the core with the oldest versions that pyproject.toml allows, in an environment apart
 # make locks             locks/, from constraints.txt and pyproject.toml
@@ -32,7 +33,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes lowest locks dist clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage scale recipes lowest locks dist clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -111,6 +112,9 @@ $(VENV)-private/.ready: | $(PY)
 
 coverage: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.coverage import measure_coverage; measure_coverage("reports/reference/coverage.csv")'
+
+scale: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.scale import measure_scale; measure_scale("reports/reference/scale.csv", "docs/scale.md")'
 
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'

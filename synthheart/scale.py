@@ -20,8 +20,8 @@ from .runs import csv_text, write_table, write_whole
 from .synthesizer import Synthesizer
 
 # %% auto #0
-__all__ = ['PART', 'SECONDS', 'BEGIN', 'SAMPLE', 'PARTITIONS', 'FIT', 'MODELS', 'BEGINS', 'made_up_visits', 'write_visits',
-           'Task', 'tasks', 'run_task', 'measure_scale', 'scale_lines', 'with_table']
+__all__ = ['PART', 'SECONDS', 'BEGIN', 'SAMPLE', 'PARTITIONS', 'FIT', 'BEGINS', 'MODELS', 'made_up_visits', 'write_visits',
+           'Task', 'tasks', 'run_task', 'scale_lines', 'with_table', 'measure_scale']
 
 # %% ../nbs/12e_scale.ipynb #visits
 PART = 250_000  # rows a file
@@ -125,29 +125,6 @@ def run_task(task: Task, model: str | Path, visits: str | Path, seconds: int = S
         found = measure(BEGIN + task.script + "done()", job)
     return row | {name: round(value) for name, value in found.items()}
 
-# %% ../nbs/12e_scale.ipynb #measure
-MODELS = ("copula", "trees", "gan")  # also fitted to a million rows
-
-
-def measure_scale(
-    path: str | Path, few: int = 1_000_000, learned: int = 300_000, models: Sequence[str] = MODELS
-) -> Path:
-    """Run all `tasks` and write their table to `path` as CSV, anew after each.
-
-    Columns: what; rows (in or out); learned (from how many, for a fit); peak_mib; cpu_seconds (the
-    process's, its imports too); ended (1: it was still at work when `SECONDS` were used up). Linux
-    alone tells the peak.
-    """
-    records = []
-    with TemporaryDirectory() as folder:
-        model = Synthesizer("copula", seed=0).fit(load_heart(), progress=False)
-        saved = model.save(Path(folder) / "heart.synth")
-        for task in tqdm(tasks(few, learned, models), "scale"):
-            records.append(run_task(task, saved, Path(folder) / "visits"))
-            table = pd.DataFrame(records).astype({"learned": "Int64"})
-            write_whole(path, csv_text(table))
-    return Path(path)
-
 # %% ../nbs/12e_scale.ipynb #page
 BEGINS = "<!-- made from reports/reference/scale.csv by `make scale` -->\n"
 
@@ -167,7 +144,39 @@ def scale_lines(table: pd.DataFrame) -> str:
 
 
 def with_table(page: str, table: pd.DataFrame) -> str:
-    "A page with the table in place of the one after its mark."
+    "A page with the table in place of the one after its mark. Raises ValueError without a mark."
+    if BEGINS not in page:
+        raise ValueError(f"the page has no line {BEGINS.strip()!r}")
     before, mark, after = page.partition(BEGINS)
     rest = after.split("\n\n", 1)[-1]
     return f"{before}{mark}{scale_lines(table)}\n{rest}"
+
+# %% ../nbs/12e_scale.ipynb #measure
+MODELS = ("copula", "trees", "gan")  # also fitted to a million rows
+
+
+def measure_scale(
+    path: str | Path,
+    page: str | Path | None = None,
+    few: int = 1_000_000,
+    learned: int = 300_000,
+    models: Sequence[str] = MODELS,
+) -> Path:
+    """Run all `tasks` and write their table to `path` as CSV, anew after each; at the end into
+    `page` too (see `with_table`).
+
+    Columns: what; rows (in or out); learned (from how many, for a fit); peak_mib; cpu_seconds (the
+    process's, its imports too); ended (1: it was still at work when `SECONDS` were used up). Linux
+    alone tells the peak.
+    """
+    records = []
+    with TemporaryDirectory() as folder:
+        model = Synthesizer("copula", seed=0).fit(load_heart(), progress=False)
+        saved = model.save(Path(folder) / "heart.synth")
+        for task in tqdm(tasks(few, learned, models), "scale"):
+            records.append(run_task(task, saved, Path(folder) / "visits"))
+            table = pd.DataFrame(records).astype({"learned": "Int64"})
+            write_whole(path, csv_text(table))
+    if page is not None:
+        write_whole(page, with_table(Path(page).read_text(encoding="utf-8"), table))
+    return Path(path)
