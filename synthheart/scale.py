@@ -152,7 +152,7 @@ def with_table(page: str, table: pd.DataFrame) -> str:
     return f"{before}{mark}{scale_lines(table)}\n{rest}"
 
 # %% ../nbs/12e_scale.ipynb #measure
-MODELS = ("copula",)  # also fitted to a million rows; a network or trees take far longer
+MODELS = ("copula",)  # also fitted to a million rows
 
 
 def measure_scale(
