@@ -142,7 +142,7 @@ def scale_lines(table: pd.DataFrame) -> str:
         )
     return "\n".join(lines) + "\n"
 
-
+# %% ../nbs/12e_scale.ipynb #with-table
 def with_table(page: str, table: pd.DataFrame) -> str:
     "A page with the table in place of the one after its mark. Raises ValueError without a mark."
     if BEGINS not in page:
