@@ -94,7 +94,7 @@ class Task(NamedTuple):
     rows: int
     job: dict[str, Any] = {}
 
-
+# %% ../nbs/12e_scale.ipynb #plan
 def tasks(few: int = 1_000_000, learned: int = 300_000, models: Sequence[str] = ()) -> list[Task]:
     """All that `measure_scale` runs. few: rows of the shortest table; learned: rows that a fit
     learns from; models: also fitted, each to `few` rows of the longest table.
