@@ -21,10 +21,12 @@
 # make private           what privacy costs over ten splits, and beside MST and AIM (in an environment of their
 #                        own), into private.csv and private_peers.csv of reports/reference
 # make coverage          how often each interval holds a known truth, into reports/reference/coverage.csv (long)
+# make scale             memory and time of long tables, into reports/reference/scale.csv and docs/scale.md
 # make recipes           every recipe of the appendix, into reports/reference/recipes.csv (half an hour)
 # make times             how long each lesson takes, into reports/reference/lesson_times.csv (20 minutes, on a quiet machine)
 # make lowest            the core with the oldest versions that pyproject.toml allows, in an environment apart
 # make locks             locks/, from constraints.txt and pyproject.toml
+# make dist              wheel and sdist in dist/, the same bytes from the same commit
 # make clean             remove what was built; make distclean removes .venv too
 #
 # Both main commands install what they need into .venv, from locks/, with hashes.
@@ -32,7 +34,7 @@
 
 SHELL := /bin/bash
 .DELETE_ON_ERROR:
-.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage recipes times lowest locks clean distclean
+.PHONY: report share test lint lab docs slides student solutions readme reference bench hundred_splits private coverage scale recipes times lowest locks dist clean distclean
 
 VENV := .venv
 PY := $(VENV)/bin/python
@@ -120,6 +122,9 @@ $(VENV)-private/.ready: | $(PY)
 coverage: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.coverage import measure_coverage; measure_coverage("reports/reference/coverage.csv")'
 
+scale: $(VENV)/.dev
+	$(QUIET) $(PY) -c 'from synthheart.scale import measure_scale; measure_scale("reports/reference/scale.csv", "docs/scale.md")'
+
 recipes: $(VENV)/.dev
 	$(QUIET) $(PY) -c 'from synthheart.recipes import measure_recipes; measure_recipes("reports/reference/recipes.csv")'
 
@@ -146,6 +151,19 @@ locks: | $(PY)
 	for extra in $(LOCKS); do build/uv/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	  --generate-hashes --only-binary :all: --no-emit-index-url --no-annotate --no-header \
 	  --constraint constraints.txt --extra $$extra --output-file locks/$$extra.txt pyproject.toml || exit 1; done
+
+# All files carry the commit's time. setuptools writes the time of packing and the files' own into an sdist, and has no
+# setting against it, so tar packs its folder anew; the wheel is built from that, as pip does it.
+EPOCH = $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct))
+
+dist: $(VENV)/.dev
+	rm -rf build/dist dist && mkdir -p build/dist dist
+	$(PY) -c 'from setuptools.build_meta import build_sdist; build_sdist("build/dist")' >build/dist/log
+	cd build/dist && tar -xzf *.tar.gz && name=$$(basename *.tar.gz .tar.gz) && \
+	  tar -c --sort=name --format=ustar --mtime=@$(EPOCH) --owner=0 --group=0 --numeric-owner --mode=u=rwX,go=rX $$name \
+	  | gzip -9n >../../dist/$$name.tar.gz
+	SOURCE_DATE_EPOCH=$(EPOCH) $(PY) -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir dist dist/*.tar.gz
+	sha256sum dist/*
 
 clean:
 	rm -rf reports/latest reports/latest.failed reports/*.zip reports/.[!.]* build dist docs/_site _docs _proc *.egg-info .pytest_cache .hypothesis .ruff_cache .mypy_cache

@@ -103,7 +103,8 @@ def lesson(path: Path) -> str:
             shown = f"```python\n{text}\n```"
             if cell["metadata"].get("jupyter", {}).get("source_hidden"):
                 kind = next((t for t in ("solution", "check") if t in cell_tags(cell)), "machinery")
-                shown = f'<details markdown="1"><summary>{kind}</summary>\n\n{shown}\n\n</details>'
+                opened = f'<details markdown="1" data-search-exclude><summary>{kind}</summary>'
+                shown = f"{opened}\n\n{shown}\n\n</details>"
             parts.append(shown)
         parts += [output(o, f"{path.stem}-{number}-{k}") for k, o in enumerate(cell["outputs"])]
     page = "\n\n".join(part for part in parts if part)

@@ -13,6 +13,7 @@ import re
 import signal
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -47,16 +48,18 @@ if TYPE_CHECKING:
     from synthheart.large import Survey
     from synthheart.pipeline import Parameter
     from synthheart.reading import Reading
+    from synthheart.synthesizer import Synthesizer
     from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
 __all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'MEASURED_ROWS', 'CHUNK', 'plugin_option', 'target_option',
-           'schema_option', 'coding_option', 'read_option', 'rows_option', 'SPLIT', 'DRAWN', 'THREADS', 'DOCTOR_FORMAT',
-           'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder', 'How',
-           'parse_read', 'about_file', 'read_patients', 'write_patients', 'write_stream', 'tell_doubts', 'Described',
-           'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'in_columns', 'schema_table',
-           'proposal_lines', 'schema', 'split', 'fit', 'sample', 'metric_lines', 'evaluation_page', 'evaluation_json',
-           'write_evaluation', 'evaluate', 'ReportCommand', 'report', 'share', 'examine', 'doctor_lines', 'doctor']
+           'schema_option', 'coding_option', 'read_option', 'rows_option', 'SPLIT', 'DRAWN', 'TOLD_FORMAT', 'THREADS',
+           'DOCTOR_FORMAT', 'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder',
+           'How', 'parse_read', 'about_file', 'read_patients', 'write_patients', 'write_stream', 'tell_doubts',
+           'Described', 'read_described', 'parse_where', 'model_names', 'ModelName', 'main', 'in_columns',
+           'schema_table', 'proposal_lines', 'schema', 'split', 'fit_told', 'fit_lines', 'fit', 'sample',
+           'metric_lines', 'evaluation_page', 'evaluation_json', 'write_evaluation', 'evaluate', 'ReportCommand',
+           'report', 'share', 'examine', 'doctor_lines', 'doctor']
 
 # %% ../nbs/11a_cli.ipynb #97cb5161
 class BadInput(click.ClickException):
@@ -110,10 +113,18 @@ def _fail(error: Exception) -> NoReturn:
         line = f"{error.filename}: {error.strerror.lower()}"
     raise BadInput(line) from error
 
+# %% ../nbs/11a_cli.ipynb #notes
+def _notes() -> list[str]:
+    "The notes of the command that runs, so far."
+    context = click.get_current_context(silent=True)
+    return [] if context is None else context.meta.setdefault("synthheart.notes", [])
+
 # %% ../nbs/11a_cli.ipynb #note
 def _note(message: Warning | str, *_: Any, **__: Any) -> None:
-    "A warning as a note of one line, on standard error."
-    click.echo(f"Note: {shell_words(str(message))}", err=True)
+    "A warning as a note of one line, on standard error, and kept for a command's `--json`."
+    line = shell_words(str(message))
+    _notes().append(line)
+    click.echo(f"Note: {line}", err=True)
 
 # %% ../nbs/11a_cli.ipynb #ended
 @contextmanager
@@ -426,12 +437,15 @@ def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tu
 
 # %% ../nbs/11a_cli.ipynb #f0ae5941
 def tell_doubts(notes: Sequence[Note], most: int | None = None) -> None:
-    "Each doubt as a line on standard error; at most so many, and how many more there are."
+    """Each doubt as a line on standard error; at most so many, and how many more there are. For a
+    command's `--json` all are kept.
+    """
     for note in notes[:most]:
         _note(str(note))
     if most is not None and len(notes) > most:
         more = f"and {len(notes) - most} more; `synthheart schema` shows all"
         click.echo(f"Note: {more}", err=True)
+        _notes().extend(shell_words(str(note)) for note in notes[most:])
 
 # %% ../nbs/11a_cli.ipynb #described
 class Described(NamedTuple):
@@ -900,6 +914,51 @@ DRAWN = (  # who knows seed and all but one row can tell that row from the model
     "can check guesses at a patient's row against what you share"
 )
 
+# %% ../nbs/11a_cli.ipynb #print-json
+TOLD_FORMAT = 1  # of what `fit` and `sample` print as JSON
+
+
+def _print_json(told: Mapping[str, Any], start: float) -> None:
+    "Print what a command did, with its notes and the seconds since `start`, as JSON."
+    seconds = round(time.perf_counter() - start, 3)
+    found = {"format": TOLD_FORMAT, **told, "notes": _notes(), "seconds": seconds}
+    click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+
+# %% ../nbs/11a_cli.ipynb #fit-json
+def fit_told(fitted: Synthesizer, output: str) -> dict[str, Any]:
+    """What `synthheart fit --json` prints of a model in the file `output`; the command adds `seed`
+    (the one given; a drawn one is said on standard error alone), `notes` and `seconds`.
+
+    `rows` were learned from, out of `table_rows`; with an `epsilon` both are noisy.
+    """
+    return {
+        "model_file": output,
+        "model": fitted.chosen_,
+        "why": fitted.choice_.why if fitted.choice_ is not None else None,
+        "rows": fitted.rows_,
+        "table_rows": fitted.table_rows_,
+        "columns": list(fitted.schema_.names),
+        "target": fitted.schema_.target,
+        "epsilon": None if fitted.epsilon is None else fitted.epsilon_,
+        "delta": None if fitted.epsilon is None else fitted.delta_,
+    }
+
+# %% ../nbs/11a_cli.ipynb #fit-lines
+def fit_lines(fitted: Synthesizer, output: str) -> list[str]:
+    "The same for people: what was written, and with a budget what was spent and what that means."
+    # The exact count of rows is not covered by epsilon.
+    count = f"{fitted.rows_}" if fitted.epsilon is None else f"about {fitted.rows_}"
+    if fitted.table_rows_ != fitted.rows_:
+        count += f" of {fitted.table_rows_}"
+    columns = len(fitted.schema_)
+    lines = [f"{output}: {fitted.chosen_} fitted to {count} rows and {columns} columns"]
+    if fitted.epsilon is not None:
+        from synthheart.dp import privacy_statement
+
+        lines.append(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
+        lines += privacy_statement(fitted.epsilon_, fitted.delta_)[1:]
+    return lines
+
 # %% ../nbs/11a_cli.ipynb #925ef8e9
 @main.command()
 @click.argument("data", type=FILE)
@@ -966,6 +1025,7 @@ DRAWN = (  # who knows seed and all but one row can tell that row from the model
     help="What every synthetic row must keep. Repeatable.",
 )
 @rows_option
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @coding_option
 @read_option
 @plugin_option
@@ -979,6 +1039,7 @@ def fit(
     coding: str,
     settings: tuple[str, ...],
     rows: int,
+    as_json: bool,
     **choices: Any,
 ) -> None:
     """Learn a model from DATA, a file with a table (- for CSV on standard input), or a folder of
@@ -991,6 +1052,7 @@ def fit(
     synthheart fit patients.csv -o edited.synth --schema schema.json
     synthheart fit patients.csv -o private.synth --schema public.json --epsilon 1
     synthheart fit heart.csv -o heart.synth --coding kaggle
+    synthheart fit patients.csv -o patients.synth --json | jq .notes
 
     A rule compares columns with numbers, words or other columns (< <= > >= = !=), or says `known`
     or `missing`; `and` joins, one `implies` may stand between. With --epsilon, nothing about the
@@ -1003,6 +1065,7 @@ def fit(
     --protect counts are those of all rows, and --rows of them, drawn at random, are learned from.
     """
     check_writable(output, [".synth"])
+    start = time.perf_counter()
     how = How(coding, parse_read(settings))
     private = choices["epsilon"] is not None
     table, described = _to_learn(data, schema_file, target, how, private, rows)
@@ -1022,21 +1085,13 @@ def fit(
     if fitted.choice_ is not None:
         click.echo(fitted.choice_.why, err=True)
     fitted.set_params(seed=None).save(output)  # who has the file need not have the seed
-    if choices["seed"] is None:
-        _note(DRAWN.format(seed=fitted.seed_))
-    # The exact count of rows is not covered by epsilon.
-    count = f"{fitted.rows_}" if fitted.epsilon is None else f"about {fitted.rows_}"
-    if fitted.table_rows_ != fitted.rows_:
-        count += f" of {fitted.table_rows_}"
-    click.echo(
-        f"{output}: {fitted.chosen_} fitted to {count} rows and {len(fitted.schema_)} columns"
-    )
-    if fitted.epsilon is not None:
-        from synthheart.dp import privacy_statement
-
-        click.echo(f"spent: epsilon {fitted.epsilon_:g}, delta {fitted.delta_:g}")
-        for sentence in privacy_statement(fitted.epsilon_, fitted.delta_)[1:]:
-            click.echo(sentence)
+    if choices["seed"] is None:  # not in the JSON, which goes into logs
+        click.echo(f"Note: {DRAWN.format(seed=fitted.seed_)}", err=True)
+    if as_json:
+        told = fit_told(fitted, output) | {"seed": choices["seed"]}
+        _print_json(told, start)
+    else:
+        click.echo("\n".join(fit_lines(fitted, output)))
 
 # %% ../nbs/11a_cli.ipynb #a6b05d07
 @main.command()
@@ -1059,9 +1114,12 @@ def fit(
     help="Only such rows: sex=1, age=40..60, age=60.. and up, admitted=2024-01-01..2024-03-31, "
     "seen=08:00..12:30; both ends are included. Repeatable.",
 )
+@click.option("--json", "as_json", is_flag=True, help="Print what was written as JSON.")
 @plugin_option
 @one_line_errors
-def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]) -> None:
+def sample(
+    model: str, rows: int, output: str, seed: int, where: tuple[str, ...], as_json: bool
+) -> None:
     """Draw synthetic rows from MODEL, a file that `fit` wrote.
 
     \b
@@ -1079,6 +1137,9 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
     from synthheart.runs import TABLE_SUFFIXES
 
     check_writable(output, TABLE_SUFFIXES)
+    if as_json and output == "-":
+        raise ValueError("--json prints what was written, -o - the rows: leave one of the two out")
+    start = time.perf_counter()
     if not Path(model).exists():
         raise ValueError(f"{model}: no such file")
     from synthheart.synthesizer import Synthesizer
@@ -1091,6 +1152,12 @@ def sample(model: str, rows: int, output: str, seed: int, where: tuple[str, ...]
     told = {rule: n for rule, n in fitted.corrections_.items() if n or rule in fitted.rules}
     for rule, count in told.items():
         click.echo(f"rule {rule!r}: {count} row{'s' * (count != 1)} drawn again", err=True)
+    if as_json:
+        found = {"rows_file": output, "model_file": model, "seed": seed}
+        names = list(fitted.schema_.names)
+        found |= {"rows": written, "columns": names, "where": list(where), "drawn_again": told}
+        _print_json(found, start)
+        return
     click.echo(f"{output}: {written} synthetic rows, {columns} columns", err=output == "-")
 
 # %% ../nbs/11a_cli.ipynb #961d6f66

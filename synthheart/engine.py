@@ -518,7 +518,7 @@ def compile_rows(maker: RowMaker) -> RowProgram:
         take = cutter(uniforms(seed, block + SAMPLING, BLOCK * width))
         return maker.rows(weights, tf.concat([take(BLOCK, size) for size in maker.pieces], axis=1))
 
-    def compiled(function, *kinds):
+    def compiled(function: Callable[..., Any], *kinds: tf.TensorSpec) -> Any:
         whole = tf.function(function, jit_compile=True, autograph=False)
         return whole.get_concrete_function(tf.TensorSpec([maker.size]), *kinds)
 

@@ -280,7 +280,7 @@ def naive_networks(
         range(seed * 100, seed * 100 + 100)
     )  # own ones: Keras' global generator is left alone
 
-    def dense(units, activation=None):
+    def dense(units: int, activation: str | None = None) -> keras.layers.Dense:
         start = initializers.GlorotUniform(seed=next(seeds))
         return layers.Dense(units, activation, kernel_initializer=start)
 
@@ -370,7 +370,7 @@ class NaiveGAN:
         width].
         """
 
-        def draw(block):
+        def draw(block: int) -> tuple[tf.Tensor]:
             noise = np.random.default_rng([seed, block]).standard_normal((BLOCK, 100), np.float32)
             return (self.generator(noise, training=False),)
 

@@ -948,3 +948,51 @@ def test_the_hospital_s_release_is_measured(hospital, tmp_path):
     assert value_of(tmp_path / "m.json", "column_shapes") > 0.8
     answer = shell(*words[:-2], "--target", "verstorben", "--no-privacy")
     assert answer.exit_code == 0 and "Invalid rows" in answer.stdout, answer.output
+
+
+def test_fit_and_sample_as_json(ward, tmp_path):
+    path, out = tmp_path / "ward.synth", tmp_path / "made.csv"
+    words = ["fit", ward, "-o", path, "--model", "copula", "--json"]
+    answer = shell(*words, "--seed", 3)
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    said = [line[6:] for line in answer.stderr.splitlines() if line.startswith("Note: ")]
+    assert told["notes"] == said and said
+    assert (told["format"], told["model"], told["model_file"]) == (1, "copula", str(path))
+    assert told["seed"] == 3 and told["epsilon"] is None and told["seconds"] > 0
+    assert told["rows"] == told["table_rows"] == len(pd.read_csv(ward))
+    told = json.loads(shell("sample", path, "-n", 7, "-o", out, "--json").stdout)
+    assert (told["rows"], told["seed"], told["rows_file"]) == (7, 0, str(out))
+    assert told["columns"] == list(pd.read_csv(out)) == list(pd.read_csv(ward))
+
+
+def test_a_drawn_seed_is_not_in_the_json(ward, tmp_path):
+    path = tmp_path / "ward.synth"
+    answer = shell("fit", ward, "-o", path, "--model", "independent", "--json")
+    assert json.loads(answer.stdout)["seed"] is None
+    seed = re.search(r"seed (\d+) was drawn", answer.stderr)[1]
+    assert seed not in answer.stdout
+
+
+def test_more_notes_than_are_shown_are_in_the_json(tmp_path):
+    table = pd.DataFrame({f"v{k}": ["<5", "7", "12", "30"] * 10 for k in range(25)})
+    table.to_csv(tmp_path / "limits.csv", index=False)
+    words = ["fit", tmp_path / "limits.csv", "-o", tmp_path / "m.synth", "--model", "independent"]
+    answer = shell(*words, "--json")
+    notes = json.loads(answer.stdout)["notes"]
+    assert "more; `synthheart schema` shows all" in answer.stderr
+    assert len(notes) >= 25 and not any("shows all" in note for note in notes)
+
+
+def test_json_and_rows_do_not_share_standard_output(model):
+    refused(shell("sample", model, "-n", 5, "-o", "-", "--json"), "--json", "-o -")
+
+
+def test_json_tells_what_a_budget_spent(tmp_path):
+    load_heart().head(60).to_csv(tmp_path / "h.csv", index=False)
+    words = ["fit", tmp_path / "h.csv", "-o", tmp_path / "m.synth", "--epsilon", 3, "--json"]
+    answer = shell(*words, "--epochs", 1)
+    assert answer.exit_code == 0, answer.output
+    told = json.loads(answer.stdout)
+    assert (told["model"], told["delta"]) == ("gan", 1e-4)
+    assert told["epsilon"] == pytest.approx(3) and told["rows"] > 0

@@ -149,6 +149,7 @@ def test_only_their_own_notebooks_name_the_models():
         "autoregressive",
         "models",
         "benchmarks",
+        "scale",
         "recipes",
         "hundred_splits",
     }
