@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations, permutations
@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .formulas import compute
 from synthheart.tables import (
     Column,
     Derived,
@@ -26,7 +27,7 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['LEAST', 'CHANCE', 'Found', 'Numbers', 'formulas_of', 'relations_of']
+__all__ = ['LEAST', 'EACH', 'CHANCE', 'CURVES', 'Found', 'Numbers', 'formulas_of', 'relations_of']
 
 # %% ../nbs/00b_finding.ipynb #found
 @dataclass(frozen=True)
@@ -50,6 +51,7 @@ class Found:
 
 # %% ../nbs/00b_finding.ipynb #least
 LEAST = 20  # rows that must be able to break a relation before it is believed
+EACH = 5  # rows that each value must have on average to decide another
 CHANCE = 1e-3  # how seldom chance may keep it
 
 # %% ../nbs/00b_finding.ipynb #orders
@@ -91,32 +93,45 @@ def _quoted(name: str) -> str:
 # %% ../nbs/00b_finding.ipynb #numbers-of
 class Numbers(NamedTuple):
     """The numeric columns of a table: names, values [n, p], and the step of each column's last
-    decimal [p].
+    decimal [p]; single: was a column kept in single precision, so that its step is no finer [p]?
     """
 
     names: list[str]
     values: np.ndarray
     steps: np.ndarray
+    single: np.ndarray
 
 # %% ../nbs/00b_finding.ipynb #are-codes
-def _are_codes(column: Column) -> bool:
+def _are_codes(column: Column, least: int) -> bool:
     "Are a column's levels numbers, such as doses, that others may be computed from?"
     numbers = all(isinstance(level, (int, float)) for level in column.levels)
-    return column.kind != "continuous" and len(column.levels) > 4 and numbers
+    return column.kind != "continuous" and len(column.levels) >= least and numbers
 
 # %% ../nbs/00b_finding.ipynb #numbers
-def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
+def _numbers(df: pd.DataFrame, schema: Schema, least: int = 5) -> Numbers:
     "Columns with enough different numbers to be computed, or (whole codes too) to compute with."
     names = [
         column.name
         for column in schema.learned
-        if (_are_codes(column) or not column.levels) and df[column.name].nunique() > 4
+        if (_are_codes(column, least) or not column.levels) and df[column.name].nunique() >= least
     ]
     values = np.column_stack([to_floats(df[name]) for name in names] or [np.empty((len(df), 0))])
-    decimals = [schema[name].decimals for name in names]
-    spread = np.nanstd(values, axis=0) if len(names) else np.empty(0)
-    steps = np.array([10.0**-d if d is not None else 1e-6 * s for d, s in zip(decimals, spread)])
-    return Numbers(names, values, steps)
+    steps = np.array([_step_of(x, schema[name].decimals) for name, x in zip(names, values.T)])
+    fine = steps <= 1e-5 * np.nanstd(values, axis=0)
+    single = np.array([ok and _is_single(x) for ok, x in zip(fine, values.T)], bool)
+    coarse = 1e-6 * np.nanmax(np.abs(values), axis=0, initial=0)
+    return Numbers(names, values, np.where(single, np.maximum(steps, coarse), steps), single)
+
+# %% ../nbs/00b_finding.ipynb #step-of
+def _step_of(number: np.ndarray, decimals: int | None) -> float:
+    "The step of a column's last decimal; a millionth of its spread where it has no last one."
+    return 10.0**-decimals if decimals is not None else float(1e-6 * np.nanstd(number))
+
+# %% ../nbs/00b_finding.ipynb #is-single
+def _is_single(number: np.ndarray) -> bool:
+    "Are all numbers what single precision keeps, to the digits that a file spells?"
+    known = number[np.isfinite(number)]
+    return bool((np.abs(known - known.astype("float32")) <= 1e-13 * np.abs(known)).all())
 
 # %% ../nbs/00b_finding.ipynb #formulas
 @takes_frames
@@ -124,29 +139,33 @@ def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found
     """Each column that others give, the last of the table first; what is computed already computes
     nothing before it.
     """
-    table = _numbers(df, schema)
-    if len(table.names) > most or len(table.names) < 2:
+    table, items = _numbers(df, schema), _numbers(df, schema, least=2)
+    if len(table.names) > most or len(items.names) < 2:
         return []
     rows = np.random.default_rng(0).permutation(len(df))[:200]
-    found: dict[int, Found] = {}
+    found: dict[str, Found] = {}
     order = sorted(range(len(table.names)), key=lambda y: (table.names[y] == schema.target, -y))
     codes = {column.name for column in schema if column.kind != "continuous"}
-    for y in order:
-        if table.names[y] in codes:
-            continue
-        free = [x for x in range(len(table.names)) if x != y and not _uses(found, table, x, y)]
+    for y in (y for y in order if table.names[y] not in codes):
+        free = _free(found, table.names, table.names[y])
         best = _formula(table, y, free, rows)
+        if best is None and len(items.names) <= most:
+            free = _free(found, items.names, table.names[y])
+            best = _long_sum(items, items.names.index(table.names[y]), free)
         if best is not None:
-            found[y] = best
+            found[table.names[y]] = best
     return list(found.values())
 
+# %% ../nbs/00b_finding.ipynb #free
+def _free(found: Mapping[str, Found], names: Sequence[str], name: str) -> list[int]:
+    "The places of those columns that may compute this one: those that it does not compute itself."
+    return [at for at, x in enumerate(names) if x != name and not _uses(found, x, name)]
+
 # %% ../nbs/00b_finding.ipynb #uses
-def _uses(found: Mapping[int, Found], table: Numbers, x: int, y: int) -> bool:
+def _uses(found: Mapping[str, Found], x: str, y: str) -> bool:
     "Is column x computed from column y, directly or through others?"
-    if x not in found:
-        return False
-    sources = [table.names.index(name) for name in found[x].columns[1:]]
-    return y in sources or any(_uses(found, table, source, y) for source in sources)
+    sources = found[x].columns[1:] if x in found else ()
+    return y in sources or any(_uses(found, source, y) for source in sources)
 
 # %% ../nbs/00b_finding.ipynb #formula
 def _formula(table: Numbers, y: int, free: Sequence[int], rows: np.ndarray) -> Found | None:
@@ -159,7 +178,60 @@ def _formula(table: Numbers, y: int, free: Sequence[int], rows: np.ndarray) -> F
                 made = _tested(table, y, sources, logarithms)
                 if made is not None:
                     return made
+        if size == 1 and (curve := _curve(table, y, sets, rows)) is not None:
+            return curve
     return None
+
+# %% ../nbs/00b_finding.ipynb #curves
+CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "log({})": np.log,
+    "log10({})": np.log10,
+    "log2({})": np.log2,
+    "log({} + 1)": np.log1p,
+    "log(max({}, 1))": lambda x: np.log(np.maximum(x, 1)),
+    "exp({})": np.exp,
+}
+
+# %% ../nbs/00b_finding.ipynb #curve
+def _curve(table: Numbers, y: int, sets: np.ndarray, rows: np.ndarray) -> Found | None:
+    "Column y as a sum with a function of one of the columns `sets` [m, 1], or None."
+    for text, function in CURVES.items():
+        with np.errstate(all="ignore"):
+            bent = function(table.values)
+        bent[~np.isfinite(bent)] = np.nan
+        bent[:, y] = table.values[:, y]
+        curved = Numbers([text.format(_quoted(n)) for n in table.names], bent, *table[2:])
+        for sources in _screened(curved, y, sets, rows, False):
+            made = _tested(curved, y, sources, False, (table.names[y], table.names[sources[0]]))
+            if made is not None:
+                return made
+    return None
+
+# %% ../nbs/00b_finding.ipynb #independent
+def _independent(x: np.ndarray) -> np.ndarray:
+    "Which columns of x [n, p] are no sum of those before them and a constant, boolean [p]."
+    scale = np.maximum(x.std(axis=0), 1e-12)
+    design = np.column_stack([np.ones(len(x)), (x - x.mean(axis=0)) / scale])
+    left = np.abs(np.diag(np.linalg.qr(design, mode="r")))[1:]
+    return left > 1e-5 * np.sqrt(len(x))
+
+# %% ../nbs/00b_finding.ipynb #long-sum
+def _long_sum(table: Numbers, y: int, free: Sequence[int]) -> Found | None:
+    "Column y as a sum of many others, such as a score of its items, or None."
+    known = np.isfinite(table.values[:, y])
+    full = np.isfinite(table.values[known]).all(axis=0)
+    sources = np.array([x for x in free if full[x]], int)
+    rows = np.random.default_rng(0).permutation(np.flatnonzero(known))[: 3 * len(sources) + 100]
+    if len(sources) < 3 or len(rows) < 2 * len(sources) + LEAST:
+        return None
+    sources = sources[_independent(table.values[rows][:, sources])]
+    design = np.column_stack([table.values[rows][:, sources], np.ones(len(rows))])
+    weights, *_ = np.linalg.lstsq(design, table.values[rows, y], rcond=None)
+    error = np.abs(design @ weights - table.values[rows, y]).max()
+    kept = sources[np.abs(weights[:-1]) > 0.01]
+    if error > 0.7 * table.steps[y] or len(kept) < 3:
+        return None
+    return _tested(table, y, kept, False)
 
 # %% ../nbs/00b_finding.ipynb #screened
 def _screened(
@@ -204,9 +276,15 @@ def _allowance(table: Numbers, y: int, rows: np.ndarray, logarithms: bool) -> fl
     return float(0.7 * np.nanmean(step / np.maximum(size, step)) + 1e-9)
 
 # %% ../nbs/00b_finding.ipynb #tested
-def _tested(table: Numbers, y: int, sources: np.ndarray, logarithms: bool) -> Found | None:
+def _tested(
+    table: Numbers,
+    y: int,
+    sources: np.ndarray,
+    logarithms: bool,
+    columns: tuple[str, ...] = (),
+) -> Found | None:
     """The formula of these sources with plain weights, if every row keeps it up to rounding; else
-    None.
+    None. columns: those it speaks of, where the table's names are terms.
     """
     target, x = table.values[:, y], table.values[:, sources]
     complete = np.isfinite(x).all(axis=1)
@@ -218,14 +296,18 @@ def _tested(table: Numbers, y: int, sources: np.ndarray, logarithms: bool) -> Fo
     ):
         return None
     fit = _powers if logarithms else _weights
-    made = fit(target[both], x[both], table.steps[y], [table.names[s] for s in sources])
-    if made is None or table.steps[y] > 0.2 * np.std(target[both]):
+    names = [table.names[s] for s in sources]
+    terms = names if columns else [_quoted(name) for name in names]
+    made = fit(target[both], x[both], table.steps[y], terms)
+    if made is None:
         return None
     formula, rounding = made
-    name = table.names[y]
+    if table.single[y]:
+        rounding = "single"
+    name = columns[0] if columns else table.names[y]
     return Found(
         "formula",
-        (name, *(table.names[s] for s in sources)),
+        columns or (name, *names),
         f"{name} is {formula}",
         1.0,
         int(both.sum()),
@@ -238,6 +320,8 @@ def _plain_number(low: float, high: float) -> float | None:
     "The number with the fewest digits between two ends; None where six digits are too few."
     if not low <= high:
         return None
+    if low <= 0 <= high:
+        return 0.0
     for digits in range(1, 7):
         middle = float(f"{(low + high) / 2:.{digits}g}")
         if low <= middle <= high:
@@ -245,11 +329,13 @@ def _plain_number(low: float, high: float) -> float | None:
     return None
 
 # %% ../nbs/00b_finding.ipynb #rounding-of
-def _rounding(error: np.ndarray, step: float) -> str:
+def _rounding(error: np.ndarray, step: float, spread: float) -> str:
     """How a column was rounded, from formula minus value: to the nearest, down, up; nothing where
-    no rounding explains it.
+    no rounding explains it, or where rounding would explain too much: a step beside the spread.
     """
     noise = 1e-6 * step + 1e-12
+    if step > 0.2 * spread and np.abs(error).max() > noise:
+        return ""
     if np.abs(error).max() <= step / 2 + noise:
         return "nearest"
     if error.min() >= -noise and error.max() < step + noise:
@@ -265,7 +351,7 @@ def _plain_weight(weight: float) -> Fraction | float:
 
 # %% ../nbs/00b_finding.ipynb #weights
 def _weights(
-    target: np.ndarray, x: np.ndarray, step: float, names: Sequence[str]
+    target: np.ndarray, x: np.ndarray, step: float, terms: Sequence[str]
 ) -> tuple[str, str] | None:
     """`a + 2 * b - 3` and its rounding, from least squares with weights rounded to plain numbers;
     or None.
@@ -278,29 +364,31 @@ def _weights(
     rest = target - x @ np.array(weights, dtype="float64")
     constant = _plain_number(rest.max() - step / 2, rest.min() + step / 2)
     constant = float(np.round(np.median(rest) / step) * step) if constant is None else constant
-    rounding = _rounding(x @ np.array(weights, dtype="float64") + constant - target, step)
+    rounding = _rounding(
+        x @ np.array(weights, dtype="float64") + constant - target, step, target.std()
+    )
     if not rounding:
         return None
-    return _sum_text(weights, constant, names), rounding
+    return _sum_text(weights, constant, terms), rounding
 
 # %% ../nbs/00b_finding.ipynb #sum-text
-def _sum_text(weights: Sequence[Fraction | float], constant: float, names: Sequence[str]) -> str:
+def _sum_text(weights: Sequence[Fraction | float], constant: float, terms: Sequence[str]) -> str:
     "Weights and a constant as a formula: positive terms first, plain ones without their weight."
-    terms = sorted(zip(weights, names, strict=True), key=lambda term: float(term[0]) < 0)
+    pairs = sorted(zip(weights, terms, strict=True), key=lambda pair: float(pair[0]) < 0)
     text = ""
-    for weight, name in terms:
+    for weight, term in pairs:
         sign = (" - " if weight < 0 else " + ") if text else ("-" if weight < 0 else "")
         most = abs(weight.numerator) if isinstance(weight, Fraction) else abs(weight)
         size = "" if most == 1 else f"{most:g} * "
         part = f" / {weight.denominator}" if isinstance(weight, Fraction) else ""
-        text += f"{sign}{size}{_quoted(name)}{part}"
+        text += f"{sign}{size}{term}{part}"
     if constant:
         text += f" {'-' if constant < 0 else '+'} {abs(constant):.12g}"
     return text
 
 # %% ../nbs/00b_finding.ipynb #powers
 def _powers(
-    target: np.ndarray, x: np.ndarray, step: float, names: Sequence[str]
+    target: np.ndarray, x: np.ndarray, step: float, terms: Sequence[str]
 ) -> tuple[str, str] | None:
     "`10000 * weight / height ** 2` and its rounding, from least squares of logarithms; or None."
     if (target <= 0).any() or (x <= 0).any():
@@ -316,47 +404,64 @@ def _powers(
     )
     if factor is None:
         factor = float(f"{np.median(target / product):.3g}")
-    rounding = _rounding(factor * product - target, step)
-    return (_product_text(powers, factor, names), rounding) if rounding else None
+    rounding = _rounding(factor * product - target, step, target.std())
+    return (_product_text(powers, factor, terms), rounding) if rounding else None
 
 # %% ../nbs/00b_finding.ipynb #product-text
-def _product_text(powers: np.ndarray, factor: float, names: Sequence[str]) -> str:
+def _product_text(powers: np.ndarray, factor: float, terms: Sequence[str]) -> str:
     "A factor and powers as a formula: what multiplies first, then what divides."
-    terms = sorted(zip(powers, names, strict=True), key=lambda term: term[0] < 0)
-    text = "" if factor == 1 and terms[0][0] > 0 else f"{factor:.12g}"
-    for power, name in terms:
+    pairs = sorted(zip(powers, terms, strict=True), key=lambda pair: pair[0] < 0)
+    text = "" if factor == 1 and pairs[0][0] > 0 else f"{factor:.12g}"
+    for power, term in pairs:
         size = "" if abs(power) == 1 else f" ** {abs(power):g}"
         sign = " / " if power < 0 else " * "
-        text += f"{sign if text else ''}{_quoted(name)}{size}"
+        text += f"{sign if text else ''}{term}{size}"
     return text
 
 # %% ../nbs/00b_finding.ipynb #lookups
-def _lookups(df: pd.DataFrame, schema: Schema, taken: set[str]) -> list[Found]:
-    "Codes that another code decides: later columns by earlier ones, the outcome never."
-    names = [c.name for c in schema.learned if c.kind != "continuous" and c.name not in taken]
+def _lookups(
+    df: pd.DataFrame, schema: Schema, taken: set[str], numbers: bool = False
+) -> list[Found]:
+    """Columns of few values that another decides: later ones by earlier ones, the outcome never.
+
+    numbers: by numbers of few values, each in enough rows; else by codes.
+    """
+    few = _few_valued(df, schema)
+    codes = [c.name for c in schema.learned if c.kind != "continuous"]
+    sources = set(few if numbers else codes) - taken
+    names = [name for name in schema.names if name in {*codes, *few} - taken]
     code = {name: pd.factorize(df[name], use_na_sentinel=True)[0] for name in names}
     found: list[Found] = []
     done: set[str] = set()
-    for y in reversed(names):
-        if y == schema.target:
-            continue
-        for x in sorted(
-            (x for x in names if x != y and x not in done), key=lambda x: code[x].max()
-        ):
-            if _decides(code[x], code[y]):
+    for y in (name for name in reversed(names) if name != schema.target):
+        free = [x for x in names if x in sources and x != y and x not in done]
+        for x in sorted(free, key=lambda x: code[x].max()):
+            rarest = np.bincount(code[x][code[x] >= 0]).min() if numbers else EACH
+            if rarest >= EACH and _decides(code[x], code[y]):
                 found.append(_lookup(df, x, y))
                 done.add(y)
                 break
     return found
 
+# %% ../nbs/00b_finding.ipynb #few-valued
+def _few_valued(df: pd.DataFrame, schema: Schema, most: int = 200) -> list[str]:
+    "Numbers with at most so many different values, each of which several rows have on average."
+    names = [c.name for c in schema.learned if c.kind == "continuous" and not c.levels]
+    return [
+        name
+        for name in names
+        if not schema[name].is_date
+        and 1 < df[name].nunique() <= min(most, df[name].notna().sum() / EACH)
+    ]
+
 # %% ../nbs/00b_finding.ipynb #decides
-def _decides(x: np.ndarray, y: np.ndarray, each: int = 5) -> bool:
+def _decides(x: np.ndarray, y: np.ndarray) -> bool:
     """Does each value of x (codes, -1 missing) go with one value of y, missing with missing, more
     than by chance?
     """
     known = x >= 0
     levels, n = int(x.max()) + 1, int(known.sum())
-    if (known != (y >= 0)).any() or n < LEAST or levels < 2 or y.max() < 1 or n < each * levels:
+    if (known != (y >= 0)).any() or n < LEAST or levels < 2 or y.max() < 1 or n < EACH * levels:
         return False
     x, y = x[known], y[known]
     table = np.zeros((levels, int(y.max()) + 1))
@@ -424,6 +529,32 @@ def _cut(low: float, high: float) -> float:
                 return value
     return high
 
+# %% ../nbs/00b_finding.ipynb #acyclic
+def _acyclic(found: Sequence[Found]) -> list[Found]:
+    "Relations without those that would compute a column from itself."
+    kept: dict[str, Found] = {}
+    for one in found:
+        if not any(_uses(kept, x, one.columns[0]) for x in one.columns[1:]):
+            kept[one.columns[0]] = one
+    return list(kept.values())
+
+# %% ../nbs/00b_finding.ipynb #as-spelled
+def _as_written(found: Sequence[Found], df: pd.DataFrame, schema: Schema) -> list[Found]:
+    """The formulas, and a table of values in the place of one that misses some of a few values by
+    their last digit, which alone would tell a computed cell.
+    """
+    few, made = _few_valued(df, schema), []
+    for one in found:
+        y, *sources = one.columns
+        if y in few and len(sources) == 1 and one.derived is not None:
+            cells = to_floats(df[y])
+            missed = ~np.isclose(cells, to_floats(compute(one.derived, df, schema)), 0, 0, True)
+            x, code = (pd.factorize(df[name], use_na_sentinel=True)[0] for name in (sources[0], y))
+            if missed.any() and _decides(x, code):
+                one = _lookup(df, sources[0], y)
+        made.append(one)
+    return made
+
 # %% ../nbs/00b_finding.ipynb #together
 def _together(df: pd.DataFrame, schema: Schema) -> list[Found]:
     "Columns whose cells are missing in the same rows."
@@ -456,10 +587,12 @@ def relations_of(train: Any, schema: Schema) -> list[Found]:
     if len(train) < LEAST:
         return []
     df = train if len(train) <= 20_000 else train.iloc[:20_000]
-    formulas = formulas_of(df, schema)
+    formulas = _as_written(formulas_of(df, schema), df, schema)
     taken = {found.columns[0] for found in formulas}
     lookups = _lookups(df, schema, taken)
     taken |= {found.columns[0] for found in lookups}
     steps = _steps(df, schema, taken)
-    found = [*_orders(df, schema), *formulas, *lookups, *steps, *_together(df, schema)]
+    taken |= {found.columns[0] for found in steps}
+    computed = _acyclic([*formulas, *lookups, *steps, *_lookups(df, schema, taken, numbers=True)])
+    found = [*_orders(df, schema), *computed, *_together(df, schema)]
     return sorted(found, key=lambda one: not one.exact)

@@ -26,9 +26,9 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['COMPUTE', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part', 'Expression', 'days_of',
-           'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle', 'numbers_of', 'values_of',
-           'parse_expression', 'parse_formula', 'compute', 'from_floats']
+__all__ = ['COMPUTE', 'FUNCTIONS', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part', 'Expression',
+           'days_of', 'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle', 'numbers_of',
+           'values_of', 'parse_expression', 'parse_formula', 'compute', 'from_floats']
 
 # %% ../nbs/00a_formulas.ipynb #operations
 COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -39,14 +39,26 @@ COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
     "**": operator.pow,
 }
 
+# %% ../nbs/00a_formulas.ipynb #functions
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    "log": np.log,
+    "log2": np.log2,
+    "log10": np.log10,
+    "exp": np.exp,
+    "sqrt": np.sqrt,
+    "abs": np.abs,
+    "max": np.maximum,
+    "min": np.minimum,
+}
+
 # %% ../nbs/00a_formulas.ipynb #part
 @dataclass(frozen=True)
 class Part:
     """A part of a text, as it was understood.
 
     does: column, number, date, level, quoted or word for a leaf; else what is done with its
-    `parts`: minus, compute, known, missing, compare, not, and, or, implies. signs: those between
-    the parts.
+    `parts`: minus, compute, call, known, missing, compare, not, and, or, implies. signs: those
+    between the parts, or the name of the function that is called.
     """
 
     does: str
@@ -216,6 +228,8 @@ class Reader:
     def atom(self) -> Part:
         "A leaf, a question whether its cell is filled, or what stands in parentheses."
         start = self.at
+        if name := self.function():
+            return self.called(name, start)
         if self.take(r"\("):
             inside = self.deeper(self.first)
             if self.take(r"\)"):
@@ -227,6 +241,29 @@ class Reader:
         if asked and (asks := self.take(r"(?:known|missing)\b")):
             return self.made(asks, start, [leaf])
         return leaf
+
+    def function(self) -> str:
+        "The function that stands here with its parenthesis, if no longer name of a column does."
+        self.take("")  # blanks
+        found = re.compile(rf"({'|'.join(FUNCTIONS)})\s*\(").match(self.text, self.at)
+        if found is None or len(self.name_here()) > len(found[1]):
+            return ""
+        self.at = found.end()
+        return found[1]
+
+    def called(self, name: str, start: int) -> Part:
+        "A function of what stands in its parentheses. Raises ValueError for too few or too many."
+        parts = [self.deeper(ARITHMETIC)]
+        while self.take(","):
+            parts.append(self.deeper(ARITHMETIC))
+        if not self.take(r"\)"):
+            more = self.text[self.at :].strip()
+            raise self.stuck() if more else ValueError("a '(' is not closed")
+        takes = FUNCTIONS[name].nin
+        if len(parts) != takes:
+            given = f"{len(parts)} number{'s' * (len(parts) > 1)}"
+            raise ValueError(f"{name} takes {takes} number{'s' * (takes > 1)}, not {given}")
+        return self.made("call", start, parts, [name])
 
     def leaf(self) -> Part:
         "A column, date, number, text in quotes or else a word."
@@ -301,13 +338,14 @@ def check_number(part: Part, schema: Schema) -> Part:
     """
     if part.does == "quoted":
         part = settle(part, schema)
-    if part.does in ("minus", "compute"):
+    if part.does in ("minus", "compute", "call"):
         parts = [check_number(each, schema) for each in part.parts]
         return replace(part, parts=tuple(parts))
     if part.does == "word":
         raise unknown(part, schema)
     if part.does not in ("column", "number", "date"):
-        raise ValueError(f"{part.text!r} is neither a number, a column nor computed by + - * / **")
+        ways = f"+ - * / ** or {', '.join(FUNCTIONS)}"
+        raise ValueError(f"{part.text!r} is neither a number, a column nor computed by {ways}")
     if part.does == "column" and holds_words(schema[part.value]):
         raise ValueError(f"{part.value} holds words, so nothing can be computed from it")
     return part
@@ -335,6 +373,9 @@ def numbers_of(part: Part, df: pd.DataFrame) -> np.ndarray:
     if part.does == "minus":
         return -value
     with np.errstate(all="ignore"):
+        if part.does == "call":
+            result = FUNCTIONS[part.signs[0]](value, *others)
+            return np.where(np.isfinite(result), result, np.nan)
         for sign, other in zip(part.signs, others, strict=True):
             result = COMPUTE[sign](value, other)
             there = np.isfinite(result) & ~np.isnan(value) & ~np.isnan(other)  # 1 ** NaN is 1
@@ -385,7 +426,9 @@ def compute(derived: Derived, df: pd.DataFrame, schema: Schema) -> pd.Series:
     column = schema[derived.column]
     if derived.formula:
         number = values_of(parse_formula(derived.formula, schema), df)
-        if column.decimals is not None:
+        if derived.rounding == "single":
+            number = _in_single(number)
+        elif column.decimals is not None:
             number = ROUND[derived.rounding](number * 10.0**column.decimals) / 10.0**column.decimals
         return from_floats(number, column, df.index)
     if derived.cuts:
@@ -395,9 +438,29 @@ def compute(derived: Derived, df: pd.DataFrame, schema: Schema) -> pd.Series:
             derived.values[place] if there else None for place, there in zip(at, known, strict=True)
         ]
     else:
-        table = dict(zip(derived.keys, derived.values, strict=True))
-        cells = [table.get(cell_value(cell)) if pd.notna(cell) else None for cell in df[derived.by]]
+        cells = _looked_up(derived, df[derived.by], schema[derived.by])
     return pd.Series(cells, df.index, dtype=object).astype(column.dtype)
+
+# %% ../nbs/00a_formulas.ipynb #in-single
+def _in_single(number: np.ndarray) -> np.ndarray:
+    "Numbers as single precision keeps them and files spell them, with 15 digits."
+    return np.array([float(f"{x:.15g}") for x in number.astype("float32")], "float64")
+
+# %% ../nbs/00a_formulas.ipynb #looked-up
+def _looked_up(derived: Derived, cells: pd.Series, column: Column) -> list[Any]:
+    "The value beside each cell's key; beside the nearest key where keys are numbers."
+    table = dict(zip(derived.keys, derived.values, strict=True))
+    numbers = not any(isinstance(key, (str, bool)) for key in table)
+    if not table or holds_words(column) or column.kind != "continuous" or not numbers:
+        return [table.get(cell_value(cell)) if pd.notna(cell) else None for cell in cells]
+    keys = np.sort(np.array(list(table), "float64"))
+    by_number = {float(key): value for key, value in table.items()}  # type: ignore[arg-type]
+    number = to_floats(cells)
+    at = np.searchsorted((keys[1:] + keys[:-1]) / 2, number)
+    return [
+        by_number[keys[place]] if there else None
+        for place, there in zip(at, np.isfinite(number), strict=True)
+    ]
 
 # %% ../nbs/00a_formulas.ipynb #rounding
 ROUND: dict[str, Callable[[np.ndarray], np.ndarray]] = {

@@ -211,6 +211,10 @@ def _sort(part: Part, schema: Schema) -> str:
     if not part.parts:
         return "dates" if part.does == "date" else "numbers"
     sort, *others = (_sort(each, schema) for each in check_number(part, schema).parts)
+    if part.does == "call":
+        if "dates" in (sort, *others):
+            raise ValueError(f"{part.text!r}: {part.signs[0]} takes numbers, not dates")
+        return "numbers"
     for sign, other in zip(part.signs, others, strict=True):
         if "dates" in (sort, other):
             sort = DATES.get((sort, sign, other), "")

@@ -261,9 +261,9 @@ class Derived:
     """A column that others decide: computed, not learned.
 
     column: its name. formula: `discharge - admission`, rounded to the column's decimals ("nearest",
-    "down" or "up"). Or by: one other column, of which each of `keys` goes with one of `values`, or
-    which is cut at `cuts` (each the lowest number of the next stretch) into stretches with
-    `values`. Raises ValueError for anything between.
+    "down", "up"; "single": to single precision before). Or by: one other column, of which each of
+    `keys` goes with one of `values`, or which is cut at `cuts` (each the lowest number of the next
+    stretch) into stretches with `values`. Raises ValueError for anything between.
     """
 
     column: str
@@ -284,8 +284,8 @@ class Derived:
             raise ValueError(
                 f"{self.column}: {len(self.values)} values do not fit its keys or cuts"
             )
-        if self.rounding not in ("nearest", "down", "up"):
-            raise ValueError(f"{self.column}: rounding must be nearest, down or up")
+        if self.rounding not in ("nearest", "down", "up", "single"):
+            raise ValueError(f"{self.column}: rounding must be nearest, down, up or single")
 
 # %% ../nbs/00_tables.ipynb #4cce745f
 @dataclass(frozen=True)
