@@ -26,9 +26,9 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['COMPUTE', 'FUNCTIONS', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part', 'Expression',
-           'days_of', 'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle', 'numbers_of',
-           'values_of', 'parse_expression', 'parse_formula', 'compute', 'from_floats']
+__all__ = ['COMPUTE', 'FUNCTIONS', 'ARGUMENTS', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part',
+           'Expression', 'days_of', 'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle',
+           'numbers_of', 'values_of', 'parse_expression', 'parse_formula', 'compute', 'from_floats']
 
 # %% ../nbs/00a_formulas.ipynb #operations
 COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -50,6 +50,9 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
     "max": np.maximum,
     "min": np.minimum,
 }
+
+# %% ../nbs/00a_formulas.ipynb #arguments
+ARGUMENTS = {"max": 2, "min": 2}  # numbers that a function takes, where not one
 
 # %% ../nbs/00a_formulas.ipynb #part
 @dataclass(frozen=True)
@@ -259,7 +262,7 @@ class Reader:
         if not self.take(r"\)"):
             more = self.text[self.at :].strip()
             raise self.stuck() if more else ValueError("a '(' is not closed")
-        takes = FUNCTIONS[name].nin
+        takes = ARGUMENTS.get(name, 1)
         if len(parts) != takes:
             given = f"{len(parts)} number{'s' * (len(parts) > 1)}"
             raise ValueError(f"{name} takes {takes} number{'s' * (takes > 1)}, not {given}")
