@@ -392,6 +392,22 @@ def _schema_left(schema: Schema, made: Mapping[str, _Kept]) -> Schema:
     together = tuple(group for group in groups if len(group) > 1)
     return replace(schema, columns=tuple(columns), derived=tuple(derived), together=together)
 
+# %% ../nbs/06c_protecting.ipynb #keys-left
+def _keys_left(schema: Schema, cells: Mapping[str, pd.Series], few: _Few) -> Schema:
+    """The schema without numbers that decide another column where fewer than k patients have them:
+    the nearest that is left decides in their place. The one that most have stays.
+    """
+    derived = []
+    for one in schema.derived:
+        if one.keys and schema[one.by].kind == "continuous":
+            held = few.holders(cells[one.by])
+            least = min(few.k, held.max()) if len(held) else few.k
+            at = [n for n, key in enumerate(one.keys) if held.get(key, 0) >= least]
+            keys, values = (tuple(part[n] for n in at) for part in (one.keys, one.values))
+            one = replace(one, keys=keys, values=values)
+        derived.append(one)
+    return replace(schema, derived=tuple(derived))
+
 # %% ../nbs/06c_protecting.ipynb #rules-left
 def rules_left(rules: Sequence[str], schema: Schema) -> tuple[str, ...]:
     """The rules that a schema still understands: one that names a level which was taken away would
@@ -482,6 +498,7 @@ def protect_rare(
     cells = {**df, **{name: kept.plain_cells for name, kept in made.items()}}
     left = _schema_left(schema, made)
     left, of_gaps = _protect_gaps(cells, left, few)
+    left = _keys_left(left, cells, few)
     notes = [note for kept in made.values() for note in kept.notes] + of_gaps
     if (rules := rules_left(left.rules, left)) != left.rules:
         notes.append(rule_note(k))

@@ -7,8 +7,10 @@ import pandas as pd
 import pytest
 
 from synthheart.finding import relations_of
+from synthheart.formulas import compute
 from synthheart.inference import infer_schema
-from synthheart.tables import Schema
+from synthheart.shaping import computing_order
+from synthheart.tables import Derived, Schema
 
 
 def ward(n: int = 400, seed: int = 1) -> pd.DataFrame:
@@ -87,3 +89,83 @@ def test_one_row_that_breaks_it_is_enough(found):
     table.loc[8, "region"] = "e" if table.region[8] != "e" else "n"
     names = {one.columns[0] for one in relations_of(table, columns_of(table)) if one.exact}
     assert not {"bmi", "region"} & names
+
+
+def claims(n: int = 600, seed: int = 2) -> pd.DataFrame:
+    "A made-up table of bills and scores: logarithms, a sum of many, codes that numbers decide."
+    rng = np.random.default_rng(seed)
+    parts = {f"part{k}": rng.gamma(1.0, 50, n).round(2) for k in range(5)}
+    items = {f"item{k}": rng.integers(0, 4, n) for k in range(9)}
+    plan = rng.integers(1, 13, n)
+    table = pd.DataFrame({"plan": plan, **parts, **items})
+    table["total"] = sum(parts.values())
+    table["total"] = table.total.round(2)
+    table["score"] = sum(items.values())
+    table["log_total"] = np.log(table.total)
+    table["log_part"] = np.log(np.maximum(table.part0, 1)).round(4)
+    table["rate"] = np.array([0, 25, 50, 95] * 3)[plan - 1]
+    table["price"] = np.array([9.5, 12.25, 7.0, 31.5, 18.25, 4.0] * 2)[plan - 1]
+    return table
+
+
+@pytest.fixture(scope="module")
+def bills() -> dict[str, object]:
+    table = claims()
+    return {one.columns[0]: one for one in relations_of(table, columns_of(table))}
+
+
+def test_sums_of_many_are_found(bills):
+    assert bills["total"].derived.formula == "part0 + part1 + part2 + part3 + part4"
+    assert bills["score"].derived.formula == " + ".join(f"item{k}" for k in range(9))
+
+
+def test_functions_of_a_column_are_found(bills):
+    assert bills["log_total"].derived.formula == "log(total)"
+    assert bills["log_part"].derived.formula == "log(max(part0, 1))"
+
+
+def test_numbers_of_few_values_decide_others(bills):
+    assert bills["rate"].derived.by == bills["price"].derived.by == "plan"
+    assert dict(zip(bills["price"].derived.keys, bills["price"].derived.values))[3] == 7.0
+
+
+def test_what_is_found_can_be_computed_again(bills):
+    table = claims(seed=3)
+    schema = infer_schema(claims())
+    assert schema.derived
+    for derived in schema.derived:
+        again = compute(derived, table, schema)
+        assert np.allclose(again.astype(float), table[derived.column].astype(float), atol=1e-9)
+
+
+def test_single_precision_is_computed_as_it_is_written():
+    rng = np.random.default_rng(0)
+    income = rng.gamma(2.0, 4000.0, 800).astype("float32").astype(float)
+    written = np.log(income).astype("float32")
+    table = pd.DataFrame({"income": income, "noise": rng.normal(size=800)})
+    table["log_income"] = [float(f"{x:.15g}") for x in written]
+    (found,) = relations_of(table, columns_of(table))
+    assert found.derived.rounding == "single" and found.derived.formula == "log(income)"
+    again = compute(found.derived, table, infer_schema(table))
+    assert (again == table.log_income).mean() > 0.99
+
+
+def test_nothing_is_computed_from_itself():
+    rng = np.random.default_rng(1)
+    code = rng.integers(0, 12, 500)
+    table = pd.DataFrame({"a": code, "b": (code * 7 + 3) % 13 * 1.5, "c": 2.0 * code + 1})
+    table["free"] = rng.normal(size=500).round(3)
+    schema = infer_schema(table)
+    assert len(computing_order(schema)) == len(schema.derived) == 2
+
+
+def test_a_number_between_the_keys_takes_the_nearest():
+    table = pd.DataFrame({"dose": [1.0, 2.0, 4.0] * 10, "price": [5.0, 9.0, 17.0] * 10})
+    derived = Derived("price", by="dose", keys=(1.0, 2.0, 4.0), values=(5.0, 9.0, 17.0))
+    schema = columns_of(table)
+    asked = pd.DataFrame({"dose": [0.2, 1.4, 2.9, 3.1, 9.0, np.nan]})
+    numbers = replace(
+        schema, columns=tuple(replace(c, kind="continuous", levels=()) for c in schema)
+    )
+    got = compute(derived, asked, numbers)
+    assert got[:5].tolist() == [5.0, 5.0, 9.0, 17.0, 17.0] and np.isnan(got[5])

@@ -301,3 +301,18 @@ def test_an_order_that_few_patients_show_is_not_learned_from_them():
     schema = Schema((who, *dates), rules=("end >= start",))
     kept = protect_rare(table, schema, 5)
     assert kept.schema.rules == () and any("in no order" in note.text for note in kept.notes)
+
+
+def test_numbers_of_few_patients_decide_nothing():
+    rng = np.random.default_rng(0)
+    plan = np.repeat(np.arange(1, 13), 20)
+    who = np.where(plan == 7, 1, np.arange(240))  # one patient has all rows of plan 7
+    table = pd.DataFrame({"patient": who, "plan": plan, "rate": plan * 3.5 % 11})
+    table["age"] = rng.integers(20, 90, 240)
+    schema = infer_schema(table)
+    roles = tuple(replace(c, role="patient") if c.name == "patient" else c for c in schema)
+    schema = replace(schema, columns=roles)
+    (lookup,) = (one for one in schema.derived if one.column == "rate")
+    assert 7 in lookup.keys
+    (left,) = (d for d in protect_rare(table, schema, 5).schema.derived if d.column == "rate")
+    assert 7 not in left.keys and len(left.keys) == 11
