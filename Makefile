@@ -46,8 +46,9 @@ PROFILE ?= $(if $(DATA),own,default)
 JOBS ?= 2
 LOCKS := report dev lab docs
 # Small networks and small tables: one thread a process is faster than two, and both cores stay busy.
-QUIET := TF_CPP_MIN_LOG_LEVEL=2 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
-# Networks that one process has compiled, for the others: most of a short fit is compiling.
+QUIET := TF_CPP_MIN_LOG_LEVEL=3 OMP_NUM_THREADS=1 TF_NUM_INTRAOP_THREADS=1 MPLBACKEND=agg
+# Networks that one process has compiled, for the others: most of a short fit is compiling. (TensorFlow
+# logs an error for each that it reads, since it takes them for text first; hence its level of 3.)
 COMPILED := TF_XLA_FLAGS="--tf_xla_persistent_cache_directory='$(CURDIR)/build/compiled' --tf_xla_persistent_cache_device_types=CPU,XLA_CPU_JIT"
 # Notebooks that take longest go first, so that no core waits for one at the end.
 LONGEST := 12_benchmarks 03_training 08_evaluation 09a_comparison 02_gan 06_dp 09b_exposure 04_vae 10_report

@@ -100,7 +100,6 @@ def contestants() -> dict[str, Generator]:
         "copula": "copula",
         "rnn": "rnn",
         "vae": "vae",
-        "autoregressive": "autoregressive",
         "chain of trees": sequential_trees,
     }
 
