@@ -132,21 +132,40 @@ def test_a_stopped_measurement_goes_on_where_it_was(tmp_path, monkeypatch):
     asked = []
 
     def stand_in(models, first, splits, draws=2, n_jobs=-1):
-        asked.append((first, splits))
+        asked.append((first, splits, list(models)))
         if len(asked) == 3:
             raise KeyboardInterrupt
-        return rows("gan", range(first, first + splits))
+        parts = [rows(name, range(first, first + splits)) for name in models]
+        return pd.concat(parts, ignore_index=True)
 
     monkeypatch.setattr(hundred_splits, "measure_splits", stand_in)
     path = tmp_path / "verdict.csv"
     with pytest.raises(KeyboardInterrupt):
         measure_hundred(path, splits=24)
-    assert pd.read_csv(path).split.tolist() == [*range(TEN, TEN + 10), *range(FRESH, FRESH + 10)]
+    held = pd.read_csv(path)
+    assert set(held.split) == {*range(TEN, TEN + 10), *range(FRESH, FRESH + 10)}
     table = measure_hundred(path, splits=24)
-    assert asked == [(TEN, 10), (FRESH, 10), (FRESH + 10, 10), (FRESH + 10, 10), (FRESH + 20, 4)]
-    assert table.split.is_unique and len(table) == 34
+    starts = [(first, splits) for first, splits, _ in asked]
+    assert starts == [(TEN, 10), (FRESH, 10), (FRESH + 10, 10), (FRESH + 10, 10), (FRESH + 20, 4)]
+    assert not table.duplicated(["model", "split"]).any()
+    assert len(table) == 34 * len(contestants())
     pd.testing.assert_frame_equal(pd.read_csv(path), table, check_dtype=False)
-    assert len(measure_hundred(path, splits=24)) == 34 and len(asked) == 5
+    assert len(measure_hundred(path, splits=24)) == len(table) and len(asked) == 5
+
+
+def test_a_new_contestant_is_measured_alone(tmp_path, monkeypatch):
+    asked = []
+
+    def stand_in(models, first, splits, draws=2, n_jobs=-1):
+        asked.append(list(models))
+        return pd.concat([rows(name, range(first, first + splits)) for name in models])
+
+    monkeypatch.setattr(hundred_splits, "measure_splits", stand_in)
+    path = tmp_path / "verdict.csv"
+    first = measure_hundred(path, splits=10)
+    first[first.model != "copula"].to_csv(path, index=False)
+    again = measure_hundred(path, splits=10)
+    assert asked[2:] == [["copula"], ["copula"]] and len(again) == len(first)
 
 
 def test_the_file_is_whole():
