@@ -415,9 +415,9 @@ def _schema_for(df: pd.DataFrame, schema: Schema | None) -> Schema | None:
 CHUNK = 100_000  # rows that a command holds when it writes more
 
 
-def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tuple[int, int]:
+def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tuple[int, list[str]]:
     """Write a table that comes in parts, whole or not at all, one part in memory; `-` is standard
-    output. Returns its rows and columns.
+    output. Returns how many rows, and the names of its columns.
     """
     from itertools import chain
 
@@ -427,13 +427,13 @@ def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tu
     first = next(parts)
     known, parts = _schema_for(first, schema), chain([first], parts)
     if path != "-":
-        return write_parts(parts, path, known), first.shape[1]
+        return write_parts(parts, path, known), list(first.columns)
     rows, header = 0, len(csv_text(first.iloc[:0]))
     for part in parts:
         text = csv_text(part if known is None else spelled(part, known))
         click.echo(text[header if rows else 0 :], nl=False)
         rows += len(part)
-    return rows, first.shape[1]
+    return rows, list(first.columns)
 
 # %% ../nbs/11a_cli.ipynb #f0ae5941
 def tell_doubts(notes: Sequence[Note], most: int | None = None) -> None:
@@ -507,6 +507,8 @@ def _condition(column: Column, text: str) -> Any:
     """One condition's value: a level of the column, a number, a date or a time of day, or a closed
     range of such.
     """
+    from synthheart.tables import allowed_text
+
     levels = {str(level): level for level in column.levels}
     if text in levels:
         return levels[text]
@@ -516,8 +518,7 @@ def _condition(column: Column, text: str) -> Any:
     try:
         numbers = tuple(float(end) for end in ends)
     except ValueError:
-        numbers_words = f"a number or LOW..HIGH between {column.minimum:g} and {column.maximum:g}"
-        allowed = ", ".join(levels) or numbers_words
+        allowed = ", ".join(levels) or f"a number or LOW..HIGH, {allowed_text(column)}"
         raise ValueError(f"--where: {column.name} cannot be {text!r}; allowed: {allowed}") from None
     return numbers if len(numbers) == 2 else numbers[0]
 
@@ -1154,11 +1155,10 @@ def sample(
         click.echo(f"rule {rule!r}: {count} row{'s' * (count != 1)} drawn again", err=True)
     if as_json:
         found = {"rows_file": output, "model_file": model, "seed": seed}
-        names = list(fitted.schema_.names)
-        found |= {"rows": written, "columns": names, "where": list(where), "drawn_again": told}
+        found |= {"rows": written, "columns": columns, "where": list(where), "drawn_again": told}
         _print_json(found, start)
         return
-    click.echo(f"{output}: {written} synthetic rows, {columns} columns", err=output == "-")
+    click.echo(f"{output}: {written} synthetic rows, {len(columns)} columns", err=output == "-")
 
 # %% ../nbs/11a_cli.ipynb #961d6f66
 def _measure(

@@ -408,6 +408,27 @@ def _keys_left(schema: Schema, cells: Mapping[str, pd.Series], few: _Few) -> Sch
         derived.append(one)
     return replace(schema, derived=tuple(derived))
 
+# %% ../nbs/06c_protecting.ipynb #lookup-range
+def _lookup_ranges(left: Schema, given: Schema, cells: dict[str, pd.Series]) -> Schema:
+    """The schema with ranges of decided numbers that end at those left, where a pair of the given
+    schema's lookups went; cells are moved there, in place.
+
+    A mean of k rows beside the other values would tell the one that went: k times the mean, less
+    the others.
+    """
+    ends = {}
+    for one in (d for d in left.derived if d not in given.derived):
+        column, was = left[one.column], cells[one.column]
+        values = [cell_value(x) for x in one.values if not isinstance(x, (str, bool))]
+        if column.kind != "continuous" or column.is_date or not values:
+            continue
+        ends[column.name] = replace(column, minimum=min(values), maximum=max(values))
+        number = to_floats(was)
+        nearest = np.clip(number, min(values), max(values))
+        moved = from_floats(nearest, column, was.index).astype(was.dtype)
+        cells[column.name] = was.where((number == nearest) | np.isnan(number), moved)
+    return replace(left, columns=tuple(ends.get(c.name, c) for c in left))
+
 # %% ../nbs/06c_protecting.ipynb #rules-left
 def rules_left(rules: Sequence[str], schema: Schema) -> tuple[str, ...]:
     """The rules that a schema still understands: one that names a level which was taken away would
@@ -498,7 +519,7 @@ def protect_rare(
     cells = {**df, **{name: kept.plain_cells for name, kept in made.items()}}
     left = _schema_left(schema, made)
     left, of_gaps = _protect_gaps(cells, left, few)
-    left = _keys_left(left, cells, few)
+    left = _lookup_ranges(_keys_left(left, cells, few), schema, cells)
     notes = [note for kept in made.values() for note in kept.notes] + of_gaps
     if (rules := rules_left(left.rules, left)) != left.rules:
         notes.append(rule_note(k))

@@ -36,6 +36,7 @@ from synthheart.registry import PLUGINS
 from synthheart.report import METRICS_FORMAT
 from synthheart.runs import Recipe, make_manifest, start_run
 from synthheart.splitting import train_holdout_split
+from synthheart.tables import Column, Schema
 
 pytestmark = pytest.mark.usefixtures("few_trees")
 
@@ -292,6 +293,14 @@ def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, mon
             and "Parquet needs pyarrow (pip install 'synthheart[parquet]')" in result.stderr
         )
     assert not list(tmp_path.glob("out.*"))
+
+
+def test_a_word_that_a_column_does_not_hold_is_answered_with_those_it_holds():
+    columns = (Column("ward", "categorical", "str", levels=("A", "B")), Column("x", "continuous"))
+    with pytest.raises(ValueError, match="ward cannot be 'C'; allowed: A, B"):
+        parse_where(["ward=C"], Schema(columns))
+    with pytest.raises(ValueError, match="x cannot be 'C'; allowed: a number or LOW..HIGH"):
+        parse_where(["x=C"], Schema(columns))
 
 
 def test_where_words_take_the_columns_type():

@@ -316,3 +316,16 @@ def test_numbers_of_few_patients_decide_nothing():
     assert 7 in lookup.keys
     (left,) = (d for d in protect_rare(table, schema, 5).schema.derived if d.column == "rate")
     assert 7 not in left.keys and len(left.keys) == 11
+
+
+def test_the_range_of_a_lookup_does_not_tell_the_value_that_went():
+    rng = np.random.default_rng(0)
+    code = [f"T{k}" for k in np.repeat(np.arange(8), 30)]
+    code[3] = "Z9"  # one patient's, of a price of its own
+    table = pd.DataFrame({"code": code, "age": rng.integers(20, 90, 240)})
+    table["price"] = [12345.5 if c == "Z9" else 50.5 + 10 * int(c[1]) for c in code]
+    schema = infer_schema(table)
+    assert [d.by for d in schema.derived if d.column == "price"] == ["code"]
+    kept = protect_rare(table, schema, 5)
+    assert (kept.schema["price"].minimum, kept.schema["price"].maximum) == (50.5, 120.5)
+    assert kept.table["price"].max() == 120.5
