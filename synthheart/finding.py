@@ -122,8 +122,8 @@ def _numbers(df: pd.DataFrame, schema: Schema, least: int = 5) -> Numbers:
     names = [name for name in names if np.nanmax(np.abs(to_floats(df[name]))) < LARGEST]
     values = np.column_stack([to_floats(df[name]) for name in names] or [np.empty((len(df), 0))])
     steps = np.array([_step_of(x, schema[name].decimals) for name, x in zip(names, values.T)])
-    decimals = [schema[name].decimals for name in names]
-    fine = (steps <= 1e-5 * np.nanstd(values, axis=0)) & [d is None or d >= 6 for d in decimals]
+    many = np.array([schema[name].decimals is None for name in names], bool) | (steps <= 1e-6)
+    fine = many & (steps <= 1e-5 * np.nanstd(values, axis=0))
     single = np.array([ok and _is_single(x) for ok, x in zip(fine, values.T)], bool)
     coarse = 1e-6 * np.nanmax(np.abs(values), axis=0, initial=0)
     return Numbers(names, values, np.where(single, np.maximum(steps, coarse), steps), single)
