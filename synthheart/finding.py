@@ -27,7 +27,7 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['LEAST', 'EACH', 'CHANCE', 'CURVES', 'Found', 'Numbers', 'formulas_of', 'relations_of']
+__all__ = ['LEAST', 'EACH', 'LARGEST', 'CHANCE', 'CURVES', 'Found', 'Numbers', 'formulas_of', 'relations_of']
 
 # %% ../nbs/00b_finding.ipynb #found
 @dataclass(frozen=True)
@@ -52,6 +52,7 @@ class Found:
 # %% ../nbs/00b_finding.ipynb #least
 LEAST = 20  # rows that must be able to break a relation before it is believed
 EACH = 5  # rows that each value must have on average to decide another
+LARGEST = 1e100  # numbers beyond are not computed with: their squares have no room
 CHANCE = 1e-3  # how seldom chance may keep it
 
 # %% ../nbs/00b_finding.ipynb #orders
@@ -87,8 +88,11 @@ def _order(a: str, b: str, first: np.ndarray, second: np.ndarray) -> Found | Non
 
 # %% ../nbs/00b_finding.ipynb #quoted
 def _quoted(name: str) -> str:
-    "A column's name as a rule writes it: in backticks where it is no single word."
-    return name if re.fullmatch(r"[^\W\d]\w*", name) else f"`{name}`"
+    "A column's name as a rule writes it: in backticks, or else quotes, where no single word."
+    if re.fullmatch(r"[^\W\d]\w*", name):
+        return name
+    mark = next((mark for mark in "`\"'" if mark not in name), "")
+    return f"{mark}{name}{mark}"
 
 # %% ../nbs/00b_finding.ipynb #numbers-of
 class Numbers(NamedTuple):
@@ -115,9 +119,11 @@ def _numbers(df: pd.DataFrame, schema: Schema, least: int = 5) -> Numbers:
         for column in schema.learned
         if (_are_codes(column, least) or not column.levels) and df[column.name].nunique() >= least
     ]
+    names = [name for name in names if np.nanmax(np.abs(to_floats(df[name]))) < LARGEST]
     values = np.column_stack([to_floats(df[name]) for name in names] or [np.empty((len(df), 0))])
     steps = np.array([_step_of(x, schema[name].decimals) for name, x in zip(names, values.T)])
-    fine = steps <= 1e-5 * np.nanstd(values, axis=0)
+    many = np.array([schema[name].decimals is None for name in names], bool) | (steps <= 1e-6)
+    fine = many & (steps <= 1e-5 * np.nanstd(values, axis=0))
     single = np.array([ok and _is_single(x) for ok, x in zip(fine, values.T)], bool)
     coarse = 1e-6 * np.nanmax(np.abs(values), axis=0, initial=0)
     return Numbers(names, values, np.where(single, np.maximum(steps, coarse), steps), single)
@@ -131,7 +137,8 @@ def _step_of(number: np.ndarray, decimals: int | None) -> float:
 def _is_single(number: np.ndarray) -> bool:
     "Are all numbers what single precision keeps, to the digits that a file spells?"
     known = number[np.isfinite(number)]
-    return bool((np.abs(known - known.astype("float32")) <= 1e-13 * np.abs(known)).all())
+    with np.errstate(over="ignore"):  # beyond 3e38 nothing is
+        return bool((np.abs(known - known.astype("float32")) <= 1e-13 * np.abs(known)).all())
 
 # %% ../nbs/00b_finding.ipynb #formulas
 @takes_frames
@@ -164,8 +171,15 @@ def _free(found: Mapping[str, Found], names: Sequence[str], name: str) -> list[i
 # %% ../nbs/00b_finding.ipynb #uses
 def _uses(found: Mapping[str, Found], x: str, y: str) -> bool:
     "Is column x computed from column y, directly or through others?"
-    sources = found[x].columns[1:] if x in found else ()
-    return y in sources or any(_uses(found, source, y) for source in sources)
+    ahead, seen = [x], {x}
+    while ahead:
+        name = ahead.pop()
+        sources = set(found[name].columns[1:]) if name in found else set()
+        if y in sources:
+            return True
+        ahead += sources - seen
+        seen |= sources
+    return False
 
 # %% ../nbs/00b_finding.ipynb #formula
 def _formula(table: Numbers, y: int, free: Sequence[int], rows: np.ndarray) -> Found | None:
@@ -192,17 +206,29 @@ CURVES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "exp({})": np.exp,
 }
 
+# %% ../nbs/00b_finding.ipynb #bent
+def _bent(function: Callable[..., Any], number: np.ndarray) -> np.ndarray:
+    "A function of numbers; NaN where it gives none, or one too large to compute with."
+    with np.errstate(all="ignore"):
+        value = np.asarray(function(number), "float64")
+        return np.where(np.abs(value) < LARGEST, value, np.nan)
+
 # %% ../nbs/00b_finding.ipynb #curve
 def _curve(table: Numbers, y: int, sets: np.ndarray, rows: np.ndarray) -> Found | None:
     "Column y as a sum with a function of one of the columns `sets` [m, 1], or None."
+    few = np.arange(len(rows))
     for text, function in CURVES.items():
-        with np.errstate(all="ignore"):
-            bent = function(table.values)
-        bent[~np.isfinite(bent)] = np.nan
-        bent[:, y] = table.values[:, y]
-        curved = Numbers([text.format(_quoted(n)) for n in table.names], bent, *table[2:])
-        for sources in _screened(curved, y, sets, rows, False):
-            made = _tested(curved, y, sources, False, (table.names[y], table.names[sources[0]]))
+        bent = _bent(function, table.values[rows])
+        bent[:, y] = table.values[rows, y]
+        curved = table._replace(values=bent)
+        for (x,) in _screened(curved, y, sets, few, False):
+            pair = Numbers(
+                [text.format(_quoted(table.names[x])), table.names[y]],
+                np.column_stack([_bent(function, table.values[:, x]), table.values[:, y]]),
+                table.steps[[x, y]],
+                table.single[[x, y]],
+            )
+            made = _tested(pair, 1, np.array([0]), False, (table.names[y], table.names[x]))
             if made is not None:
                 return made
     return None
@@ -333,7 +359,7 @@ def _rounding(error: np.ndarray, step: float, spread: float) -> str:
     """How a column was rounded, from formula minus value: to the nearest, down, up; nothing where
     no rounding explains it, or where rounding would explain too much: a step beside the spread.
     """
-    noise = 1e-6 * step + 1e-12
+    noise = 1e-6 * min(step, spread) + 1e-12 * min(1.0, spread)
     if step > 0.2 * spread and np.abs(error).max() > noise:
         return ""
     if np.abs(error).max() <= step / 2 + noise:
@@ -402,7 +428,7 @@ def _powers(
     factor = _plain_number(
         ((target - step / 2) / product).max(), ((target + step / 2) / product).min()
     )
-    if factor is None:
+    if not factor:
         factor = float(f"{np.median(target / product):.3g}")
     rounding = _rounding(factor * product - target, step, target.std())
     return (_product_text(powers, factor, terms), rounding) if rounding else None

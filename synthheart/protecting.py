@@ -136,6 +136,7 @@ def _rare_levels(
     """
     public = set(known.levels) if known is not None else set()
     counts = few.holders(cells)
+    counts = counts[counts.index.isin(list(column.levels))]
     rare = [level for level, n in counts.items() if n < few.k and level not in public]
     unheld = [x for x in column.levels if x not in counts.index and x not in public]
     return [*rare, *unheld], len(rare) < len(counts)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from synthheart.finding import relations_of
+from synthheart.finding import Found, _uses, relations_of
 from synthheart.formulas import compute
 from synthheart.inference import infer_schema
 from synthheart.shaping import computing_order
@@ -169,3 +169,39 @@ def test_a_number_between_the_keys_takes_the_nearest():
     )
     got = compute(derived, asked, numbers)
     assert got[:5].tolist() == [5.0, 5.0, 9.0, 17.0, 17.0] and np.isnan(got[5])
+
+
+def test_large_whole_amounts_are_not_taken_for_single_precision():
+    rng = np.random.default_rng(4)
+    net, fee = rng.integers(0, 10_000_000, 300), rng.integers(0, 9, 300)
+    table = pd.DataFrame({"net": net, "fee": fee, "total": net + fee})
+    (found,) = relations_of(table, columns_of(table))
+    assert found.derived.formula == "net + fee" and found.derived.rounding == "nearest"
+    table["total"] = net + rng.integers(-3, 4, 300)
+    assert relations_of(table, columns_of(table)) == []
+
+
+@pytest.mark.parametrize("name", ["log", "max(x, 1)", "exp (", "a,b", "a`b", "a`b'c", "1 + 2"])
+def test_names_that_look_like_formulas_are_computed_with(name):
+    k = np.random.default_rng(5).integers(1, 31, 300)
+    table = pd.DataFrame({name: k, "u": k[::-1], "y": np.log(k).round(4), "z": k + k[::-1]})
+    schema = infer_schema(table)
+    assert {"y", "z"} <= {derived.column for derived in schema.derived}
+    for derived in schema.derived:
+        assert np.allclose(compute(derived, table, schema), table[derived.column])
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e-40, 1e-13, 500, 1e39, 1e150, 1e250])
+def test_huge_and_tiny_numbers_are_looked_at_without_a_warning(scale):
+    x = np.random.default_rng(6).random((100, 3)) * scale
+    table = pd.DataFrame(x, columns=list("abc"))
+    assert relations_of(table, columns_of(table)) == []
+
+
+def test_columns_computed_from_each_other_in_many_ways_take_no_time():
+    found = {
+        f"x{k}": Found("formula", (f"x{k}", f"x{k - 1}", f"x{k - 2}"), "", 1.0, 20)
+        for k in range(2, 120)
+    }
+    assert _uses(found, "x119", "x0") and not _uses(found, "x119", "y")
