@@ -37,6 +37,7 @@ def _text_file(path: Path, schema: Schema | None) -> Iterator[Callable[[pd.DataF
             file.write(content[len(header) :])
 
     try:
+        piece.touch(path.stat().st_mode & 0o777)  # readable by nobody who may not read the whole
         with path.open("wb") as file:
             yield add
     finally:

@@ -500,7 +500,7 @@ def protect_rare(
     After Willenborg and de Waal (2001), top coding and local suppression. Raises ValueError where
     all columns come back empty.
     """
-    if not k or schema.public:
+    if not k or schema.public or not schema.learned:
         return Protected(df, schema, ())
     few = _Few(k, same_patient(df, schema.patient) if schema.patient else np.arange(len(df)))
     known = {} if schema.patient else dict(seen or {})
