@@ -24,12 +24,12 @@ from .preprocessing import Coded
 from .tables import SynthheartWarning
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow', 'Layout', 'weight_count',
-           'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState', 'adam',
-           'falling_rate', 'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached', 'Progress',
-           'run_program', 'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows', 'RowMaker',
-           'RowProgram', 'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings', 'Training',
-           'Network']
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'PADDED', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow', 'Layout',
+           'weight_count', 'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState',
+           'adam', 'falling_rate', 'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached',
+           'Progress', 'run_program', 'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows',
+           'RowMaker', 'RowProgram', 'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings',
+           'Training', 'Network']
 
 # %% ../nbs/01b_engine.ipynb #chatter
 @contextmanager
@@ -408,16 +408,24 @@ class EarlyStopping:
 
 # %% ../nbs/01b_engine.ipynb #cells
 class Cells(NamedTuple):
-    "Coded rows as a program reads them; see `Coded`."
+    "Coded rows as a program reads them; see `Coded`. Below the last of `rows` there may be zeros."
 
-    low: Any  # float32 [rows, continuous]
-    high: Any  # float32 [rows, continuous]
-    levels: Any  # int32 [rows, discrete]
+    low: Any  # float32 [at least rows, continuous]
+    high: Any  # float32 [at least rows, continuous]
+    levels: Any  # int32 [at least rows, discrete]
+    rows: Any  # int32, how many
 
     @classmethod
-    def of(cls, coded: Coded) -> Cells:
-        "The arrays of coded rows."
-        return cls(coded.low, coded.high, coded.levels.astype(np.int32))
+    def of(cls, coded: Coded, least: int = 0) -> Cells:
+        "The arrays of coded rows, zeros below them up to `least` rows."
+        more = ((0, max(0, least - len(coded))), (0, 0))
+        parts = coded.low, coded.high, coded.levels.astype(np.int32)
+        return cls(*(np.pad(part, more) for part in parts), np.int32(len(coded)))
+
+# %% ../nbs/01b_engine.ipynb #padded
+# Rows that a network's program is given at least: a program is compiled for the shapes of its
+# arrays, and so all tables up to this length share one.
+PADDED = 8192
 
 # %% ../nbs/01b_engine.ipynb #gated
 def gated(scores: Any, levels: Any, layout: Layout) -> Any:
@@ -440,8 +448,8 @@ def real_rows(take: Take, cells: Cells, layout: Layout, batch: int) -> tf.Tensor
     """A batch of encoded real rows [batch, width]: patients with replacement, values anywhere in
     their interval.
     """
-    rows = tf.shape(cells.levels)[0]
-    pick = tf.minimum(tf.cast(take(batch) * tf.cast(rows, tf.float32), tf.int32), rows - 1)
+    rows = tf.cast(cells.rows, tf.float32)
+    pick = tf.minimum(tf.cast(take(batch) * rows, tf.int32), cells.rows - 1)
     parts = []
     if layout.continuous:
         floor = tf.gather(cells.low, pick)

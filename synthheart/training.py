@@ -14,6 +14,7 @@ from scipy.linalg import eigh
 
 from synthheart.engine import (
     AdamState,
+    PADDED,
     Cells,
     Layout,
     Network,
@@ -426,7 +427,7 @@ class GAN(Network[GANConfig]):
         made = np.zeros((config.batch, layout.width), np.float32) if config.reuse else ()
         state = GANState(AdamState.start(generator), AdamState.start(critic), generator, made)
         target = train_moments(coded, layout, config, seed)
-        data = GANData(Cells.of(coded), target, np.float32(steps))
+        data = GANData(Cells.of(coded, PADDED), target, np.float32(steps))
         return Training(cached(gan_program, layout, game_alone(config)), state, data)
 
     def finish(self, state: GANState, data: GANData, seed: int) -> np.ndarray:

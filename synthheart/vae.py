@@ -13,6 +13,7 @@ from scipy.special import ndtri
 
 from synthheart.engine import (
     AdamState,
+    PADDED,
     Cells,
     Layout,
     Network,
@@ -245,7 +246,9 @@ class VAE(Network[VAEConfig]):
         shapes = [*encoder_shapes(layout, config), *decoder_shapes(layout, config)]
         weights = initial_weights(shapes, np.random.default_rng(seed))
         program = cached(vae_program, layout, replace(config, steps=1, passes=1))
-        return Training(program, VAEState(AdamState.start(weights), weights), Cells.of(coded))
+        return Training(
+            program, VAEState(AdamState.start(weights), weights), Cells.of(coded, PADDED)
+        )
 
     def finish(self, state: VAEState, data: Cells, seed: int) -> np.ndarray:
         "The averaged decoder."

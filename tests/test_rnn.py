@@ -109,7 +109,7 @@ def test_training_stops_by_itself_and_keeps_the_best(model):
 
 def test_written_rows_are_as_likely_as_answered(model):
     middle = np.full((2000, 2), 0.5, np.float32)
-    cells = Cells(middle, middle, model.sample(2000, seed=5)[1])
+    cells = Cells(middle, middle, model.sample(2000, seed=5)[1], 2000)
     codes = as_codes(cells, 0.5, model.layout_, model.config).numpy()
     assert write_on(model, codes[:1])[0, 0, 1] == pytest.approx(codes[:, 0].mean(), abs=0.04)
 
