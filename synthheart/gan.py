@@ -309,7 +309,10 @@ def _naive_step(generator: keras.Model, discriminator: keras.Model) -> Callable[
     d_adam, g_adam = keras.optimizers.Adam(), keras.optimizers.Adam()
     d_weights, g_weights = discriminator.trainable_variables, generator.trainable_variables
 
-    @tf.function
+    d_adam.build(d_weights)  # what Adam remembers; made inside the step, it would be traced twice
+    g_adam.build(g_weights)
+
+    @tf.function(autograph=False)
     def step(real, noise):
         with tf.GradientTape() as tape:
             on_real = discriminator(real, training=True)
