@@ -105,7 +105,7 @@ def privacy_statement(
     return [
         f"The fit spent epsilon {epsilon:.4g} and delta {delta:.2g}, in one release of noisy sums: "
         "whoever sees what comes of it, and knows all else, can raise the odds that a given row "
-        f"took part by the factor {odds:.3g} at most, except with a probability of about delta.",
+        f"took part by the factor {odds:.3g} at most, up to a slack of delta in probability.",
         "The promise is to one row, added or removed; who has several rows is promised less.",
         "Training, the model file and all rows drawn from it add nothing: they come from the noisy "
         "sums alone.",
@@ -250,7 +250,7 @@ def _tell_patients(schema: Schema) -> None:
     if schema.patient is not None:
         warnings.warn(
             f"{schema.patient}: names a patient on several rows, but epsilon is promised to one "
-            "row; who has k rows is promised k times epsilon",
+            "row; who has k rows is promised more than k times epsilon at the same delta",
             SynthheartWarning,
             stacklevel=4,
         )

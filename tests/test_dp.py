@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from scipy.integrate import trapezoid
 from scipy.optimize import brentq
 from scipy.stats import beta, norm
 
@@ -108,6 +109,39 @@ def test_sampled_steps_spend_what_an_accountant_says(rate, sigma, steps, theirs,
     ours = dp.sampled_epsilon(sigma, 1e-5, rate, steps)
     assert ours == pytest.approx(theirs, rel=1e-6)
     assert published is None or ours < published
+
+
+@pytest.mark.parametrize("epsilon, delta", [(0.5, 1e-4), (1.0, 1e-4), (3.0, 1e-5)])
+def test_delta_is_a_slack_and_not_the_chance_that_the_odds_pass(epsilon, delta):
+    """What of one bell lies above e^epsilon times the other weighs delta (by quadrature); the odds
+    themselves pass e^epsilon more often, as often as the lesson says."""
+    sigma = dp.noise_multiplier(epsilon, delta)
+    x = np.linspace(-12, 12 + 1 / sigma, 400_001)
+    inside, beyond = norm.pdf(x, 1 / sigma), np.exp(epsilon) * norm.pdf(x)
+    assert trapezoid(np.clip(inside - beyond, 0, None), x) == pytest.approx(delta, rel=1e-3)
+    passed = trapezoid(inside * (inside > beyond), x)
+    assert passed == pytest.approx(norm.sf(epsilon * sigma - 0.5 / sigma), rel=1e-2)
+    assert passed > 3 * delta
+    assert "up to a slack of delta" in dp.privacy_statement(epsilon, delta)[0]
+
+
+@pytest.mark.parametrize("rows", [2, 5])
+@pytest.mark.parametrize("epsilon, delta", [(0.1, 1e-6), (1.0, 1e-4), (10.0, 1e-3)])
+def test_rows_of_one_patient_cost_more_than_their_number_times_epsilon(epsilon, delta, rows):
+    "The bells stand `rows` times as far apart; their epsilon by the formula of theorem 8."
+    mu = rows / dp.noise_multiplier(epsilon, delta)
+
+    def excess(e):
+        return norm.cdf(mu / 2 - e / mu) - np.exp(e + norm.logcdf(-mu / 2 - e / mu)) - delta
+
+    assert brentq(excess, 0, 2000) > rows * epsilon
+    table = pd.DataFrame({"who": ["a", "a", "b"], "x": [1.0, 2.0, 3.0]})
+    columns = (
+        Column("who", "categorical", role="patient"),
+        Column("x", "continuous", minimum=0, maximum=9),
+    )
+    with pytest.warns(UserWarning, match="more than k times epsilon at the same delta"):
+        dp.public_schema(table, Schema(columns, public=True))
 
 
 def test_two_releases_compose_like_one_longer_step():
