@@ -333,7 +333,7 @@ def plot_against(table: pd.DataFrame, others: Sequence[str]) -> Figure:
     axes[0].invert_yaxis()
     return set_title(
         figure,
-        "The GAN's difference from each peer (blue circle: the GAN is better in the mean, orange "
+        "The GAN's difference from each peer (blue circle: the GAN is better in the mean, red "
         "square: worse)",
         "One panel a measure, one line a peer: thick for these patients, thin for others like "
         "them.",
