@@ -72,7 +72,9 @@ lint: $(VENV)/.dev
 	$(PY) -m ruff check .
 	$(PY) -m mypy
 
+# Jupyter's own question, whether one wants its news, has no place in a class.
 lab: $(VENV)/.lab
+	-@$(VENV)/bin/jupyter labextension disable --level=sys_prefix @jupyterlab/apputils-extension:announcements 2>/dev/null
 	$(PY) -m jupyterlab --LabApp.default_url=/lab/tree/nbs/index.ipynb
 
 docs: $(VENV)/.docs
