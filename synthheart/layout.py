@@ -61,21 +61,30 @@ def _group_pattern(schema: Schema) -> str:
         parts.append(f"{re.escape(column.name)}=(?:{ends})")
     return rf"(?<!\w)(?:{'|'.join(parts)})" if parts else "(?!)"
 
+# %% ../nbs/00e_layout.ipynb #any-space
+def _any_space(text: str) -> str:
+    "A regular expression for a text whose lines may have been broken anywhere."
+    return r"\s+".join(map(re.escape, text.split()))
+
 # %% ../nbs/00e_layout.ipynb #spoken
 def spoken(text: str, schema: Schema) -> str:
     """A text with names in the place of codes.
 
     Labels of groups such as `sex=0`, and columns that have a description, become what the schema
-    calls them; a column without one keeps its name.
+    calls them; a column without one keeps its name, and so do the words of a description that
+    stands there already.
     """
     told = {c.name: c.description for c in schema if c.description and c.description != c.name}
+    said = "|".join(map(_any_space, sorted(told.values(), key=len, reverse=True))) or "(?!)"
     bare = "|".join(map(re.escape, sorted(told, key=len, reverse=True))) or "(?!)"
-    either = rf"(?P<group>{_group_pattern(schema)})|(?<![\w=])(?P<name>{bare})(?![\w=])"
+    words = rf"(?<![\w=])(?:(?P<said>{said})|(?P<name>{bare}))(?![\w=])"
 
     def name_of(found: re.Match[str]) -> str:
+        if found["said"]:
+            return found["said"]
         return told[found["name"]] if found["name"] else group_label(found["group"], schema)
 
-    return re.sub(either, name_of, text)
+    return re.sub(rf"(?P<group>{_group_pattern(schema)})|{words}", name_of, text)
 
 # %% ../nbs/00e_layout.ipynb #worded
 def _worded(axis: Axis) -> bool:
@@ -104,7 +113,8 @@ def _texts(ax: Axes) -> list[Text]:
 
 # %% ../nbs/00e_layout.ipynb #shortened
 def shortened(text: str, most: int) -> str:
-    """A name in at most so many letters, at least 8; of "column: level" the column's part is cut.
+    """A name in at most so many letters, at least 8; of "column: level" the column's part is cut,
+    and left out where the level leaves it no room.
 
     A name without a blank is cut within the word.
     """
@@ -113,6 +123,8 @@ def shortened(text: str, most: int) -> str:
     column, colon, level = text.rpartition(": ")
     if colon and len(level) + 10 <= most:
         return f"{shortened(column, most - len(level) - 2)}: {level}"
+    if colon and len(level) + 3 <= most:
+        return f"…: {level}"
     cut = textwrap.shorten(text, most, placeholder=" …")
     return cut if len(cut) > 8 else f"{text[: most - 1]}…"
 
@@ -133,7 +145,7 @@ def say_names(figure: Figure, schema: Schema) -> Figure:
         if _square(ax):
             _fit_square(ax, figure.get_figwidth())
         wide = ax.get_position().width * figure.get_figwidth() > 4.5
-        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 30)):
+        for axis, most in ((ax.xaxis, 22), (ax.yaxis, MOST_LETTERS if wide else 36)):
             if _worded(axis):
                 _relabel(axis, partial(_tick_name, schema=schema, most=most))
         for text in _texts(ax):
@@ -230,9 +242,20 @@ def _fit_name(label: Text, room: float, length: float) -> None:
         longest = max(map(len, label.get_text().split("\n")))
         label.set_text(textwrap.fill(words, max(10, int(longest * room / length))))
 
+# %% ../nbs/00e_layout.ipynb #pitch
+def _pitch(ax: Axes, figure: Figure) -> float:
+    "Pixels from the middle of a panel to that of its neighbour in the row; infinite for one alone."
+    own = ax.get_window_extent()
+    others = (b for b in figure.axes if b is not ax and b.axison and not hasattr(b, "_colorbar"))
+    boxes = [b.get_window_extent() for b in others]
+    apart = [abs((b.x0 + b.x1) - (own.x0 + own.x1)) / 2 for b in boxes if abs(b.y0 - own.y0) < 2]
+    return 0.97 * min((one for one in apart if one > 2), default=float("inf"))
+
 # %% ../nbs/00e_layout.ipynb #fit-names
 def fit_names(figure: Figure) -> Figure:
-    "Break titles of panels and names of axes that the figure's edge would cut; returns the figure."
+    """Break titles of panels and names of axes that would run over the figure's edge or into those
+    of a neighbour; returns the figure.
+    """
     figure.draw_without_rendering()
     before = [ax.get_title() + ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]
     width, height = figure.get_size_inches() * figure.dpi
@@ -241,7 +264,8 @@ def fit_names(figure: Figure) -> Figure:
         for across in (t for t in (ax.title, ax.xaxis.label) if t.get_text()):
             box = across.get_window_extent()
             middle = (box.x0 + box.x1) / 2
-            _fit_name(across, 1.96 * min(middle, width - middle), box.width)
+            edges = 1.96 * min(middle, width - middle)
+            _fit_name(across, min(edges, _pitch(ax, figure)), box.width)
         if up.get_text():
             _fit_name(up, min(1.1 * panel.height, 0.96 * height), up.get_window_extent().height)
     if before != [ax.get_title() + ax.get_xlabel() + ax.get_ylabel() for ax in figure.axes]:

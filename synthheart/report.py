@@ -194,7 +194,9 @@ def _share_bars(axis: Axes, real: pd.Series, fake: pd.Series, column: Column) ->
         shares += [values.isna().mean()] * gaps
         axis.bar(np.arange(len(shares)) + shift, shares, 0.4, color=colour)
     levels = [f"{x:g}" if isinstance(x, float) else f"{x}" for x in column.levels]
-    axis.set_xticks(range(len(levels) + gaps), levels + ["NaN"] * gaps)
+    axis.set_xticks(range(len(levels) + gaps), levels + ["missing"] * gaps)
+    if gaps:
+        axis.get_xticklabels()[-1].set_fontsize(8)  # a word among codes
     if max(map(len, levels)) > 4:  # words, not codes
         axis.tick_params("x", rotation=30)
 

@@ -4,6 +4,7 @@ import re
 import tomllib
 import warnings
 from io import StringIO
+from operator import attrgetter
 from xml.etree import ElementTree
 
 import numpy as np
@@ -60,6 +61,14 @@ def test_groups_have_names(code, name):
 def test_only_whole_names_become_words():
     assert spoken("thal and thalach", SCHEMA) == "thallium scan and thalach"
     assert spoken("sex and age of patients", SCHEMA) == "sex and age of patients"
+
+
+def test_a_description_that_stands_there_is_not_said_twice():
+    slope = Column("slope", "categorical", levels=(1, 2), description="slope of the ST segment")
+    schema = Schema((slope,))
+    once = "slope of the ST\nsegment: similarity 0.98"  # a line broken in the midst of it
+    assert spoken(once, schema) == once
+    assert spoken("slope, then slope of the ST segment", schema).count("segment") == 2
 
 
 def panels():
@@ -127,6 +136,18 @@ def test_a_long_name_of_an_axis_is_broken_and_not_cut():
     assert box.x0 >= 0 and box.x1 <= figure.get_figwidth() * figure.dpi
 
 
+def test_titles_and_names_of_axes_leave_their_neighbours_room():
+    figure, axes = fg.new_figure(9, 2.5, 1, 4)
+    for ax in axes:
+        ax.set(
+            title="a title of a panel that is wider than it", xlabel="resting blood pressure, in"
+        )
+    figure = fit_names(figure)
+    for part in ("title", "xaxis.label"):
+        boxes = [attrgetter(part)(ax).get_window_extent() for ax in axes]
+        assert all(a.x1 <= b.x0 for a, b in zip(boxes, boxes[1:], strict=False))
+
+
 def test_names_at_ticks_do_not_overlap_on_a_phone():
     figure, (ax,) = fg.new_figure(9, 3)
     names = [f"a laboratory measurement with a long name: level {i}" for i in range(14)]
@@ -146,6 +167,12 @@ def test_a_name_is_cut_to_its_letters(text):
     short = shortened(text, 20)
     assert len(short) <= 20 and (short == text or "…" in short)
     assert not text.endswith("level 3") or short.endswith(": level 3")
+
+
+def test_groups_with_long_names_are_told_apart():
+    levels = "no disease (n = 164, 564)", "disease (n = 139, 436)"
+    short = {shortened(f"a major vessel narrowed by more than 50 %: {one}", 30) for one in levels}
+    assert len(short) == 2 and all(len(one) <= 30 for one in short)
 
 
 def test_letters_of_another_script_come_from_another_font():
