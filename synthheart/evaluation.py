@@ -80,6 +80,7 @@ from synthheart.tables import (
     Schema,
     as_pandas,
     dates_from_days,
+    level_text,
     takes_frames,
     to_floats,
     validate,
@@ -993,7 +994,7 @@ def level_names(column: Column, levels: pd.Index) -> list[str]:
     """What the levels of a discrete column are called, and after them a missing cell and a value
     that is no level."""
     labels = {level_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
-    named = [labels.get(v, f"{v:g}" if isinstance(v, float) else str(v)) for v in levels]
+    named = [labels.get(v, level_text(v)) for v in levels]
     return [*named, "missing", "not a level"]
 
 # %% ../nbs/08_evaluation.ipynb #share-text

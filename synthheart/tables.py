@@ -23,8 +23,8 @@ from numpy.typing import ArrayLike
 # %% auto #0
 __all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'SynthheartWarning',
            'frame_of', 'as_pandas', 'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value',
-           'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text',
-           'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
+           'json_plain', 'first_where', 'level_text', 'to_floats', 'Schema', 'outcome_of', 'survival_columns',
+           'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -373,6 +373,11 @@ def first_where(series: pd.Series, where: ArrayLike) -> tuple[Any, Any]:
     at = int(np.flatnonzero(np.asarray(where, dtype=bool))[0])
     return series.index[at], series.iloc[at]
 
+# %% ../nbs/00_tables.ipynb #level-text
+def level_text(level: object) -> str:
+    "What a level is called where it has no label: 1 for 1.0."
+    return f"{level:g}" if isinstance(level, float) else str(level)
+
 # %% ../nbs/00_tables.ipynb #b3d95e17
 def to_floats(series: pd.Series, strict: bool = False) -> np.ndarray:
     """A column as float64 [n]: dates as days since 1970-01-01, missing cells as NaN.
@@ -627,8 +632,7 @@ def allowed_text(column: Column) -> str:
     if column.kind != "continuous":
         labels = column.labels or [""] * len(column.levels)
         pairs = zip(column.levels, labels, strict=True)
-        texts = ((f"{x:g}" if isinstance(x, float) else x, label) for x, label in pairs)
-        return ", ".join(f"{level} {label}".strip() for level, label in texts)
+        return ", ".join(f"{level_text(level)} {label}".strip() for level, label in pairs)
     ends = (column.minimum, column.maximum)
     low, high = ("any" if end is None else _end_text(end, column) for end in ends)
     return f"{low} to {high} {'' if column.is_date else column.unit}".strip()
