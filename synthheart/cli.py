@@ -722,7 +722,7 @@ def _may_hold(column: Column) -> str:
     from synthheart.tables import allowed_text
 
     text = " ".join(allowed_text(column).split()) if column.is_learned else ""
-    if column.kind == "continuous" and column.levels:
+    if column.is_mixed:
         text = ", ".join([text, *map(str, column.levels)])
     return text if len(text) <= 44 else f"{text[:41]}..."
 

@@ -29,6 +29,7 @@ from synthheart.tables import (
     cell_value,
     days_since_1970,
     first_where,
+    kind_of,
     outcome_of,
     plain,
     to_floats,
@@ -65,17 +66,12 @@ def _decimals(value: np.ndarray, most: int = 6) -> int | None:
                 return digits
     return None
 
-# %% ../nbs/00b_inference.ipynb #discrete-kind
-def _kind_of(levels: Sequence[Level], ordered: bool = False) -> Kind:
-    "The kind of a column with these levels."
-    return "ordinal" if ordered else "binary" if len(levels) == 2 else "categorical"
-
 # %% ../nbs/00b_inference.ipynb #infer-codes
 def _infer_codes(name: str, levels: np.ndarray, dtype: str, missing: bool) -> Column:
     "Numbers that are codes (levels: the different ones [k], rising): ordinal without gaps."
     gapless = len(levels) > 2 and bool(np.all(levels % 1 == 0) and np.all(np.diff(levels) == 1))
     codes = tuple(cell_value(level) for level in levels)
-    return Column(name, _kind_of(codes, gapless), dtype, levels=codes, missing=missing)
+    return Column(name, kind_of(codes, gapless), dtype, levels=codes, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #d495a27f
 def _infer_number(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
@@ -113,7 +109,7 @@ def _infer_category(name: str, series: pd.Series, missing: bool) -> Column:
             )
     n = len(series)
     _refuse_many(name, len(levels), f"{len(levels)} such as {levels[0]!r} in {n} rows", n)
-    kind = _kind_of(levels, series.cat.ordered)
+    kind = kind_of(levels, series.cat.ordered)
     return Column(name, kind, "category", levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #4ca55ce1
@@ -124,10 +120,9 @@ def _infer_date(name: str, series: pd.Series, missing: bool) -> Column:
         name,
         "continuous",
         str(series.dtype),
-        "days since 1970-01-01",
-        cell_value(days.min()),
-        cell_value(days.max()),
-        0 if (days % 1 == 0).all() else None,
+        minimum=cell_value(days.min()),
+        maximum=cell_value(days.max()),
+        decimals=0 if (days % 1 == 0).all() else None,
         missing=missing,
     )
 
@@ -135,7 +130,7 @@ def _infer_date(name: str, series: pd.Series, missing: bool) -> Column:
 def _infer_flags(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
     "A column of True and False (value: no missing cells)."
     levels = tuple(sorted({bool(cell) for cell in value}))
-    return Column(name, _kind_of(levels), dtype, levels=levels, missing=missing)
+    return Column(name, kind_of(levels), dtype, levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #fa00402a
 def _infer_text(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
@@ -151,7 +146,7 @@ def _infer_text(name: str, value: pd.Series, dtype: str, missing: bool) -> Colum
     _refuse_many(name, distinct, f"{distinct} such as {str(value.iloc[0])[:30]!r} in {n} rows", n)
     cells = {cell_value(cell) for cell in value}
     levels = tuple(sorted(cells, key=lambda level: (isinstance(level, str), level)))
-    return Column(name, _kind_of(levels), dtype, levels=levels, missing=missing)
+    return Column(name, kind_of(levels), dtype, levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #30d89f36
 def _infer_column(name: str, series: pd.Series) -> Column:
@@ -195,7 +190,7 @@ def _infer_mixed_codes(name: str, series: pd.Series) -> Column:
     words = sorted({cell for cell in series.dropna() if isinstance(cell, str)})
     levels = (*numbers, *words)
     missing = bool(series.isna().any())
-    return Column(name, _kind_of(levels), "object", levels=levels, missing=missing)
+    return Column(name, kind_of(levels), "object", levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #limits-column
 def _infer_limits(name: str, series: pd.Series, words: Sequence[str]) -> Column:
@@ -330,8 +325,6 @@ def _column_of(
     if found.role:
         return _hidden_column(name, series, found.role), [_identity_note(name, series, found)]
     column = _infer_column(name, series)
-    if column.is_date:
-        column = replace(column, unit="")
     column, notes = _as_code(column, series) if guessable else (column, [])
     return _described(column, read), notes
 
@@ -484,11 +477,6 @@ def typed_by(df: Any, schema: Schema) -> pd.DataFrame:
         index=df.index,
     )
 
-# %% ../nbs/00b_inference.ipynb #holds-words
-def _holds_words(column: Column) -> bool:
-    "Does the column hold numbers and words?"
-    return column.kind == "continuous" and bool(column.levels)
-
 # %% ../nbs/00b_inference.ipynb #measured-schema
 def measured_schema(schema: Schema) -> Schema:
     """What is measured of a table: no keys, names or dropped columns, and words among numbers in a
@@ -496,7 +484,7 @@ def measured_schema(schema: Schema) -> Schema:
     """
     columns: list[Column] = []
     for column in schema.measured:
-        if _holds_words(column):
+        if column.is_mixed:
             columns.append(number_column(column))
             columns.append(word_column(column))
         else:
@@ -517,7 +505,7 @@ def measured_rows(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """
     table = typed_by(df, schema)
     for column in schema.measured:
-        if _holds_words(column) and column.name in table:
+        if column.is_mixed and column.name in table:
             place = table.columns.get_loc(column.name) + 1
             numbers, words = split_words(table[column.name], column)
             table[column.name] = numbers
@@ -555,8 +543,8 @@ def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]
 def word_column(column: Column) -> Column:
     "The column that says which word stands in the place of a number."
     levels = (A_NUMBER, *map(str, column.levels))
-    kind: Kind = "binary" if len(levels) == 2 else "categorical"
-    return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)
+    name, kind = companion(column.name), kind_of(levels)
+    return Column(name, kind, "object", levels=levels, missing=column.missing)
 
 # %% ../nbs/00b_inference.ipynb #number-column
 def number_column(column: Column) -> Column:

@@ -279,7 +279,7 @@ class Shape:
         for column in self.schema.learned:
             if column.name in later:
                 column = _gap_column(column, rows[column.name].to_numpy())
-            elif column.kind == "continuous" and column.levels:
+            elif column.is_mixed:
                 columns.append(word_column(column))
                 column = number_column(column)
             if column.name in blanked:
@@ -297,7 +297,7 @@ class Shape:
             if column.name in earlier:
                 days = to_floats(cells) - to_floats(df[earlier[column.name]])
                 cells = pd.Series(np.where(days < 0, np.nan, days), df.index)
-            elif column.kind == "continuous" and column.levels:
+            elif column.is_mixed:
                 cells, data[companion(column.name)] = split_words(cells, column)
             data[column.name] = cells
         for group in self.schema.together:
@@ -355,8 +355,7 @@ class Shape:
     def sees_all(self) -> bool:
         "Does the model see each learned column, and of one with words among numbers both parts?"
         learned = self.schema.learned
-        mixed = [c for c in learned if c.kind == "continuous" and c.levels]
-        names = {c.name for c in learned} | {companion(c.name) for c in mixed}
+        names = {c.name for c in learned} | {companion(c.name) for c in learned if c.is_mixed}
         return names <= set(self.inner.names)
 
     @property
@@ -398,7 +397,7 @@ class Shape:
             empty = data[group[0]].isna()
             data |= {name: data[name].where(~empty) for name in group[1:] if name in data}
         for column in self.schema.learned:
-            if column.kind == "continuous" and column.levels:
+            if column.is_mixed:
                 word = rows[companion(column.name)]
                 number = data[column.name].clip(column.minimum, column.maximum)
                 if column.decimals == 0:

@@ -14,7 +14,7 @@ from functools import wraps
 from importlib import import_module, resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike
 # %% auto #0
 __all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'SynthheartWarning',
            'frame_of', 'as_pandas', 'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value',
-           'json_plain', 'first_where', 'level_text', 'to_floats', 'Schema', 'outcome_of', 'survival_columns',
-           'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
+           'json_plain', 'first_where', 'kind_of', 'level_text', 'to_floats', 'Schema', 'outcome_of',
+           'survival_columns', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row',
+           'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -147,7 +148,7 @@ MAX_CODES = 10  # a whole-number column with more different values than this is 
 
 # %% ../nbs/00_tables.ipynb #03ca460f
 Kind = Literal["continuous", "ordinal", "categorical", "binary"]
-KINDS = ("continuous", "ordinal", "categorical", "binary")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("", "group", "id", "patient", "person", "drop", "time", "event")
 KEYS = ("id", "patient")  # roles of columns that say who a row belongs to
 UNLEARNED = (*KEYS, "person", "drop")  # roles of columns that no model may learn
@@ -336,6 +337,11 @@ class Column:
         return self.kind == "continuous" and self.dtype.startswith(("datetime64", "timestamp"))
 
     @property
+    def is_mixed(self) -> bool:
+        "Does it hold words, such as `<5`, among its numbers?"
+        return self.kind == "continuous" and bool(self.levels)
+
+    @property
     def is_key(self) -> bool:
         "Does it say who a row belongs to?"
         return self.role in KEYS
@@ -372,6 +378,11 @@ def first_where(series: pd.Series, where: ArrayLike) -> tuple[Any, Any]:
     "Row label and value of the first cell where a mask (boolean [n]) holds."
     at = int(np.flatnonzero(np.asarray(where, dtype=bool))[0])
     return series.index[at], series.iloc[at]
+
+# %% ../nbs/00_tables.ipynb #kind-of
+def kind_of(levels: Sequence[object], ordered: bool = False) -> Kind:
+    "The kind of a column with these levels."
+    return "ordinal" if ordered else "binary" if len(levels) == 2 else "categorical"
 
 # %% ../nbs/00_tables.ipynb #level-text
 def level_text(level: object) -> str:
@@ -886,9 +897,7 @@ def _column_from_json(field: Any, position: int) -> Column:
     limits = _words(field.get("constraints", {}), "constraints", where)
     json_type, missing = field.get("type", "string"), not limits.get("required", False)
     levels = _json_levels(json_type, limits, where, field.get("role", ""))
-    kind = field.get(
-        "kind", ("categorical" if len(levels) != 2 else "binary") if levels else "continuous"
-    )
+    kind = field.get("kind", kind_of(levels) if levels else "continuous")
     dtype = field.get("dtype", _dtype_of(json_type, missing))
     if dtype == "str" and int(pd.__version__.split(".")[0]) < 3:
         dtype = "object"  # pandas 2 has no text dtype of that name
@@ -966,12 +975,10 @@ def _rounded(number: np.ndarray, decimals: int | None) -> tuple[np.ndarray, np.n
 def _number_problems(series: pd.Series, column: Column) -> list[_Problem]:
     "The cells of a continuous column that are words, beyond the range, or have too many decimals."
     number = to_floats(_dates_of(series) if column.is_date else series)
-    words = series.isin(list(column.levels)) if column.levels else False
-    wrong = (
-        np.isnan(number) & (series.notna() & ~words).to_numpy(dtype=bool)
-        if column.levels
-        else (np.isnan(number) & series.notna().to_numpy())
-    )
+    there = series.notna()
+    if column.is_mixed:
+        there &= ~series.isin(list(column.levels))
+    wrong = np.isnan(number) & there.to_numpy(dtype=bool)
     found = [_Problem(wrong, f"is not {'a date' if column.is_date else 'a number'}")]
     number, rough = _rounded(number, column.decimals)
     unit = f" {column.unit}" if column.unit and not column.is_date else ""
