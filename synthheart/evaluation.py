@@ -23,6 +23,7 @@ from synthheart.catalogue import (
     COPY_NAME,
     Case,
     FLOOR_NAME,
+    FLOOR_WORDS,
     Floors,
     INDEPENDENT_NAME,
     METRICS,
@@ -575,7 +576,7 @@ def _fidelity(case: Case) -> list[Measured]:
 # %% ../nbs/08_evaluation.ipynb #record-fidelity
 _TOGETHER: dict[str, Any] = {
     "low": 0,
-    "floor": "holdout in place of the synthetic rows, train in place of the real ones",
+    "floor": FLOOR_WORDS["train and holdout"],
     "reference": "train and holdout",
     "kind": "fidelity",
     "measure": _fidelity,
@@ -650,7 +651,7 @@ for _name in _ALIKE:  # yardsticks: they stand in the appendix, and decide nothi
             name=f"{_name}_holdout",
             title=f"{_known.title}, held-out rows alone",
             meaning=f"{_known.meaning}, against held-out rows alone",
-            floor="train rows in place of the synthetic ones, against the holdout",
+            floor=FLOOR_WORDS["holdout"],
             reference="holdout",
             measure=_held_out_fidelity,
             yardstick=True,
@@ -691,7 +692,6 @@ def _two_samples(case: Case) -> list[Measured]:
     return [_two_sample_result(case, group, found, floor) for group in case.groups]
 
 # %% ../nbs/08_evaluation.ipynb #record-c2st
-_DRAWN_FLOOR = "train rows in place of the synthetic ones, against the holdout"
 METRICS.add(
     Metric(
         name="c2st_auc",
@@ -702,7 +702,7 @@ METRICS.add(
         ideal=0.5,
         better="lower",
         meaning="cross-validated AUC of the best of three classifiers, synthetic against holdout",
-        floor=_DRAWN_FLOOR,
+        floor=FLOOR_WORDS["holdout"],
         reference="holdout",
         citation="Lopez-Paz & Oquab 2017, arXiv 1610.06545",
         kind="fidelity",
@@ -742,7 +742,7 @@ def _neighbourhoods(case: Case) -> list[Measured]:
 _AROUND: dict[str, Any] = {
     "low": 0,
     "ideal": 1,
-    "floor": _DRAWN_FLOOR,
+    "floor": FLOOR_WORDS["holdout"],
     "reference": "holdout",
     "citation": "Naeem et al. 2020, arXiv 2002.09797",
     "kind": "fidelity",
