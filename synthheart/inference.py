@@ -15,7 +15,7 @@ import pandas as pd
 
 from .finding import Found, relations_of
 from .identity import Identity, compound_of, identity_of, is_catalogue_code
-from .reading import ReadColumn, Reading, read_column, read_source
+from .reading import TWINS, ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
     takes_frames,
     Column,
@@ -376,7 +376,7 @@ def schema_of(reading: Reading, target: str | None = None) -> Schema:
     found = [_column_of(name, df, reading.columns[name], name == outcome) for name in df]
     columns = [column for column, _ in found]
     hidden = {column.name for column in columns if not column.is_learned}
-    shown = [n for n in reading.notes if n.column not in hidden or n.read != "different levels"]
+    shown = [n for n in reading.notes if n.column not in hidden or n.read != TWINS]
     notes = [*shown, *(note for _, said in found for note in said)]
     dictionary = shipped_dictionary(list(df.columns))
     if dictionary is not None:

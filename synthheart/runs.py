@@ -33,6 +33,7 @@ from .inference import measured_rows, measured_schema
 from .keeping import proposal_table, proposals
 from synthheart.reading import (
     MARK_PAIRS,
+    check_library,
     number_format,
     read_table,
     settled_spelling,
@@ -134,16 +135,10 @@ def check_suffix(
     suffix = given.lower()
     if suffix not in allowed:
         raise ValueError(f"{name}: unknown suffix {given!r}; allowed: {', '.join(allowed)}")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError(
-            f"{name}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); "
-            "CSV needs nothing more"
-        )
-    if suffix == ".xlsx" and find_spec("openpyxl") is None:
-        raise ValueError(
-            f"{name}: an Excel workbook needs openpyxl (pip install 'synthheart[excel]'); .csv "
-            "needs nothing more"
-        )
+    if suffix == ".parquet":
+        check_library("pyarrow", "parquet", "Parquet", name)
+    if suffix == ".xlsx":
+        check_library("openpyxl", "excel", "an Excel workbook", name)
     return suffix
 
 # %% ../nbs/00e_runs.ipynb #recorded

@@ -280,8 +280,7 @@ def test_the_tab_key_knows_commands_models_and_files():
 
 
 def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
-    for room in (reading, runs):
-        monkeypatch.setattr(room, "find_spec", lambda name: None)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
     (tmp_path / "in.parquet").write_bytes(b"PAR1")
     for words in (
         ["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
