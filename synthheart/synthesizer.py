@@ -562,7 +562,7 @@ class Synthesizer(BaseEstimator):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 # %% ../nbs/07_synthesizer.ipynb #write-partition
-PARTITION_CHUNK = 100_000  # rows in a worker's memory, and in a row group
+PARTITION_CHUNK = 100_000  # rows in memory, of a worker and of a command, and in a row group
 
 
 def write_partition(
@@ -844,7 +844,8 @@ def _settings_facts(model: Synthesizer) -> list[Fact]:
 # %% ../nbs/07_synthesizer.ipynb #learned-facts
 def _learned_facts(model: Synthesizer) -> list[Fact]:
     "What a fitted synthesizer has learned from and what it spent."
-    names = [c.name + " (outcome)" * (c.name == model.schema_.target) for c in model.schema_]
+    target, measured = model.schema_.target, model.schema_.measured
+    names = [column.name + " (outcome)" * (column.name == target) for column in measured]
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
     if model.table_rows_ != model.rows_:
         count += f" drawn from {model.table_rows_:,}"
