@@ -237,13 +237,17 @@ class Reader:
             inside = self.deeper(self.first)
             if self.take(r"\)"):
                 return inside
-            more = self.text[self.at :].strip()
-            raise self.stuck() if more else ValueError("a '(' is not closed")
+            raise self.not_closed()
         leaf = self.leaf()
         asked = self.first == 0 and leaf.text and leaf.does in ("column", "quoted", "word")
         if asked and (asks := self.take(r"(?:known|missing)\b")):
             return self.made(asks, start, [leaf])
         return leaf
+
+    def not_closed(self) -> ValueError:
+        "What is wrong where a parenthesis should close."
+        more = self.text[self.at :].strip()
+        return self.stuck() if more else ValueError("a '(' is not closed")
 
     def function(self) -> str:
         "The function that stands here with its parenthesis, if no longer name of a column does."
@@ -260,8 +264,7 @@ class Reader:
         while self.take(","):
             parts.append(self.deeper(ARITHMETIC))
         if not self.take(r"\)"):
-            more = self.text[self.at :].strip()
-            raise self.stuck() if more else ValueError("a '(' is not closed")
+            raise self.not_closed()
         takes = ARGUMENTS.get(name, 1)
         if len(parts) != takes:
             given = f"{len(parts)} number{'s' * (len(parts) > 1)}"

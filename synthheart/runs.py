@@ -48,10 +48,10 @@ from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frame
 
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'HIDDEN_STATE', 'replacing',
-           'write_whole', 'csv_text', 'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run',
-           'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files',
-           'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling',
-           'find_unfinished', 'sweep', 'drafting']
+           'write_whole', 'csv_text', 'json_text', 'check_suffix', 'spelled', 'with_text', 'write_table', 'Run',
+           'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files',
+           'plugin_files', 'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target',
+           'failed_folder', 'filling', 'find_unfinished', 'sweep', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
@@ -198,7 +198,7 @@ def _is_mixed(cells: pd.Series) -> bool:
     return cells.dtype == object and len({type(cell) for cell in cells.dropna()}) > 1
 
 # %% ../nbs/00e_runs.ipynb #plain-text
-def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) -> pd.DataFrame:
+def with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) -> pd.DataFrame:
     "The table with some of its columns as text, in their spelling where a schema records one."
     text = df if schema is None else spelled(df, schema)
     return df.assign(**{name: text[name].astype("str").where(df[name].notna()) for name in names})
@@ -225,14 +225,14 @@ def _write_tsv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
 def _write_parquet(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
     "Write a table as Parquet; columns of numbers and words are text there."
     mixed = [name for name in df if _is_mixed(df[name])]
-    _with_text(df, mixed, schema).to_parquet(path, index=False)
+    with_text(df, mixed, schema).to_parquet(path, index=False)
 
 # %% ../nbs/00e_runs.ipynb #write-excel
 def _write_excel(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
     "Write a table as the one sheet of a workbook; times with a zone are text there."
     zoned = [name for name in df if isinstance(df[name].dtype, pd.DatetimeTZDtype)]
     with pd.ExcelWriter(path, engine="openpyxl") as book:
-        _with_text(df, zoned, schema).to_excel(book, sheet_name="patients", index=False)
+        with_text(df, zoned, schema).to_excel(book, sheet_name="patients", index=False)
         for row in book.sheets["patients"].iter_rows():
             for cell in row:
                 if cell.data_type == "f":  # a text that begins with = is no formula
