@@ -58,6 +58,7 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema, typed_by
+from .layout import column_label
 from synthheart.outcomes import (
     OUTCOME_METRICS,
     Predictions,
@@ -1190,7 +1191,7 @@ def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | Non
     for j, column in enumerate(columns):
         names = level_names(column, space.levels[j])
         _category_bars(axes[j], [codes[:, j] for codes in tables], names)
-        name = (column.description or column.name).replace(" %", "\N{NO-BREAK SPACE}%")
+        name = column_label(column).replace(" %", "\N{NO-BREAK SPACE}%")
         title = f"{name}: similarity\N{NO-BREAK SPACE}{score[column.name]:.2f}"
         axes[j].set_title(textwrap.fill(title, 40), fontsize=11)
     legend_below(figure, axes[0], fontsize=11)

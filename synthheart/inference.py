@@ -20,7 +20,6 @@ from synthheart.tables import (
     takes_frames,
     Column,
     Kind,
-    Level,
     Note,
     MAX_CODES,
     SHIPPED,

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .formulas import compute, from_floats, parse_formula
+from .formulas import compute, parse_formula
 from synthheart.inference import (
     A_NUMBER,
     companion,
@@ -29,14 +29,9 @@ from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import nearest_part, part_of, spell
 from .relations import Rule
 from synthheart.tables import (
-    takes_frames,
     Column,
     Derived,
-    Kind,
-    Level,
-    Note,
     Schema,
-    cell_value,
     Spelling,
     dates_from_days,
     to_floats,
