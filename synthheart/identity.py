@@ -264,7 +264,7 @@ def _text_key(name: str, cells: pd.Series) -> Identity:
     distinct = len(texts)
     if distinct <= 2 or n <= 10:
         return Identity()
-    seen = f"{distinct} different values of the form {form_of(texts[0])!r:.40} in {n} rows"
+    seen = f"{distinct} different values of the form {form_of(texts[0])!r:.40}"
     if distinct > 0.9 * n:
         return Identity("id", seen, is_named_key(name) or _one_make(texts))
     person = is_persons_key(name)
@@ -289,7 +289,7 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
     form = form_of(f"{number[0]:.0f}")
     if set(header_words(name)) & PHONES and len(form.lstrip("-")) >= 7:
         return Identity("person", f"telephone numbers of the form {form!r}")
-    seen = f"{distinct} different whole numbers of the form {form!r} in {n} rows"
+    seen = f"{distinct} different whole numbers of the form {form!r}"
     gapless = values[-1] - values[0] == n - 1
     if distinct == n and (gapless or len(np.unique(np.diff(number))) == 1):
         return Identity("id", f"{seen} that count the rows")

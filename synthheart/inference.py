@@ -222,7 +222,7 @@ TREATED = {
 
 def _identity_note(name: str, series: pd.Series, found: Identity) -> Note:
     "What was taken for a key or a person, and the setting that has it learned all the same."
-    setting = "kind and levels, and an empty role, in the schema"
+    setting = 'role="" with kind and levels in the schema'
     return Note(name, found.reason, int(series.notna().sum()), TREATED[found.role], setting)
 
 # %% ../nbs/00b_inference.ipynb #described
@@ -391,20 +391,19 @@ def _as_group(column: Column) -> Column:
     return replace(column, role="group") if named and column.role == "" else column
 
 # %% ../nbs/00b_inference.ipynb #taken-up
-def _taken_up(one: Found) -> str:
-    "Where a schema holds a relation, to be taken out there."
-    part = "rules" if one.rule else "together" if one.kind == "together" else "derived"
-    return f"a schema without it in {part}"
+def _taken_up(one: Found) -> Note:
+    "The note of a relation that a schema takes up, with the part that holds it."
+    name, part = one.columns[0], "together" if one.kind == "together" else "derived"
+    setting = f"a schema without it in {'rules' if one.rule else part}"
+    seen = one.text.removeprefix(f"{name} is ")
+    return Note(name, seen, one.rows, "a rule, kept by construction", setting)
 
 # %% ../nbs/00b_inference.ipynb #with-relations
 @takes_frames
 def with_relations(schema: Schema, df: pd.DataFrame) -> Schema:
     "The schema with the exact relations that the rows keep, each with a note."
     found = [one for one in relations_of(df, schema) if one.exact]
-    notes = [
-        Note(one.columns[0], one.text, one.rows, "kept by construction", _taken_up(one))
-        for one in found
-    ]
+    notes = [_taken_up(one) for one in found]
     return replace(
         schema,
         notes=(*schema.notes, *notes),

@@ -539,8 +539,16 @@ class _Context(NamedTuple):
         more = f" (so are {others}{', ...' if len(at) > 6 else ''})" if others else ""
         return bad_cell(self.name, self.index[row], row, self.cells.values[at[0]], problem, more)
 
-    def note(self, which: np.ndarray, read: str, setting: str, seen: str = "") -> Note:
-        "A note about these values; which: a mask [k]."
+    def as_missing(self, which: np.ndarray) -> str:
+        "The setting that reads these values as missing; which: a mask [k]."
+        words = [self.cells.values[k] for k in np.flatnonzero(which)]
+        if len(words) > 5:
+            return "missing_codes with them in the schema"
+        return f"missing_codes={json.dumps(words, ensure_ascii=False)} in the schema"
+
+    def note(self, which: np.ndarray, read: str, setting: str = "", seen: str = "") -> Note:
+        "A note about these values, missing otherwise where no setting is named; which: a mask [k]."
+        setting = setting or self.as_missing(which)
         return Note(self.name, seen or self.example(which), self.count(which), read, setting)
 
 # %% ../nbs/00a_reading.ipynb #some-cells
@@ -622,7 +630,7 @@ def _stray_marks(
             numbers[k], strays[k] = stray, True
     if not strays.any():
         return ()
-    return (context.note(strays, "a number with another decimal mark", "missing_codes"),)
+    return (context.note(strays, "a number with another decimal mark"),)
 
 # %% ../nbs/00a_reading.ipynb #odd-minus
 def _odd_minus(context: _Context, numbers: list[_Number | None]) -> tuple[Note, ...]:
@@ -697,7 +705,7 @@ def _find_numbers(context: _Context) -> _Found | None:
         return None
     if spelling.limits:
         which = np.array([n is not None and isinstance(n.value, str) for n in numbers])
-        notes += (context.note(which, "levels of their own beside the numbers", "missing_codes"),)
+        notes += (context.note(which, "levels of their own beside the numbers"),)
     if undecided:
         notes += (_mark_note(context, spelling),)
     if spelling.unit:
@@ -1169,7 +1177,7 @@ def _find_moments(context: _Context, template_of: Callable[[str], str | None]) -
         own, said, order = _try_form(context, left, form, values)
         which = before & ~np.isnat(values)
         if spelling is not None and which.any():
-            said = (*said, context.note(which, f"dates, beside {spelling.format}", "missing_codes"))
+            said = (*said, context.note(which, f"dates, beside {spelling.format}"))
         if spelling is None or ("%M" in own.format and "%M" not in spelling.format):
             spelling = own
         notes, undecided = (*notes, *said), undecided or order
@@ -1470,9 +1478,7 @@ def _decide(context: _Context) -> _Found:
         raise _refused(context, best[1], best[2])
     if best and 2 * best[0] >= context.count(context.rest):
         words = context.rest & ~best[2].good
-        return _as_text(
-            context, (context.note(words, f"a level beside {best[1]}s: text", "missing_codes"),)
-        )
+        return _as_text(context, (context.note(words, f"a level beside {best[1]}s: text"),))
     return _as_text(context)
 
 # %% ../nbs/00a_reading.ipynb #refused
@@ -1842,8 +1848,8 @@ def _missing_values(cells: Distinct, known: Column | None) -> tuple[np.ndarray, 
     return coded, marks & ~coded
 
 # %% ../nbs/00a_reading.ipynb #mark-notes
-def _mark_notes(context: _Context, marks: np.ndarray, read: str, setting: str) -> list[Note]:
-    "A note for each of the marks [k]."
+def _mark_notes(context: _Context, marks: np.ndarray, read: str, setting: str = "") -> list[Note]:
+    "A note for each of the marks [k]; see `_Context.note`."
     notes = []
     for k in np.flatnonzero(marks):
         which = np.arange(len(marks)) == k
@@ -1859,8 +1865,7 @@ def _read_words(text: pd.Series, context: _Context, found: _Found, marks: np.nda
     gaps = np.append(~(context.rest | marks), True)[cells.codes]
     notes = list(found.notes)
     if context.settled is None:
-        code = "missing_codes with it in the schema"
-        notes += _mark_notes(context, marks, "a level", code)
+        notes += _mark_notes(context, marks, "a level")
         notes += _padding_notes(text, context)
     values = text.mask(gaps) if gaps.any() else text
     codes = tuple(cells.values[k] for k in np.flatnonzero(~(context.rest | marks)))
@@ -1882,7 +1887,7 @@ def _case_notes(text: pd.Series, context: _Context) -> list[Note]:
         repr(cell) for cell in twins[twins.str.casefold() == twins.iloc[0].casefold()]
     )
     cells = int(text.str.strip().isin(list(twins)).sum())
-    return [Note(context.name, seen, cells, TWINS, "the table in one case")]
+    return [Note(context.name, seen, cells, TWINS, "one spelling in the table")]
 
 # %% ../nbs/00a_reading.ipynb #padding-notes
 def _padding_notes(text: pd.Series, context: _Context) -> list[Note]:
@@ -1968,7 +1973,8 @@ def _read_many_words(text: pd.Series, name: str, known: Column | None) -> ReadCo
     if known is None:
         for word in pd.unique(plain[marks]):
             which = (plain == word).to_numpy(dtype=bool, na_value=False)
-            setting = "missing_codes with it in the schema"
+            code = json.dumps([word], ensure_ascii=False)
+            setting = f"missing_codes={code} in the schema"
             notes.append(_say(name, text.index, which, repr(word), "a level", setting))
     values = text.mask(gaps) if gaps.any() else text
     return ReadColumn(values.rename(name), Spelling(), tuple(notes))

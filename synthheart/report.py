@@ -41,7 +41,6 @@ from synthheart.figures import (
     THIRD,
     FigureRecord,
     figures_of,
-    keep,
     legend_below,
     new_figure,
     set_title,
