@@ -340,15 +340,13 @@ READ = {
     "names": (
         csv(who=[f"Patient No {i}" for i in range(303)]),
         FIT,
-        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' "
-        f"in 303 cells, {KEY}",
+        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' in 303 cells, {KEY}",
         "fitted to 303 rows and 14 columns",
     ),
     "a schema of names": (
         csv(who=[f"Patient No {i}" for i in range(303)]),
         "schema in.csv",
-        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' "
-        f"in 303 cells, {KEY}",
+        f"Note: who: 303 different values of the form 'Aaaaaaa Aa 0' in 303 cells, {KEY}",
         "who - text id",
     ),
     "a patient's key": (

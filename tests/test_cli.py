@@ -141,7 +141,7 @@ def test_fit_from_a_pipe(patients, tmp_path):
     assert answer.exit_code == 0, answer.output
 
 
-def test_evaluate(model, tmp_path):
+def test_evaluate(tmp_path):
     train, holdout = train_holdout_split(load_heart().head(150), seed=0)
     for name, table in (
         ("train", train),
@@ -352,7 +352,7 @@ def test_where_takes_ranges_of_numbers_dates_and_times_of_day(shifts, text, wish
 
 
 @pytest.mark.parametrize("name, low", [("seen", "12:00"), ("admitted", "2024-06-01"), ("age", 50)])
-def test_where_takes_a_range_with_one_end(shifts, name, low, tmp_path):
+def test_where_takes_a_range_with_one_end(shifts, name, low):
     table, schema = shifts
     typed = read_table(table, schema)
     for text, end in ((f"{name}={low}..", 1), (f"{name}=..{low}", 0)):
@@ -381,11 +381,9 @@ def test_a_range_of_times_is_drawn_and_an_empty_one_refused(shifts, tmp_path):
 
 
 TOY = """
-from synthheart.conditions import check_where
-from synthheart.inference import infer_schema
-from synthheart.models import MODELS
-from synthheart.reading import read_table
 import dataclasses
+
+from synthheart.models import MODELS
 
 MODELS.add(dataclasses.replace(MODELS["independent"], name="toy", sentence="a toy"))
 """

@@ -76,8 +76,6 @@ def raw(name: str, **options) -> pd.DataFrame:
     return pd.read_csv(TABLES / f"{name}.csv", dtype=str, keep_default_na=False, **options)
 
 
-PLAIN = "age sex bp".split()
-HEART = "age sex bp chol target".split()
 DTYPES = {  # table: columns that are not int64
     "below_limit": {"crp": "object"},
     "bom": {},

@@ -285,7 +285,7 @@ def test_a_run_of_anyones_own_table(tmp_path):
     assert "heart" not in (run.text("dataset") + run.text("schema")).lower()
 
 
-def test_the_share_kept_back_and_the_seed_decide_the_split(tmp_path):
+def test_the_share_kept_back_and_the_seed_decide_the_split():
     cleveland = DATASETS["cleveland"]
     one, two, other = (start_run(None, cleveland, seed=s, holdout=0.2) for s in (1, 1, 2))
     assert one.train.equals(two.train) and not one.train.equals(other.train)
