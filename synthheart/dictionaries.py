@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .formulas import parse_formula
+from .formulas import parse_formula, sources_of
 from .identity import is_named_key
 from .inference import schema_of
 from .reading import UNITS, BadCell, Reading, open_text, read_source
@@ -829,8 +829,7 @@ def _kept_derived(schema: Schema, names: Sequence[str]) -> tuple[Derived, ...]:
     "The derived columns of which the table has all that they need."
     kept = []
     for derived in schema.derived:
-        used = [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
-        if {derived.column, *used} <= set(names):
+        if {derived.column, *sources_of(derived, schema)} <= set(names):
             kept.append(derived)
     return tuple(kept)
 

@@ -28,7 +28,7 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['COMPUTE', 'FUNCTIONS', 'ARGUMENTS', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part',
            'Expression', 'days_of', 'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle',
-           'numbers_of', 'values_of', 'parse_expression', 'parse_formula', 'compute', 'from_floats']
+           'numbers_of', 'values_of', 'parse_expression', 'parse_formula', 'sources_of', 'compute', 'from_floats']
 
 # %% ../nbs/00a_formulas.ipynb #operations
 COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -420,6 +420,11 @@ def parse_formula(text: str, schema: Schema) -> Expression:
     except ValueError as error:
         raise ValueError(f"formula {text!r}: {error}") from None
     return Expression(text.strip(), tree)
+
+# %% ../nbs/00a_formulas.ipynb #sources-of
+def sources_of(derived: Derived, schema: Schema) -> list[str]:
+    "The columns that a derived one is computed from."
+    return [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
 
 # %% ../nbs/00a_formulas.ipynb #compute
 @takes_frames

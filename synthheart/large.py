@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .finding import Found
+from .formulas import sources_of
 from .inference import schema_of
 from .keeping import label_of, rows_kept
 from .protecting import SeenColumn
@@ -34,7 +35,6 @@ from synthheart.shaping import (
     KeyPlan,
     KnownRule,
     plan_key,
-    sources_of,
 )
 from synthheart.tables import (
     MAX_CODES,

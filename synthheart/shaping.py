@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .formulas import compute, parse_formula
+from .formulas import compute, sources_of
 from synthheart.inference import (
     A_NUMBER,
     companion,
@@ -39,8 +39,8 @@ from synthheart.tables import (
 
 # %% auto #0
 __all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'dates_in_order', 'date_part', 'at_its_part', 'find_gaps',
-           'KeyPlan', 'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape',
-           'fill_at_random', 'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
+           'KeyPlan', 'number_above', 'plan_key', 'make_keys', 'computing_order', 'Shape', 'fill_at_random',
+           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -197,11 +197,6 @@ def computing_order(schema: Schema) -> list[Derived]:
         ordered += ready
         waiting = [d for d in waiting if d not in ready]
     return ordered
-
-# %% ../nbs/06b_shaping.ipynb #sources-of
-def sources_of(derived: Derived, schema: Schema) -> list[str]:
-    "The columns that a derived one is computed from."
-    return [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
 
 # %% ../nbs/06b_shaping.ipynb #check-learned
 def _check_learned(schema: Schema) -> None:
