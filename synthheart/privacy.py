@@ -96,7 +96,7 @@ def _near_release(people: np.ndarray, fake: np.ndarray, block: int = 500) -> np.
 
 # %% ../nbs/09_privacy.ipynb #log-density-without
 def _log_density_without(distances: np.ndarray, width: float) -> np.ndarray:
-    "[m, n]: `_log_density` of each row once column j of `distances` is left out."
+    "[m, n]: log kernel density of each row once column j of `distances` is left out."
     exponent = -0.5 * (distances / width) ** 2
     top = exponent.max(axis=1, keepdims=True)
     kernel = np.exp(exponent - top)

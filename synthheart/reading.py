@@ -3494,7 +3494,6 @@ def _read_frame(
     name: str,
     labels: Mapping[str, Mapping[Any, str]] | None = None,
     descriptions: Mapping[str, str] | None = None,
-    notes: Sequence[Note] = (),
 ) -> Reading:
     """A frame with names, its labels of values and variables among what is read; the rows' labels
     stay.
@@ -3507,7 +3506,7 @@ def _read_frame(
         text = (descriptions or {}).get(column) or ""
         unit = columns[column].unit or _unit_in(text, columns[column].spelling)
         columns[column] = replace(columns[column], labels=pairs, description=text, unit=unit)
-    return _reading_of(columns, notes, name)
+    return _reading_of(columns, (), name)
 
 # %% ../nbs/00a_reading.ipynb #read-parquet
 def _read_parquet(

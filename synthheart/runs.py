@@ -123,15 +123,13 @@ def json_text(value: Any) -> str:
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx")  # what a table is written as
 
 # %% ../nbs/00e_runs.ipynb #check-suffix
-def check_suffix(
-    path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES, name: str = ""
-) -> str:
+def check_suffix(path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES) -> str:
     """The suffix of `path` in small letters, where it is one of `allowed`.
 
-    name: what to call the file in messages, where it is not its path. Raises ValueError with one
-    line for another suffix, and where the library that a suffix needs, an extra, is not installed.
+    Raises ValueError with one line for another suffix, and where the library that a suffix needs,
+    an extra, is not installed.
     """
-    given, name = Path(path).suffix, name or str(path)
+    given, name = Path(path).suffix, str(path)
     suffix = given.lower()
     if suffix not in allowed:
         raise ValueError(f"{name}: unknown suffix {given!r}; allowed: {', '.join(allowed)}")

@@ -93,12 +93,12 @@ def frame_of(table: Any) -> pd.DataFrame | None:
     return None
 
 # %% ../nbs/00_tables.ipynb #as-pandas
-def as_pandas(table: Any, what: str = "the table") -> pd.DataFrame:
-    "A table of pandas, polars, pyarrow, ... as a DataFrame; ValueError that names `what` else."
+def as_pandas(table: Any) -> pd.DataFrame:
+    "A table of pandas, polars, pyarrow, ... as a DataFrame; ValueError for anything else."
     df = frame_of(table)
     if df is None:
         raise ValueError(
-            f"{what} must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
+            f"the table must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
         )
     return df
 
