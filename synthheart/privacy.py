@@ -611,7 +611,7 @@ def _by_blocks(
     return np.concatenate(on_cores(look, range(0, len(targets), step), rows=len(fake)))
 
 # %% ../nbs/09_privacy.ipynb #link
-def _link(halves: Sequence[Sequence[int]], parts: np.ndarray) -> np.ndarray:
+def _link(halves: Sequence[Sequence[int]], _: Rows, parts: np.ndarray) -> np.ndarray:
     "[n] 1 where both halves of the columns have the same nearest row, from `_gower`'s parts."
     nearest = []
     for half in halves:
@@ -1140,7 +1140,7 @@ def _guess_all(space: Space, rows: Three[Rows], queries: int, seed: int) -> dict
 
     def both(targets: Rows, parts: np.ndarray) -> np.ndarray:
         inferred = _infer(rows.fake, every, targets, parts).mean(axis=1)
-        return np.column_stack([_link(halves, parts), inferred])
+        return np.column_stack([_link(halves, targets, parts), inferred])
 
     singled = {
         "singling_out": _single_out(space, rows, 3, queries, rng),
