@@ -17,6 +17,7 @@ from sklearn.tree import DecisionTreeRegressor
 from .baselines import GaussianCopula
 from synthheart.engine import (
     BLOCK,
+    HELD_OUT_LOSSES,
     AdamState,
     Callback,
     Program,
@@ -42,11 +43,11 @@ from .preprocessing import Coded
 from .trees import Features, indicators, plain_rows, table_order
 
 # %% auto #0
-__all__ = ['AR_LOSSES', 'WORTH_PRUNING', 'AutoregressiveConfig', 'Values', 'value_cells', 'joined', 'stacked', 'Grid', 'grid_of',
-           'Alphabet', 'as_numbers', 'telling', 'sources_of', 'Design', 'Parts', 'token_shares', 'fresh_weights',
-           'known_columns', 'answers', 'row_losses', 'ARData', 'ARState', 'look_at_held', 'ar_step', 'ar_program',
-           'prior_rows', 'Rows', 'spelled', 'data_of', 'looked_at', 'waited', 'Trainer', 'pruned', 'pick',
-           'cell_shares', 'Writer', 'check_spelling', 'Autoregressive']
+__all__ = ['WORTH_PRUNING', 'AutoregressiveConfig', 'Values', 'value_cells', 'joined', 'stacked', 'Grid', 'grid_of', 'Alphabet',
+           'as_numbers', 'telling', 'sources_of', 'Design', 'Parts', 'token_shares', 'fresh_weights', 'known_columns',
+           'answers', 'row_losses', 'ARData', 'ARState', 'look_at_held', 'ar_step', 'ar_program', 'prior_rows', 'Rows',
+           'spelled', 'data_of', 'looked_at', 'waited', 'Trainer', 'pruned', 'pick', 'cell_shares', 'Writer',
+           'check_spelling', 'Autoregressive']
 
 # %% ../nbs/05a_autoregressive.ipynb #config
 @dataclass(frozen=True)
@@ -482,9 +483,6 @@ def look_at_held(state: ARState, data: ARData, turn: Any, design: Design) -> ARS
     )
 
 # %% ../nbs/05a_autoregressive.ipynb #step
-AR_LOSSES = ("train", "held_out", "held_out_best")
-
-
 def ar_step(design: Design, batch: int, memory: float) -> Step:
     "One turn: a batch of rows, Adam, the average, now and then a look at the rows held back."
     units = len(design.cards), batch, design.hidden
@@ -505,9 +503,9 @@ def ar_step(design: Design, batch: int, memory: float) -> Step:
         average = moving_average(state.average, moved.weights, number, memory)
         state = look_at_held(state._replace(weights=moved, average=average), data, number, design)
         losses = loss, state.last_loss, state.best_loss
-        return state, dict(zip(AR_LOSSES, losses))
+        return state, dict(zip(HELD_OUT_LOSSES, losses))
 
-    return Step(turn, batch + int(np.prod(units)), AR_LOSSES)
+    return Step(turn, batch + int(np.prod(units)), HELD_OUT_LOSSES)
 
 # %% ../nbs/05a_autoregressive.ipynb #program
 def ar_program(design: Design, batch: int, memory: float) -> Program:

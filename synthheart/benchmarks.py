@@ -34,6 +34,7 @@ from synthheart.engine import (
     real_rows,
     run_program,
 )
+from .figures import PALETTE
 from .gan import GANConfig, critic_shapes, generator_shapes, gumbel_softmax
 from .inference import infer_schema
 from .preprocessing import Coded
@@ -357,9 +358,7 @@ def plot_growth(table: pd.DataFrame) -> plt.Figure:
     size as the limit.
     """
     fig, axes = plt.subplots(1, 2, figsize=(12, 4.2), layout="constrained")
-    for (k, part), colour, marker in zip(
-        table.groupby("columns"), ("#0072B2", "#C87800", "#009E73"), "os^", strict=False
-    ):
+    for (k, part), colour, marker in zip(table.groupby("columns"), PALETTE, "os^", strict=False):
         axes[0].plot(part.rows, part.fit, color=colour, marker=marker, label=f"{k} columns")
         axes[1].plot(part.rows, part.peak_mb, color=colour, marker=marker, label=f"{k} columns")
         axes[1].plot(part.rows, part.table_mb, color=colour, ls=":")
@@ -376,7 +375,7 @@ def plot_growth(table: pd.DataFrame) -> plt.Figure:
     return fig
 
 # %% ../nbs/12_benchmarks.ipynb #sample
-def sampling_speed(rows: int = 1_000_000, chunk: int = 65_536) -> dict[str, float]:
+def sampling_speed(rows: int = 1_000_000) -> dict[str, float]:
     """Rows a second from a default model to data frames, by chunks, and peak memory, in a fresh
     process.
     """

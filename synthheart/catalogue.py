@@ -23,7 +23,7 @@ from .statistics import Z, bootstrap_error, bootstrap_note
 from .tables import Schema, frame_of
 
 # %% auto #0
-__all__ = ['WORDS', 'NAN', 'KINDS', 'BETTER', 'METRICS', 'ATTACKS', 'COLUMNS', 'Floors', 'FLOOR_NAME', 'COPY_NAME',
+__all__ = ['WORDS', 'NAN', 'KINDS', 'BETTER', 'METRICS', 'ATTACKS', 'COLUMNS', 'Floors', 'FLOOR_WORDS', 'FLOOR_NAME', 'COPY_NAME',
            'INDEPENDENT_NAME', 'BASELINES', 'Case', 'make_case', 'check_tables', 'typed_tables', 'Measured', 'Metric',
            'known_metric', 'of_kind', 'run_metrics', 'measure_by_bootstrap', 'simple_metric']
 
@@ -376,7 +376,7 @@ def _measure_one(
     return measure_by_bootstrap(case, [name], statistic, reference)
 
 # %% ../nbs/01e_catalogue.ipynb #simple-metric-def
-_SIMPLE_FLOOR = {
+FLOOR_WORDS = {
     "holdout": "train rows in place of the synthetic ones, against the holdout",
     "train and holdout": "holdout in place of the synthetic rows, train in place of the real ones",
 }
@@ -412,7 +412,7 @@ def simple_metric(
         ideal=ideal,
         better=better,
         meaning=meaning,
-        floor=_SIMPLE_FLOOR[reference],
+        floor=FLOOR_WORDS[reference],
         reference=reference,
         citation=citation,
         kind=kind,

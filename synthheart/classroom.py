@@ -105,6 +105,13 @@ def is_lesson(notebook: Mapping[str, Any]) -> bool:
     "Does a class walk through it? A room of the house says so in its purpose line."
     return "\n> House:" not in "".join(notebook["cells"][0]["source"])
 
+# %% ../nbs/00g_classroom.ipynb #lessons-of
+def _lessons(notebooks: str | Path) -> dict[Path, dict[str, Any]]:
+    "The numbered lessons of a folder, in order."
+    numbered = sorted(Path(notebooks).glob("[0-9][0-9]*_*.ipynb"))
+    found = {path: json.loads(path.read_text(encoding="utf-8")) for path in numbered}
+    return {path: notebook for path, notebook in found.items() if is_lesson(notebook)}
+
 # %% ../nbs/00g_classroom.ipynb #unfolded
 def unfolded(notebook: Mapping[str, Any]) -> dict[str, Any]:
     "A copy of the notebook in which the solutions stand open."
@@ -124,9 +131,7 @@ def write_copies(notebooks: str | Path, out: str | Path, solutions: bool = False
     """
     out = Path(out)
     home = Path(os.path.relpath(Path(notebooks).parent, out)).as_posix()
-    numbered = sorted(Path(notebooks).glob("[0-9][0-9]*_*.ipynb"))
-    found = {path: json.loads(path.read_text(encoding="utf-8")) for path in numbered}
-    lessons = {path: notebook for path, notebook in found.items() if is_lesson(notebook)}
+    lessons = _lessons(notebooks)
     if not lessons:
         raise ValueError(f"{notebooks}: no numbered lesson in this folder")
     out.mkdir(parents=True, exist_ok=True)
@@ -262,9 +267,7 @@ def link_lessons(notebooks: str | Path, write: bool = True) -> list[Path]:
     The glossary is looked for in the folder's `../docs`.
     """
     glossary = (Path(notebooks) / GLOSSARY).read_text(encoding="utf-8")
-    numbered = sorted(Path(notebooks).glob("[0-9][0-9]*_*.ipynb"))
-    found = {path: json.loads(path.read_text(encoding="utf-8")) for path in numbered}
-    lessons = {path: notebook for path, notebook in found.items() if is_lesson(notebook)}
+    lessons = _lessons(notebooks)
     titles = {
         path.stem: "".join(notebook["cells"][0]["source"]).split("\n")[0].removeprefix("# ")
         for path, notebook in lessons.items()

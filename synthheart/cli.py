@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from synthheart.tables import Column, Note, Schema
 
 # %% auto #0
-__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'MEASURED_ROWS', 'CHUNK', 'plugin_option', 'target_option',
+__all__ = ['CODING', 'READER', 'NOT_HERE', 'FILE', 'FOUND_OUT', 'MEASURED_ROWS', 'plugin_option', 'target_option',
            'schema_option', 'coding_option', 'read_option', 'rows_option', 'SPLIT', 'DRAWN', 'TOLD_FORMAT', 'THREADS',
            'DOCTOR_FORMAT', 'BadInput', 'Failed', 'shell_words', 'one_line_errors', 'check_writable', 'check_folder',
            'How', 'parse_read', 'about_file', 'read_patients', 'write_patients', 'write_stream', 'tell_doubts',
@@ -412,9 +412,6 @@ def _schema_for(df: pd.DataFrame, schema: Schema | None) -> Schema | None:
     return Schema(tuple(schema[name] for name in df.columns))
 
 # %% ../nbs/11a_cli.ipynb #stream
-CHUNK = 100_000  # rows that a command holds when it writes more
-
-
 def write_stream(parts: Iterator[pd.DataFrame], path: str, schema: Schema) -> tuple[int, list[str]]:
     """Write a table that comes in parts, whole or not at all, one part in memory; `-` is standard
     output. Returns how many rows, and the names of its columns.
@@ -722,7 +719,7 @@ def _may_hold(column: Column) -> str:
     from synthheart.tables import allowed_text
 
     text = " ".join(allowed_text(column).split()) if column.is_learned else ""
-    if column.kind == "continuous" and column.levels:
+    if column.is_mixed:
         text = ", ".join([text, *map(str, column.levels)])
     return text if len(text) <= 44 else f"{text[:41]}..."
 
@@ -951,7 +948,7 @@ def fit_lines(fitted: Synthesizer, output: str) -> list[str]:
     count = f"{fitted.rows_}" if fitted.epsilon is None else f"about {fitted.rows_}"
     if fitted.table_rows_ != fitted.rows_:
         count += f" of {fitted.table_rows_}"
-    columns = len(fitted.schema_)
+    columns = len(fitted.schema_.measured)
     lines = [f"{output}: {fitted.chosen_} fitted to {count} rows and {columns} columns"]
     if fitted.epsilon is not None:
         from synthheart.dp import privacy_statement
@@ -1143,11 +1140,11 @@ def sample(
     start = time.perf_counter()
     if not Path(model).exists():
         raise ValueError(f"{model}: no such file")
-    from synthheart.synthesizer import Synthesizer
+    from synthheart.synthesizer import PARTITION_CHUNK, Synthesizer
 
     fitted = Synthesizer.load(model)
     conditions = parse_where(where, fitted.schema_) if where else None
-    parts = fitted.sample(rows, where=conditions, seed=seed, chunk=CHUNK)
+    parts = fitted.sample(rows, where=conditions, seed=seed, chunk=PARTITION_CHUNK)
     written, columns = write_stream(parts, output, fitted.schema_)
     # rules of the house's own are said only where a row broke them
     told = {rule: n for rule, n in fitted.corrections_.items() if n or rule in fitted.rules}

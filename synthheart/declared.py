@@ -169,7 +169,7 @@ def raw_text(
 ) -> RawRows:
     """The rows of a CSV as text; the first line that is not blank holds the names.
 
-    source: a path or an open file, of bytes or text, also gzip. encoding: None says UTF-8, or what
+    source: a path or an open file, of bytes or text, also gzip. encoding: "" says UTF-8, or what
     a byte-order mark says. sep: else told by the header. names: in place of the header's, and
     header=False where it has none. skip_rows: lines above the header. Raises FileNotFoundError, and
     ValueError for an unknown encoding, a damaged gzip file and for names that are not unique:

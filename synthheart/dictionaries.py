@@ -19,11 +19,11 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from .formulas import parse_formula
+from .formulas import parse_formula, sources_of
 from .identity import is_named_key
 from .inference import schema_of
 from .reading import UNITS, BadCell, Reading, open_text, read_source
-from .tables import Column, Derived, Kind, Note, Schema, check_names, takes_frames
+from .tables import Column, Derived, Note, Schema, check_names, kind_of, takes_frames
 
 # %% auto #0
 __all__ = ['ASPECTS', 'TITLES', 'ORDERS', 'CLOCKS', 'PEOPLE', 'RECORDS', 'FIELDS', 'CHOICES', 'CHOSEN', 'SKIPPED', 'ROUNDINGS',
@@ -250,9 +250,8 @@ def _levels_column(name: str, choices: Mapping[str, str]) -> Column:
     "A column with these choices."
     levels = _as_levels(choices)
     dtype = "str" if isinstance(levels[0], str) else "Int64"
-    kind: Kind = "binary" if len(levels) == 2 else "categorical"
     labels = tuple(choices.values())
-    return Column(name, kind, dtype, levels=levels, labels=labels, missing=True)
+    return Column(name, kind_of(levels), dtype, levels=levels, labels=labels, missing=True)
 
 # %% ../nbs/00c_dictionaries.ipynb #checkbox-columns
 def _checkbox_columns(field: Mapping[str, str]) -> list[Column]:
@@ -502,8 +501,7 @@ def _levels_of(field: Mapping[str, Any], kind: str) -> dict[str, Any]:
         levels = [_typed_level(value, kind) for value in values]
     except ValueError:
         raise ValueError(f"schema, {field['name']}: {source} {values} are no numbers") from None
-    sort = "binary" if len(levels) == 2 else "categorical"
-    sort = "ordinal" if field.get("categoriesOrdered") else sort
+    sort = kind_of(levels, bool(field.get("categoriesOrdered")))
     return {"enum": levels, "kind": sort} | ({"labels": labels} if labels else {})
 
 # %% ../nbs/00c_dictionaries.ipynb #format-of
@@ -548,7 +546,7 @@ def _iso_limit(value: Any, field: Mapping[str, Any], form: str) -> Any:
         return value
     if field.get("type") in ("integer", "number", "year"):
         return _typed_level(value.replace(",", "."), "number")
-    if not form or not isinstance(value, str):
+    if not form:
         return value
     try:
         moment = datetime.strptime(value, form)
@@ -831,8 +829,7 @@ def _kept_derived(schema: Schema, names: Sequence[str]) -> tuple[Derived, ...]:
     "The derived columns of which the table has all that they need."
     kept = []
     for derived in schema.derived:
-        used = [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
-        if {derived.column, *used} <= set(names):
+        if {derived.column, *sources_of(derived, schema)} <= set(names):
             kept.append(derived)
     return tuple(kept)
 

@@ -23,7 +23,7 @@ from .declared import UNREAD, DeclaredRows, declared_rows, raw_rows
 from .engine import unflatten
 from .inference import shipped_dictionaries
 from .preprocessing import RankGaussEncoder
-from .tables import SynthheartWarning, Column, Kind, Schema, days_since_1970
+from .tables import SynthheartWarning, Column, Schema, days_since_1970, kind_of
 
 if TYPE_CHECKING:  # TensorFlow takes seconds to import: only where a network is built
     import tensorflow as tf
@@ -241,8 +241,7 @@ def public_schema(
 # %% ../nbs/06_dp.ipynb #without-words
 def _without_words(column: Column) -> Column:
     "A column of numbers without the words that stand among them."
-    is_mixed = column.kind == "continuous" and column.levels
-    return replace(column, levels=(), labels=()) if is_mixed else column
+    return replace(column, levels=(), labels=()) if column.is_mixed else column
 
 # %% ../nbs/06_dp.ipynb #tell-patients
 def _tell_patients(schema: Schema) -> None:
@@ -303,9 +302,8 @@ def _range_column(name: str, public_ranges: Mapping[str, Sequence]) -> Column:
     given = public_ranges[name]
     values, missing = [v for v in given if v is not None], None in given
     if not isinstance(given, tuple):
-        kind: Kind = "binary" if len(values) == 2 else "categorical"
         dtype = str(pd.Series(values).dtype)
-        return Column(name, kind, dtype, levels=tuple(values), missing=missing)
+        return Column(name, kind_of(values), dtype, levels=tuple(values), missing=missing)
     if len(values) != 2:
         raise ValueError(f"{name}: public_ranges needs (lowest, highest), got {given!r}")
     is_number = all(isinstance(value, int | float | np.number) for value in values)

@@ -24,12 +24,12 @@ from .preprocessing import Coded
 from .tables import SynthheartWarning
 
 # %% auto #0
-__all__ = ['Shapes', 'Take', 'T', 'Callback', 'PADDED', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow', 'Layout',
-           'weight_count', 'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels', 'AdamState',
-           'adam', 'falling_rate', 'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program', 'cached',
-           'Progress', 'run_program', 'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels', 'draw_rows',
-           'RowMaker', 'RowProgram', 'compile_rows', 'Settings', 'check_least', 'check_share', 'check_settings',
-           'Training', 'Network']
+__all__ = ['Shapes', 'Take', 'T', 'Callback', 'HELD_OUT_LOSSES', 'PADDED', 'BLOCK', 'SAMPLING', 'S', 'C', 'load_tensorflow',
+           'Layout', 'weight_count', 'initial_weights', 'unflatten', 'uniforms', 'cutter', 'normals', 'gumbels',
+           'AdamState', 'adam', 'falling_rate', 'moving_average', 'epoch_steps', 'Step', 'Program', 'compile_program',
+           'cached', 'Progress', 'run_program', 'EarlyStopping', 'Cells', 'gated', 'real_rows', 'hard_levels',
+           'draw_rows', 'RowMaker', 'RowProgram', 'compile_rows', 'Settings', 'check_least', 'check_share',
+           'check_settings', 'Training', 'Network']
 
 # %% ../nbs/01b_engine.ipynb #chatter
 @contextmanager
@@ -405,6 +405,10 @@ class EarlyStopping:
         else:
             self.waited += 1
         return self.waited >= self.patience
+
+# %% ../nbs/01b_engine.ipynb #held-out-losses
+# Of networks that stop themselves: the last batch, the rows held back, and these at their best.
+HELD_OUT_LOSSES = ("train", "held_out", "held_out_best")
 
 # %% ../nbs/01b_engine.ipynb #cells
 class Cells(NamedTuple):

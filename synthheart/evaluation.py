@@ -23,6 +23,7 @@ from synthheart.catalogue import (
     COPY_NAME,
     Case,
     FLOOR_NAME,
+    FLOOR_WORDS,
     Floors,
     INDEPENDENT_NAME,
     METRICS,
@@ -57,6 +58,7 @@ from synthheart.figures import (
     set_title,
 )
 from .inference import resolve_schema, typed_by
+from .layout import column_label
 from synthheart.outcomes import (
     OUTCOME_METRICS,
     Predictions,
@@ -80,6 +82,7 @@ from synthheart.tables import (
     Schema,
     as_pandas,
     dates_from_days,
+    level_text,
     takes_frames,
     to_floats,
     validate,
@@ -574,7 +577,7 @@ def _fidelity(case: Case) -> list[Measured]:
 # %% ../nbs/08_evaluation.ipynb #record-fidelity
 _TOGETHER: dict[str, Any] = {
     "low": 0,
-    "floor": "holdout in place of the synthetic rows, train in place of the real ones",
+    "floor": FLOOR_WORDS["train and holdout"],
     "reference": "train and holdout",
     "kind": "fidelity",
     "measure": _fidelity,
@@ -649,7 +652,7 @@ for _name in _ALIKE:  # yardsticks: they stand in the appendix, and decide nothi
             name=f"{_name}_holdout",
             title=f"{_known.title}, held-out rows alone",
             meaning=f"{_known.meaning}, against held-out rows alone",
-            floor="train rows in place of the synthetic ones, against the holdout",
+            floor=FLOOR_WORDS["holdout"],
             reference="holdout",
             measure=_held_out_fidelity,
             yardstick=True,
@@ -690,7 +693,6 @@ def _two_samples(case: Case) -> list[Measured]:
     return [_two_sample_result(case, group, found, floor) for group in case.groups]
 
 # %% ../nbs/08_evaluation.ipynb #record-c2st
-_DRAWN_FLOOR = "train rows in place of the synthetic ones, against the holdout"
 METRICS.add(
     Metric(
         name="c2st_auc",
@@ -701,7 +703,7 @@ METRICS.add(
         ideal=0.5,
         better="lower",
         meaning="cross-validated AUC of the best of three classifiers, synthetic against holdout",
-        floor=_DRAWN_FLOOR,
+        floor=FLOOR_WORDS["holdout"],
         reference="holdout",
         citation="Lopez-Paz & Oquab 2017, arXiv 1610.06545",
         kind="fidelity",
@@ -741,7 +743,7 @@ def _neighbourhoods(case: Case) -> list[Measured]:
 _AROUND: dict[str, Any] = {
     "low": 0,
     "ideal": 1,
-    "floor": _DRAWN_FLOOR,
+    "floor": FLOOR_WORDS["holdout"],
     "reference": "holdout",
     "citation": "Naeem et al. 2020, arXiv 2002.09797",
     "kind": "fidelity",
@@ -993,7 +995,7 @@ def level_names(column: Column, levels: pd.Index) -> list[str]:
     """What the levels of a discrete column are called, and after them a missing cell and a value
     that is no level."""
     labels = {level_key(v): t for v, t in zip(column.levels, column.labels, strict=False)}
-    named = [labels.get(v, f"{v:g}" if isinstance(v, float) else str(v)) for v in levels]
+    named = [labels.get(v, level_text(v)) for v in levels]
     return [*named, "missing", "not a level"]
 
 # %% ../nbs/08_evaluation.ipynb #share-text
@@ -1189,7 +1191,7 @@ def plot_categories(real: pd.DataFrame, fake: pd.DataFrame, schema: Schema | Non
     for j, column in enumerate(columns):
         names = level_names(column, space.levels[j])
         _category_bars(axes[j], [codes[:, j] for codes in tables], names)
-        name = (column.description or column.name).replace(" %", "\N{NO-BREAK SPACE}%")
+        name = column_label(column).replace(" %", "\N{NO-BREAK SPACE}%")
         title = f"{name}: similarity\N{NO-BREAK SPACE}{score[column.name]:.2f}"
         axes[j].set_title(textwrap.fill(title, 40), fontsize=11)
     legend_below(figure, axes[0], fontsize=11)

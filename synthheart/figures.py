@@ -25,7 +25,7 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogFormatter, LogFormatterMathtext
 
 from .fonts import set_letters
-from .layout import fit_names, narrowed, say_names, slim_svg, spoken
+from .layout import column_label, fit_names, narrowed, say_names, slim_svg, spoken
 from .registry import Registry
 from .runs import Run, write_whole
 from .tables import Column, Schema, takes_frames
@@ -140,7 +140,7 @@ def _say(figure: Figure, schema: Schema) -> None:
 def axis_label(column: Column) -> str:
     "Description and unit of a column, or its name."
     unit = f" ({column.unit})" if column.unit and not column.is_date else ""
-    return (column.description or column.name) + unit
+    return column_label(column) + unit
 
 # %% ../nbs/00f_figures.ipynb #name-days
 def name_days(ax: Axes, column: Column) -> None:

@@ -27,7 +27,7 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['LEAST', 'EACH', 'LARGEST', 'CHANCE', 'CURVES', 'Found', 'Numbers', 'formulas_of', 'relations_of']
+__all__ = ['LEAST', 'MOST_ROWS', 'EACH', 'LARGEST', 'CHANCE', 'CURVES', 'Found', 'Numbers', 'formulas_of', 'relations_of']
 
 # %% ../nbs/00b_finding.ipynb #found
 @dataclass(frozen=True)
@@ -51,6 +51,7 @@ class Found:
 
 # %% ../nbs/00b_finding.ipynb #least
 LEAST = 20  # rows that must be able to break a relation before it is believed
+MOST_ROWS = 20_000  # rows of a table that are looked at
 EACH = 5  # rows that each value must have on average to decide another
 LARGEST = 1e100  # numbers beyond are not computed with: their squares have no room
 CHANCE = 1e-3  # how seldom chance may keep it
@@ -106,27 +107,31 @@ class Numbers(NamedTuple):
     single: np.ndarray
 
 # %% ../nbs/00b_finding.ipynb #are-codes
-def _are_codes(column: Column, least: int) -> bool:
-    "Are a column's levels numbers, such as doses, that others may be computed from?"
+def _enough(df: pd.DataFrame, column: Column, least: int) -> bool:
+    "Does a column hold so many different numbers, or have so many levels that are numbers: doses?"
+    is_codes = column.kind != "continuous" and len(column.levels) >= least
     numbers = all(isinstance(level, (int, float)) for level in column.levels)
-    return column.kind != "continuous" and len(column.levels) >= least and numbers
+    fits = is_codes and numbers or not column.levels
+    return fits and df[column.name].nunique() >= least
 
 # %% ../nbs/00b_finding.ipynb #numbers
-def _numbers(df: pd.DataFrame, schema: Schema, least: int = 5) -> Numbers:
-    "Columns with enough different numbers to be computed, or (whole codes too) to compute with."
-    names = [
-        column.name
-        for column in schema.learned
-        if (_are_codes(column, least) or not column.levels) and df[column.name].nunique() >= least
-    ]
-    names = [name for name in names if np.nanmax(np.abs(to_floats(df[name]))) < LARGEST]
-    values = np.column_stack([to_floats(df[name]) for name in names] or [np.empty((len(df), 0))])
+def _numbers(df: pd.DataFrame, schema: Schema) -> Numbers:
+    "Columns of at least two different numbers, codes among them, that others may be computed from."
+    found = {c.name: to_floats(df[c.name]) for c in schema.learned if _enough(df, c, 2)}
+    found = {name: x for name, x in found.items() if np.nanmax(np.abs(x)) < LARGEST}
+    names, values = list(found), np.column_stack([*found.values()] or [np.empty((len(df), 0))])
     steps = np.array([_step_of(x, schema[name].decimals) for name, x in zip(names, values.T)])
     many = np.array([schema[name].decimals is None for name in names], bool) | (steps <= 1e-6)
     fine = many & (steps <= 1e-5 * np.nanstd(values, axis=0))
     single = np.array([ok and _is_single(x) for ok, x in zip(fine, values.T)], bool)
     coarse = 1e-6 * np.nanmax(np.abs(values), axis=0, initial=0)
     return Numbers(names, values, np.where(single, np.maximum(steps, coarse), steps), single)
+
+# %% ../nbs/00b_finding.ipynb #with-places
+def _with_places(items: Numbers, at: Sequence[int]) -> Numbers:
+    "Those of the columns that stand at these places."
+    names, values = [items.names[k] for k in at], np.ascontiguousarray(items.values[:, list(at)])
+    return Numbers(names, values, items.steps[list(at)], items.single[list(at)])
 
 # %% ../nbs/00b_finding.ipynb #step-of
 def _step_of(number: np.ndarray, decimals: int | None) -> float:
@@ -146,7 +151,8 @@ def formulas_of(df: pd.DataFrame, schema: Schema, most: int = 150) -> list[Found
     """Each column that others give, the last of the table first; what is computed already computes
     nothing before it.
     """
-    table, items = _numbers(df, schema), _numbers(df, schema, least=2)
+    items = _numbers(df, schema)
+    table = _with_places(items, [k for k, n in enumerate(items.names) if _enough(df, schema[n], 5)])
     if len(table.names) > most or len(items.names) < 2:
         return []
     rows = np.random.default_rng(0).permutation(len(df))[:200]
@@ -446,13 +452,12 @@ def _product_text(powers: np.ndarray, factor: float, terms: Sequence[str]) -> st
 
 # %% ../nbs/00b_finding.ipynb #lookups
 def _lookups(
-    df: pd.DataFrame, schema: Schema, taken: set[str], numbers: bool = False
+    df: pd.DataFrame, schema: Schema, few: Sequence[str], taken: set[str], numbers: bool = False
 ) -> list[Found]:
     """Columns of few values that another decides: later ones by earlier ones, the outcome never.
 
-    numbers: by numbers of few values, each in enough rows; else by codes.
+    few: of `_few_valued`; numbers: by these, each value in enough rows; else by codes.
     """
-    few = _few_valued(df, schema)
     codes = [c.name for c in schema.learned if c.kind != "continuous"]
     sources = set(few if numbers else codes) - taken
     names = [name for name in schema.names if name in {*codes, *few} - taken]
@@ -565,11 +570,13 @@ def _acyclic(found: Sequence[Found]) -> list[Found]:
     return list(kept.values())
 
 # %% ../nbs/00b_finding.ipynb #as-spelled
-def _as_written(found: Sequence[Found], df: pd.DataFrame, schema: Schema) -> list[Found]:
+def _as_written(
+    found: Sequence[Found], df: pd.DataFrame, schema: Schema, few: Sequence[str]
+) -> list[Found]:
     """The formulas, and a table of values in the place of one that misses some of a few values by
-    their last digit, which alone would tell a computed cell.
+    their last digit, which alone would tell a computed cell. few: of `_few_valued`.
     """
-    few, made = _few_valued(df, schema), []
+    made = []
     for one in found:
         y, *sources = one.columns
         if y in few and len(sources) == 1 and one.derived is not None:
@@ -607,18 +614,20 @@ def relations_of(train: Any, schema: Schema) -> list[Found]:
 
     train: typed rows (`read_table`); schema: what the columns are; keys and columns that are
     computed already are left out. Formulas are looked for among at most 150 numeric columns. Rows
-    beyond 20,000 are not looked at.
+    beyond MOST_ROWS are not looked at.
     """
     train = as_pandas(train)
     if len(train) < LEAST:
         return []
-    df = train if len(train) <= 20_000 else train.iloc[:20_000]
-    formulas = _as_written(formulas_of(df, schema), df, schema)
+    df = train.iloc[:MOST_ROWS]
+    few = _few_valued(df, schema)
+    formulas = _as_written(formulas_of(df, schema), df, schema, few)
     taken = {found.columns[0] for found in formulas}
-    lookups = _lookups(df, schema, taken)
+    lookups = _lookups(df, schema, few, taken)
     taken |= {found.columns[0] for found in lookups}
     steps = _steps(df, schema, taken)
     taken |= {found.columns[0] for found in steps}
-    computed = _acyclic([*formulas, *lookups, *steps, *_lookups(df, schema, taken, numbers=True)])
+    by_numbers = _lookups(df, schema, few, taken, numbers=True)
+    computed = _acyclic([*formulas, *lookups, *steps, *by_numbers])
     found = [*_orders(df, schema), *computed, *_together(df, schema)]
     return sorted(found, key=lambda one: not one.exact)

@@ -28,7 +28,7 @@ from synthheart.tables import (
 # %% auto #0
 __all__ = ['COMPUTE', 'FUNCTIONS', 'ARGUMENTS', 'BINARY', 'ARITHMETIC', 'KEYWORDS', 'DEEPEST', 'LEAVES', 'ROUND', 'Part',
            'Expression', 'days_of', 'holds_words', 'unknown', 'Reader', 'not_a_comparison', 'check_number', 'settle',
-           'numbers_of', 'values_of', 'parse_expression', 'parse_formula', 'compute', 'from_floats']
+           'numbers_of', 'values_of', 'parse_expression', 'parse_formula', 'sources_of', 'compute', 'from_floats']
 
 # %% ../nbs/00a_formulas.ipynb #operations
 COMPUTE: dict[str, Callable[[Any, Any], Any]] = {
@@ -237,13 +237,17 @@ class Reader:
             inside = self.deeper(self.first)
             if self.take(r"\)"):
                 return inside
-            more = self.text[self.at :].strip()
-            raise self.stuck() if more else ValueError("a '(' is not closed")
+            raise self.not_closed()
         leaf = self.leaf()
         asked = self.first == 0 and leaf.text and leaf.does in ("column", "quoted", "word")
         if asked and (asks := self.take(r"(?:known|missing)\b")):
             return self.made(asks, start, [leaf])
         return leaf
+
+    def not_closed(self) -> ValueError:
+        "What is wrong where a parenthesis should close."
+        more = self.text[self.at :].strip()
+        return self.stuck() if more else ValueError("a '(' is not closed")
 
     def function(self) -> str:
         "The function that stands here with its parenthesis, if no longer name of a column does."
@@ -260,8 +264,7 @@ class Reader:
         while self.take(","):
             parts.append(self.deeper(ARITHMETIC))
         if not self.take(r"\)"):
-            more = self.text[self.at :].strip()
-            raise self.stuck() if more else ValueError("a '(' is not closed")
+            raise self.not_closed()
         takes = ARGUMENTS.get(name, 1)
         if len(parts) != takes:
             given = f"{len(parts)} number{'s' * (len(parts) > 1)}"
@@ -417,6 +420,11 @@ def parse_formula(text: str, schema: Schema) -> Expression:
     except ValueError as error:
         raise ValueError(f"formula {text!r}: {error}") from None
     return Expression(text.strip(), tree)
+
+# %% ../nbs/00a_formulas.ipynb #sources-of
+def sources_of(derived: Derived, schema: Schema) -> list[str]:
+    "The columns that a derived one is computed from."
+    return [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
 
 # %% ../nbs/00a_formulas.ipynb #compute
 @takes_frames

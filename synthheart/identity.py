@@ -264,7 +264,7 @@ def _text_key(name: str, cells: pd.Series) -> Identity:
     distinct = len(texts)
     if distinct <= 2 or n <= 10:
         return Identity()
-    seen = f"{distinct} different values of the form {form_of(texts[0])!r:.40} in {n} rows"
+    seen = f"{distinct} different values of the form {form_of(texts[0])!r:.40}"
     if distinct > 0.9 * n:
         return Identity("id", seen, is_named_key(name) or _one_make(texts))
     person = is_persons_key(name)
@@ -289,17 +289,11 @@ def _number_key(name: str, number: np.ndarray, others: pd.DataFrame) -> Identity
     form = form_of(f"{number[0]:.0f}")
     if set(header_words(name)) & PHONES and len(form.lstrip("-")) >= 7:
         return Identity("person", f"telephone numbers of the form {form!r}")
-    seen = f"{distinct} different whole numbers of the form {form!r} in {n} rows"
-    unique = distinct == n
-    if unique and values[-1] - values[0] == n - 1:
+    seen = f"{distinct} different whole numbers of the form {form!r}"
+    gapless = values[-1] - values[0] == n - 1
+    if distinct == n and (gapless or len(np.unique(np.diff(number))) == 1):
         return Identity("id", f"{seen} that count the rows")
-    if unique and len(np.unique(np.diff(number))) == 1:
-        return Identity("id", f"{seen} that count the rows")
-    if (
-        is_persons_key(name)
-        and distinct > 5
-        and set(header_words(name)) & (KEYS | OWN_KEYS | PERSONS)
-    ):
+    if is_persons_key(name) and distinct > 5:
         return Identity("id" if distinct > 0.9 * n else "patient", seen)
     if is_named_key(name) and distinct > n / 2 and not set(header_words(name)) & {"number"}:
         return Identity("id" if distinct > 0.9 * n else "patient", seen)

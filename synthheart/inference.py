@@ -15,12 +15,11 @@ import pandas as pd
 
 from .finding import Found, relations_of
 from .identity import Identity, compound_of, identity_of, is_catalogue_code
-from .reading import ReadColumn, Reading, read_column, read_source
+from .reading import TWINS, ReadColumn, Reading, read_column, read_source
 from synthheart.tables import (
     takes_frames,
     Column,
     Kind,
-    Level,
     Note,
     MAX_CODES,
     SHIPPED,
@@ -29,6 +28,7 @@ from synthheart.tables import (
     cell_value,
     days_since_1970,
     first_where,
+    kind_of,
     outcome_of,
     plain,
     to_floats,
@@ -65,17 +65,12 @@ def _decimals(value: np.ndarray, most: int = 6) -> int | None:
                 return digits
     return None
 
-# %% ../nbs/00b_inference.ipynb #discrete-kind
-def _kind_of(levels: Sequence[Level], ordered: bool = False) -> Kind:
-    "The kind of a column with these levels."
-    return "ordinal" if ordered else "binary" if len(levels) == 2 else "categorical"
-
 # %% ../nbs/00b_inference.ipynb #infer-codes
 def _infer_codes(name: str, levels: np.ndarray, dtype: str, missing: bool) -> Column:
     "Numbers that are codes (levels: the different ones [k], rising): ordinal without gaps."
     gapless = len(levels) > 2 and bool(np.all(levels % 1 == 0) and np.all(np.diff(levels) == 1))
     codes = tuple(cell_value(level) for level in levels)
-    return Column(name, _kind_of(codes, gapless), dtype, levels=codes, missing=missing)
+    return Column(name, kind_of(codes, gapless), dtype, levels=codes, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #d495a27f
 def _infer_number(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
@@ -113,7 +108,7 @@ def _infer_category(name: str, series: pd.Series, missing: bool) -> Column:
             )
     n = len(series)
     _refuse_many(name, len(levels), f"{len(levels)} such as {levels[0]!r} in {n} rows", n)
-    kind = _kind_of(levels, series.cat.ordered)
+    kind = kind_of(levels, series.cat.ordered)
     return Column(name, kind, "category", levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #4ca55ce1
@@ -124,10 +119,9 @@ def _infer_date(name: str, series: pd.Series, missing: bool) -> Column:
         name,
         "continuous",
         str(series.dtype),
-        "days since 1970-01-01",
-        cell_value(days.min()),
-        cell_value(days.max()),
-        0 if (days % 1 == 0).all() else None,
+        minimum=cell_value(days.min()),
+        maximum=cell_value(days.max()),
+        decimals=0 if (days % 1 == 0).all() else None,
         missing=missing,
     )
 
@@ -135,7 +129,7 @@ def _infer_date(name: str, series: pd.Series, missing: bool) -> Column:
 def _infer_flags(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
     "A column of True and False (value: no missing cells)."
     levels = tuple(sorted({bool(cell) for cell in value}))
-    return Column(name, _kind_of(levels), dtype, levels=levels, missing=missing)
+    return Column(name, kind_of(levels), dtype, levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #fa00402a
 def _infer_text(name: str, value: pd.Series, dtype: str, missing: bool) -> Column:
@@ -151,7 +145,7 @@ def _infer_text(name: str, value: pd.Series, dtype: str, missing: bool) -> Colum
     _refuse_many(name, distinct, f"{distinct} such as {str(value.iloc[0])[:30]!r} in {n} rows", n)
     cells = {cell_value(cell) for cell in value}
     levels = tuple(sorted(cells, key=lambda level: (isinstance(level, str), level)))
-    return Column(name, _kind_of(levels), dtype, levels=levels, missing=missing)
+    return Column(name, kind_of(levels), dtype, levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #30d89f36
 def _infer_column(name: str, series: pd.Series) -> Column:
@@ -195,7 +189,7 @@ def _infer_mixed_codes(name: str, series: pd.Series) -> Column:
     words = sorted({cell for cell in series.dropna() if isinstance(cell, str)})
     levels = (*numbers, *words)
     missing = bool(series.isna().any())
-    return Column(name, _kind_of(levels), "object", levels=levels, missing=missing)
+    return Column(name, kind_of(levels), "object", levels=levels, missing=missing)
 
 # %% ../nbs/00b_inference.ipynb #limits-column
 def _infer_limits(name: str, series: pd.Series, words: Sequence[str]) -> Column:
@@ -228,7 +222,7 @@ TREATED = {
 
 def _identity_note(name: str, series: pd.Series, found: Identity) -> Note:
     "What was taken for a key or a person, and the setting that has it learned all the same."
-    setting = "kind and levels, and an empty role, in the schema"
+    setting = 'role="" with kind and levels in the schema'
     return Note(name, found.reason, int(series.notna().sum()), TREATED[found.role], setting)
 
 # %% ../nbs/00b_inference.ipynb #described
@@ -330,8 +324,6 @@ def _column_of(
     if found.role:
         return _hidden_column(name, series, found.role), [_identity_note(name, series, found)]
     column = _infer_column(name, series)
-    if column.is_date:
-        column = replace(column, unit="")
     column, notes = _as_code(column, series) if guessable else (column, [])
     return _described(column, read), notes
 
@@ -383,7 +375,7 @@ def schema_of(reading: Reading, target: str | None = None) -> Schema:
     found = [_column_of(name, df, reading.columns[name], name == outcome) for name in df]
     columns = [column for column, _ in found]
     hidden = {column.name for column in columns if not column.is_learned}
-    shown = [n for n in reading.notes if n.column not in hidden or n.read != "different levels"]
+    shown = [n for n in reading.notes if n.column not in hidden or n.read != TWINS]
     notes = [*shown, *(note for _, said in found for note in said)]
     dictionary = shipped_dictionary(list(df.columns))
     if dictionary is not None:
@@ -399,20 +391,19 @@ def _as_group(column: Column) -> Column:
     return replace(column, role="group") if named and column.role == "" else column
 
 # %% ../nbs/00b_inference.ipynb #taken-up
-def _taken_up(one: Found) -> str:
-    "Where a schema holds a relation, to be taken out there."
-    part = "rules" if one.rule else "together" if one.kind == "together" else "derived"
-    return f"a schema without it in {part}"
+def _taken_up(one: Found) -> Note:
+    "The note of a relation that a schema takes up, with the part that holds it."
+    name, part = one.columns[0], "together" if one.kind == "together" else "derived"
+    setting = f"a schema without it in {'rules' if one.rule else part}"
+    seen = one.text.removeprefix(f"{name} is ")
+    return Note(name, seen, one.rows, "a rule, kept by construction", setting)
 
 # %% ../nbs/00b_inference.ipynb #with-relations
 @takes_frames
 def with_relations(schema: Schema, df: pd.DataFrame) -> Schema:
     "The schema with the exact relations that the rows keep, each with a note."
     found = [one for one in relations_of(df, schema) if one.exact]
-    notes = [
-        Note(one.columns[0], one.text, one.rows, "kept by construction", _taken_up(one))
-        for one in found
-    ]
+    notes = [_taken_up(one) for one in found]
     return replace(
         schema,
         notes=(*schema.notes, *notes),
@@ -484,11 +475,6 @@ def typed_by(df: Any, schema: Schema) -> pd.DataFrame:
         index=df.index,
     )
 
-# %% ../nbs/00b_inference.ipynb #holds-words
-def _holds_words(column: Column) -> bool:
-    "Does the column hold numbers and words?"
-    return column.kind == "continuous" and bool(column.levels)
-
 # %% ../nbs/00b_inference.ipynb #measured-schema
 def measured_schema(schema: Schema) -> Schema:
     """What is measured of a table: no keys, names or dropped columns, and words among numbers in a
@@ -496,7 +482,7 @@ def measured_schema(schema: Schema) -> Schema:
     """
     columns: list[Column] = []
     for column in schema.measured:
-        if _holds_words(column):
+        if column.is_mixed:
             columns.append(number_column(column))
             columns.append(word_column(column))
         else:
@@ -517,7 +503,7 @@ def measured_rows(df: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """
     table = typed_by(df, schema)
     for column in schema.measured:
-        if _holds_words(column) and column.name in table:
+        if column.is_mixed and column.name in table:
             place = table.columns.get_loc(column.name) + 1
             numbers, words = split_words(table[column.name], column)
             table[column.name] = numbers
@@ -555,8 +541,8 @@ def split_words(cells: pd.Series, column: Column) -> tuple[pd.Series, pd.Series]
 def word_column(column: Column) -> Column:
     "The column that says which word stands in the place of a number."
     levels = (A_NUMBER, *map(str, column.levels))
-    kind: Kind = "binary" if len(levels) == 2 else "categorical"
-    return Column(companion(column.name), kind, "object", levels=levels, missing=column.missing)
+    name, kind = companion(column.name), kind_of(levels)
+    return Column(name, kind, "object", levels=levels, missing=column.missing)
 
 # %% ../nbs/00b_inference.ipynb #number-column
 def number_column(column: Column) -> Column:

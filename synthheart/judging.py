@@ -12,7 +12,7 @@ from typing import Any, Literal, NamedTuple
 
 import pandas as pd
 
-from .catalogue import ATTACKS, COLUMNS, METRICS, Metric, of_kind
+from .catalogue import ATTACKS, COLUMNS, METRICS, Metric, known_metric, of_kind
 from .runs import Run
 from .statistics import Z, holm
 from .tables import json_plain, takes_frames
@@ -217,7 +217,7 @@ WORDS: dict[Judged, str] = {"good": "met", "bad": "missed", "unclear": "cannot t
 
 def _number_words(question: Question, row: Any) -> str:
     "A record as a clause: title, value, interval, and what stands against it."
-    title = {**METRICS, **ATTACKS}[row.metric].title
+    title = known_metric(row.metric).title
     ends = f"({number(row.ci_low)} to {number(row.ci_high)})"
     real = row.floored or row.bar == row.floor
     against = question.floor if real else "the goal is"
@@ -241,7 +241,7 @@ def _silence(question: Question, whole: pd.DataFrame) -> str:
     "Why nothing is said: nothing was measured, for the reason in the note, or without an interval."
     valued = whole[whole.value.notna()]
     if len(valued):
-        title = {**METRICS, **ATTACKS}[valued.metric.iloc[0]].title
+        title = known_metric(valued.metric.iloc[0]).title
         return f"{title} {number(valued.value.iloc[0])} has no interval"
     notes = [note for note in dict.fromkeys(whole.note) if isinstance(note, str) and note]
     return f"{question.silent}{f' ({notes[0]})' if notes else ''}"

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .finding import LEAST, Found, formulas_of, relations_of
+from .finding import EACH, LEAST, MOST_ROWS, Found, formulas_of, relations_of
 from .formulas import compute
 from .inference import resolve_schema
 from .reading import read_table
@@ -70,10 +70,10 @@ LOOSE = 0.02  # the largest share of rows that breaks a proposal
 LOOSE_GAPS = 0.1  # the same, of the few rows in which one of several cells is missing
 
 # %% ../nbs/00b_keeping.ipynb #loose-formulas
-def _loose_formulas(df: pd.DataFrame, schema: Schema, draws: int = 5) -> list[Found]:
+def _loose_formulas(df: pd.DataFrame, schema: Schema) -> list[Found]:
     "Formulas that hold in all of a few rows and in nearly all of the others."
     rng, found = np.random.default_rng(0), dict[frozenset[str], Found]()
-    for _ in range(draws):
+    for _ in range(5):
         few = df.iloc[rng.permutation(len(df))[: LEAST + 10]]
         for one in formulas_of(few, schema):
             kept = rows_kept(one, df, schema)
@@ -84,7 +84,7 @@ def _loose_formulas(df: pd.DataFrame, schema: Schema, draws: int = 5) -> list[Fo
     return list(found.values())
 
 # %% ../nbs/00b_keeping.ipynb #loose-lookup
-def _loose_lookup(x: np.ndarray, y: np.ndarray, each: int = 5) -> tuple[float, np.ndarray] | None:
+def _loose_lookup(x: np.ndarray, y: np.ndarray) -> tuple[float, np.ndarray] | None:
     """The share of rows in which the usual y of each x stands, and that y [levels of x]; None where
     it is not nearly all, or no more than chance would have.
 
@@ -92,7 +92,7 @@ def _loose_lookup(x: np.ndarray, y: np.ndarray, each: int = 5) -> tuple[float, n
     """
     both = (x >= 0) & (y >= 0)
     n, levels, wide = int(both.sum()), int(x.max()) + 1, int(y.max()) + 1
-    if n < LEAST or min(levels, wide) < 2 or n < each * levels or levels * wide > 1e6:
+    if n < LEAST or min(levels, wide) < 2 or n < EACH * levels or levels * wide > 1e6:
         return None
     table = np.bincount(x[both] * wide + y[both], minlength=levels * wide).reshape(levels, wide)
     share = float(table.max(axis=1).sum() / n)
@@ -137,18 +137,22 @@ def _loose_together(df: pd.DataFrame, schema: Schema) -> list[Found]:
 def proposals(df: Any, schema: Schema) -> list[Found]:
     """Relations that nearly all rows keep, those that most keep first; nothing enforces them.
 
-    df: typed rows (`read_table`), of which 20,000 are looked at; schema: what the columns are.
+    df: typed rows (`read_table`), of which MOST_ROWS are looked at; schema: what the columns are.
     """
-    df = as_pandas(df).iloc[:20_000].reset_index(drop=True)
+    df = as_pandas(df)
+    return _proposed(df, schema, relations_of(df, schema))
+
+# %% ../nbs/00b_keeping.ipynb #proposed
+def _proposed(df: pd.DataFrame, schema: Schema, found: Sequence[Found]) -> list[Found]:
+    "What `relations_of` found and may not be taken up, and what rows nearly keep."
     if len(df) < 2 * LEAST:
         return []
-    exact = relations_of(df, schema)
-    taken = {one.columns[0] for one in exact if one.derived is not None}
+    df = df.iloc[:MOST_ROWS].reset_index(drop=True)
+    taken = {one.columns[0] for one in found if one.derived is not None}
     loose = [*_loose_formulas(df, schema), *_loose_lookups(df, schema)]
-    found = [one for one in exact if not one.exact]
-    found += [one for one in loose if one.columns[0] not in taken]
-    found += _loose_together(df, schema)
-    return sorted(found, key=lambda one: -one.kept)
+    kept = [one for one in found if not one.exact]
+    kept += [one for one in loose if one.columns[0] not in taken]
+    return sorted([*kept, *_loose_together(df, schema)], key=lambda one: -one.kept)
 
 # %% ../nbs/00b_keeping.ipynb #proposal-table
 def proposal_table(found: Sequence[Found]) -> pd.DataFrame:
@@ -173,9 +177,7 @@ def find_relations(train: Any, schema: Schema | None = None) -> list[Found]:
     if schema is None:
         schema = replace(resolve_schema(df), rules=(), derived=(), together=())
     known = {*schema.rules, *(frozenset(names) for names in schema.together)}
-    exact = [
-        one
-        for one in relations_of(df, schema)
-        if one.exact and not {one.rule, frozenset(one.columns)} & known
-    ]
-    return [*exact, *proposals(df, schema)]
+    found = relations_of(df, schema)
+    exact = [one for one in found if one.exact]
+    exact = [one for one in exact if not {one.rule, frozenset(one.columns)} & known]
+    return [*exact, *_proposed(df, schema, found)]

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from .finding import Found
+from .formulas import sources_of
 from .inference import schema_of
 from .keeping import label_of, rows_kept
 from .protecting import SeenColumn
@@ -34,16 +35,15 @@ from synthheart.shaping import (
     KeyPlan,
     KnownRule,
     plan_key,
-    sources_of,
 )
 from synthheart.tables import (
     MAX_CODES,
     Column,
-    Kind,
     Level,
     Note,
     Schema,
     cell_value,
+    kind_of,
     to_floats,
     validate,
 )
@@ -311,7 +311,7 @@ def _with_more_levels(column: Column, levels: tuple[Level, ...]) -> Column:
     labels = tuple(words.get(level, str(level)) for level in levels) if words else ()
     numbers = not any(isinstance(level, (str, bool)) for level in levels)
     gapless = numbers and bool(np.all(np.diff(np.array(levels, float)) == 1))
-    kind: Kind = "binary" if len(levels) == 2 else "ordinal" if gapless else "categorical"
+    kind = kind_of(levels, gapless and len(levels) > 2)
     return replace(column, kind=kind, levels=levels, labels=labels)
 
 # %% ../nbs/06f_large.ipynb #relations

@@ -21,7 +21,7 @@ from matplotlib.figure import Figure
 from matplotlib.gridspec import GridSpec
 from matplotlib.text import Text
 
-from .tables import Column, Schema
+from .tables import Column, Schema, level_text
 
 # %% auto #0
 __all__ = ['MOST_LETTERS', 'NARROW', 'column_label', 'group_label', 'spoken', 'shortened', 'say_names', 'fit_names', 'narrowed',
@@ -31,11 +31,6 @@ __all__ = ['MOST_LETTERS', 'NARROW', 'column_label', 'group_label', 'spoken', 's
 def column_label(column: Column) -> str:
     "What a column is called: its description, or its name where it has none."
     return column.description or column.name
-
-# %% ../nbs/00e_layout.ipynb #level-text
-def _level_text(level: object) -> str:
-    "A level as the label of a group writes it."
-    return f"{level:g}" if isinstance(level, float) else str(level)
 
 # %% ../nbs/00e_layout.ipynb #group-label
 def group_label(group: str, schema: Schema) -> str:
@@ -48,7 +43,7 @@ def group_label(group: str, schema: Schema) -> str:
     if not level or name not in schema.names:
         return level if name == "relation" and level else group
     column = schema[name]
-    names = dict(zip(map(_level_text, column.levels), column.labels, strict=False))
+    names = dict(zip(map(level_text, column.levels), column.labels, strict=False))
     return f"{column_label(column)}: {names.get(level, level)}"
 
 # %% ../nbs/00e_layout.ipynb #group-pattern
@@ -56,7 +51,7 @@ def _group_pattern(schema: Schema) -> str:
     "A regular expression for the labels of groups: `column=level` or `column=band`."
     parts = []
     for column in sorted(schema, key=lambda column: -len(column.name)):
-        levels = sorted(map(_level_text, column.levels), key=len, reverse=True)
+        levels = sorted(map(level_text, column.levels), key=len, reverse=True)
         ends = "|".join([*(rf"{re.escape(t)}(?!\w)" for t in levels), r"<?-?\d[\d.]*(?:-\d+|\+)?"])
         parts.append(f"{re.escape(column.name)}=(?:{ends})")
     return rf"(?<!\w)(?:{'|'.join(parts)})" if parts else "(?!)"

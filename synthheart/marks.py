@@ -18,7 +18,7 @@ from .evaluation import feature_table, shape_scores
 from .judging import Measure, number
 from .layout import column_label
 from .runs import Run
-from .tables import Column, dates_from_days, to_floats
+from .tables import Column, dates_from_days, level_text, to_floats
 
 # %% auto #0
 __all__ = ['MOST_LEVELS', 'bar_edges', 'shares', 'Bars', 'column_bars', 'small_bars', 'large_bars', 'number_line', 'ColumnRow',
@@ -103,7 +103,7 @@ def column_bars(real: pd.Series, fake: pd.Series, column: Column) -> Bars:
         labels = [*_edge_labels(edges, column), "missing"]
     else:
         names = dict(zip(column.levels, column.labels, strict=False))
-        labels = [str(names.get(x, f"{x:g}" if isinstance(x, float) else x)) for x in column.levels]
+        labels = [str(names.get(x, level_text(x))) for x in column.levels]
         labels.append("missing or another")
     if max(a[-1], b[-1]) < 1e-9:
         a, b, labels = a[:-1], b[:-1], labels[:-1]

@@ -21,7 +21,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import Ridge
 from threadpoolctl import threadpool_limits
 
-from .catalogue import NAN, Case, Measured, Metric, measure_by_bootstrap
+from .catalogue import FLOOR_WORDS, NAN, Case, Measured, Metric, measure_by_bootstrap
 from synthheart.figures import (
     FAKE,
     FIGURES,
@@ -776,7 +776,7 @@ SURVIVAL_GAP = Metric(
     ideal=0,
     better="lower",
     meaning="largest gap between the Kaplan-Meier curves of synthetic and held-out rows",
-    floor="train rows in place of the synthetic ones, against the holdout",
+    floor=FLOOR_WORDS["holdout"],
     reference="holdout",
     citation="Kaplan & Meier 1958, doi 10.1080/01621459.1958.10501452",
     kind="fidelity",

@@ -51,7 +51,14 @@ from .preprocessing import RankGaussEncoder
 from .report import build_day, page_title, patients_in, place_of, svg_description
 from .runs import Run
 from .synthesizer import Synthesizer
-from .tables import SynthheartWarning, Column, allowed_text, dates_from_days, json_plain
+from synthheart.tables import (
+    SynthheartWarning,
+    Column,
+    allowed_text,
+    dates_from_days,
+    json_plain,
+    level_text,
+)
 
 # %% auto #0
 __all__ = ['TEXTS', 'REFERENCES', 'TEMPLATES', 'naive_rows', 'measure_facts', 'metric_facts', 'column_fact', 'column_facts',
@@ -111,7 +118,7 @@ def column_fact(tables: Mapping[str, pd.DataFrame], column: Column) -> dict[str,
         "unit": "" if column.is_date else column.unit,
         "allowed": allowed_text(column),
         "bars": bars,
-        "about": column.description or column.name,
+        "about": column_label(column),
         "short": shortened(column_label(column), 34),
         "agrees": 1 - np.abs(np.subtract(bars["real"], bars["synthetic"])).sum() / 2,
         "missing": int(real.isna().sum()),
@@ -132,8 +139,7 @@ def column_facts(run: Run, naive: pd.DataFrame | None = None) -> list[dict[str, 
 def _ticks(column: Column, edges: np.ndarray | None, bars: int) -> list[str]:
     "Text under the bars: three edges of a continuous column, or every level."
     if edges is None:
-        levels = [f"{x:g}" if isinstance(x, float) else f"{x}" for x in column.levels]
-        return [*levels, "–"][:bars]
+        return [*map(level_text, column.levels), "–"][:bars]
     ends = [float(edges[i]) for i in (0, len(edges) // 2, -1)]
     if column.is_date:
         return [f"{day:%Y-%m}" for day in dates_from_days(ends, "datetime64[s]")]

@@ -38,6 +38,7 @@ from synthheart.disclosure import (
     release_of,
     shareable,
 )
+from .catalogue import COLUMNS
 from .judging import QUESTIONS, Verdict, run_verdict, verdict
 from .reading import without_apostrophe
 from .runs import Run, csv_text, json_text, replacing, sha256
@@ -481,13 +482,10 @@ def parcel_page(run: Run, tables: Mapping[str, pd.DataFrame], judged: Verdict) -
         source=f"{release.source} {ROUNDING}.",
     )
     shown = {k: v for k, v in model.settings.items() if k not in ("seed", "random_state")}
-    privacy = tables["privacy"] if "privacy" in tables else pd.DataFrame(columns=[*_COLUMNS])
+    privacy = tables["privacy"] if "privacy" in tables else pd.DataFrame(columns=list(COLUMNS))
     return disclosure_page(
         privacy, told, replace(model, settings=shown), target=run.schema.target, judged=judged
     )
-
-# %% ../nbs/09e_parcel.ipynb #tidy-columns
-_COLUMNS = ("metric", "group", "value", "ci_low", "ci_high", "floor", "goal", "note")
 
 # %% ../nbs/09e_parcel.ipynb #parcel-metrics
 def parcel_metrics(run: Run, tables: Mapping[str, pd.DataFrame], judged: Verdict) -> dict[str, Any]:

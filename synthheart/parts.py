@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 
-from .runs import WRITERS, check_suffix, replacing, spelled, write_table
+from .runs import WRITERS, check_suffix, replacing, with_text, write_table
 from .tables import Column, Schema
 
 # %% auto #0
@@ -53,10 +53,7 @@ def _holds_both(column: Column) -> bool:
 def _words_as_text(df: pd.DataFrame, schema: Schema | None) -> pd.DataFrame:
     "Columns of numbers and words as text, whatever this part of the table happens to hold."
     mixed = [c.name for c in schema or () if _holds_both(c) and c.name in df]
-    if schema is None or not mixed:
-        return df
-    text = spelled(df, schema)
-    return df.assign(**{n: text[n].astype("str").where(df[n].notna()) for n in mixed})
+    return with_text(df, mixed, schema) if mixed else df
 
 # %% ../nbs/00h_parts.ipynb #parquet
 @contextmanager

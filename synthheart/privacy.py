@@ -96,7 +96,7 @@ def _near_release(people: np.ndarray, fake: np.ndarray, block: int = 500) -> np.
 
 # %% ../nbs/09_privacy.ipynb #log-density-without
 def _log_density_without(distances: np.ndarray, width: float) -> np.ndarray:
-    "[m, n]: `_log_density` of each row once column j of `distances` is left out."
+    "[m, n]: log kernel density of each row once column j of `distances` is left out."
     exponent = -0.5 * (distances / width) ** 2
     top = exponent.max(axis=1, keepdims=True)
     kernel = np.exp(exponent - top)
@@ -611,7 +611,7 @@ def _by_blocks(
     return np.concatenate(on_cores(look, range(0, len(targets), step), rows=len(fake)))
 
 # %% ../nbs/09_privacy.ipynb #link
-def _link(halves: Sequence[Sequence[int]], targets: Rows, parts: np.ndarray) -> np.ndarray:
+def _link(halves: Sequence[Sequence[int]], _: Rows, parts: np.ndarray) -> np.ndarray:
     "[n] 1 where both halves of the columns have the same nearest row, from `_gower`'s parts."
     nearest = []
     for half in halves:

@@ -27,6 +27,7 @@ from synthheart.tables import (
     Schema,
     cell_value,
     dates_from_days,
+    kind_of,
     takes_frames,
     to_floats,
 )
@@ -186,8 +187,9 @@ def _words_alone(
         left = fill_at_random(left, seed)
     made = _with_levels(column, rare)
     gone: dict[str, Any] = {"minimum": None, "maximum": None, "decimals": None}
-    kind: Kind = "binary" if len(made.levels) == 2 else "categorical"
-    made = replace(made, kind=kind, cuts=(), bands=(), spelling=None, format="", **gone)
+    made = replace(
+        made, kind=kind_of(made.levels), cuts=(), bands=(), spelling=None, format="", **gone
+    )
     return _Kept(left, made, notes, tuple(rare))
 
 # %% ../nbs/06c_protecting.ipynb #protect-levels

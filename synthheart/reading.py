@@ -43,15 +43,15 @@ from synthheart.tables import (
 )
 
 # %% auto #0
-__all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'BRACKETS', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'MONTHS',
-           'MONTH_NUMBERS', 'DATE_SHAPES', 'CLOCK_SHAPE', 'PART_SHAPES', 'A_KEY', 'TOKEN', 'CENTURY', 'ISO_FORMS',
-           'TRUTHS', 'SAID_TRUTHS', 'NINES', 'FAR_DATES', 'NO_DATES', 'FIRST_DAY', 'BLOCK', 'HEAD', 'TAIL', 'TOTAL',
+__all__ = ['NO_HINT', 'CODE_MARKS', 'WORD_MARKS', 'NUMBER', 'BRACKETS', 'UNITS', 'MARK_PAIRS', 'MAX_DIGITS', 'CENTURY', 'MONTHS',
+           'MONTH_NUMBERS', 'DATE_SHAPES', 'CLOCK_SHAPE', 'PART_SHAPES', 'A_KEY', 'TOKEN', 'ISO_FORMS', 'TRUTHS',
+           'SAID_TRUTHS', 'NINES', 'FAR_DATES', 'NO_DATES', 'FIRST_DAY', 'TWINS', 'BLOCK', 'HEAD', 'TAIL', 'TOTAL',
            'WEAK_TOTAL', 'READERS', 'Reader', 'BadCell', 'bad_cell', 'ReadColumn', 'Hint', 'is_mark', 'Distinct',
            'distinct_cells', 'number_shape', 'number_format', 'part_of', 'nearest_part', 'clock_unit',
            'settled_spelling', 'far_codes', 'far_zeros', 'far_dates', 'speaks_of_dates', 'is_technical', 'read_column',
            'spell', 'TextFile', 'open_text', 'Options', 'find_separator', 'Reading', 'with_apostrophes',
-           'without_apostrophes', 'with_apostrophe', 'without_apostrophe', 'read_source', 'read_table', 'format_marks',
-           'moment_reader']
+           'without_apostrophes', 'with_apostrophe', 'without_apostrophe', 'check_library', 'read_source', 'read_table',
+           'format_marks', 'moment_reader']
 
 # %% ../nbs/00a_reading.ipynb #bad-cell
 class BadCell(ValueError):
@@ -495,6 +495,14 @@ class _Found(NamedTuple):
     notes: tuple[Note, ...] = ()
     undecided: str = ""
 
+# %% ../nbs/00a_reading.ipynb #first-year
+CENTURY = 1969  # years of two digits are this one to the 99 after it, as POSIX and Python read them
+
+
+def _first_year(latest: float | None) -> int:
+    "The first year that two digits can mean. latest: of the dates, in days since 1970, if known."
+    return CENTURY if latest is None else 1970 + int(latest // 365.2425) - 99
+
 # %% ../nbs/00a_reading.ipynb #context
 class _Context(NamedTuple):
     """What is known while a column is read.
@@ -509,8 +517,8 @@ class _Context(NamedTuple):
     rest: np.ndarray
     index: pd.Index
     settled: Spelling | None = None
-    hint: Hint = Hint()
-    century: int = 1969
+    hint: Hint = NO_HINT
+    century: int = CENTURY
 
     def count(self, which: np.ndarray) -> int:
         "How many cells hold these values; which: a mask [k]."
@@ -531,8 +539,16 @@ class _Context(NamedTuple):
         more = f" (so are {others}{', ...' if len(at) > 6 else ''})" if others else ""
         return bad_cell(self.name, self.index[row], row, self.cells.values[at[0]], problem, more)
 
-    def note(self, which: np.ndarray, read: str, setting: str, seen: str = "") -> Note:
-        "A note about these values; which: a mask [k]."
+    def as_missing(self, which: np.ndarray) -> str:
+        "The setting that reads these values as missing; which: a mask [k]."
+        words = [self.cells.values[k] for k in np.flatnonzero(which)]
+        if len(words) > 5:
+            return "missing_codes with them in the schema"
+        return f"missing_codes={json.dumps(words, ensure_ascii=False)} in the schema"
+
+    def note(self, which: np.ndarray, read: str, setting: str = "", seen: str = "") -> Note:
+        "A note about these values, missing otherwise where no setting is named; which: a mask [k]."
+        setting = setting or self.as_missing(which)
         return Note(self.name, seen or self.example(which), self.count(which), read, setting)
 
 # %% ../nbs/00a_reading.ipynb #some-cells
@@ -614,7 +630,7 @@ def _stray_marks(
             numbers[k], strays[k] = stray, True
     if not strays.any():
         return ()
-    return (context.note(strays, "a number with another decimal mark", "missing_codes"),)
+    return (context.note(strays, "a number with another decimal mark"),)
 
 # %% ../nbs/00a_reading.ipynb #odd-minus
 def _odd_minus(context: _Context, numbers: list[_Number | None]) -> tuple[Note, ...]:
@@ -689,7 +705,7 @@ def _find_numbers(context: _Context) -> _Found | None:
         return None
     if spelling.limits:
         which = np.array([n is not None and isinstance(n.value, str) for n in numbers])
-        notes += (context.note(which, "levels of their own beside the numbers", "missing_codes"),)
+        notes += (context.note(which, "levels of their own beside the numbers"),)
     if undecided:
         notes += (_mark_note(context, spelling),)
     if spelling.unit:
@@ -916,11 +932,6 @@ def _offset(zone: str) -> timedelta:
         return timedelta(0)
     size = timedelta(hours=int(digits[:2]), minutes=int(digits[2:] or 0))
     return -size if zone.startswith("-") else size
-
-# %% ../nbs/00a_reading.ipynb #century
-CENTURY = (
-    1969  # years of two digits are read as this one to the 99 after it, as POSIX and Python do
-)
 
 # %% ../nbs/00a_reading.ipynb #counted-day
 def _counted_day(part: Mapping[str, str]) -> datetime | None:
@@ -1166,7 +1177,7 @@ def _find_moments(context: _Context, template_of: Callable[[str], str | None]) -
         own, said, order = _try_form(context, left, form, values)
         which = before & ~np.isnat(values)
         if spelling is not None and which.any():
-            said = (*said, context.note(which, f"dates, beside {spelling.format}", "missing_codes"))
+            said = (*said, context.note(which, f"dates, beside {spelling.format}"))
         if spelling is None or ("%M" in own.format and "%M" not in spelling.format):
             spelling = own
         notes, undecided = (*notes, *said), undecided or order
@@ -1349,11 +1360,10 @@ def settled_spelling(column: Column | None) -> Spelling | None:
     """
     if column is None:
         return None
-    if written := getattr(column, "spelling", None):
-        spelling = written if isinstance(written, Spelling) else Spelling.from_dict(written)
-        is_number = spelling.kind == "number"
+    if column.spelling is not None:
+        spelling, is_number = column.spelling, column.spelling.kind == "number"
         return replace(spelling, format=number_format(spelling)) if is_number else spelling
-    pattern = getattr(column, "format", "") or ""
+    pattern = column.format
     if column.is_date:
         return Spelling("date", format=pattern)
     if "%H" in pattern or "%I" in pattern:
@@ -1370,7 +1380,7 @@ def settled_spelling(column: Column | None) -> Spelling | None:
 # %% ../nbs/00a_reading.ipynb #codes-of
 def _codes_of(known: Column | None) -> tuple[object, ...]:
     "The words and numbers that a schema's column reads as missing."
-    return tuple(getattr(known, "missing_codes", None) or ())
+    return () if known is None else known.missing_codes
 
 # %% ../nbs/00a_reading.ipynb #missing-codes
 def _coded_missing(cells: Distinct, codes: Sequence[object]) -> np.ndarray:
@@ -1468,9 +1478,7 @@ def _decide(context: _Context) -> _Found:
         raise _refused(context, best[1], best[2])
     if best and 2 * best[0] >= context.count(context.rest):
         words = context.rest & ~best[2].good
-        return _as_text(
-            context, (context.note(words, f"a level beside {best[1]}s: text", "missing_codes"),)
-        )
+        return _as_text(context, (context.note(words, f"a level beside {best[1]}s: text"),))
     return _as_text(context)
 
 # %% ../nbs/00a_reading.ipynb #refused
@@ -1840,8 +1848,8 @@ def _missing_values(cells: Distinct, known: Column | None) -> tuple[np.ndarray, 
     return coded, marks & ~coded
 
 # %% ../nbs/00a_reading.ipynb #mark-notes
-def _mark_notes(context: _Context, marks: np.ndarray, read: str, setting: str) -> list[Note]:
-    "A note for each of the marks [k]."
+def _mark_notes(context: _Context, marks: np.ndarray, read: str, setting: str = "") -> list[Note]:
+    "A note for each of the marks [k]; see `_Context.note`."
     notes = []
     for k in np.flatnonzero(marks):
         which = np.arange(len(marks)) == k
@@ -1857,12 +1865,14 @@ def _read_words(text: pd.Series, context: _Context, found: _Found, marks: np.nda
     gaps = np.append(~(context.rest | marks), True)[cells.codes]
     notes = list(found.notes)
     if context.settled is None:
-        code = "missing_codes with it in the schema"
-        notes += _mark_notes(context, marks, "a level", code)
+        notes += _mark_notes(context, marks, "a level")
         notes += _padding_notes(text, context)
     values = text.mask(gaps) if gaps.any() else text
     codes = tuple(cells.values[k] for k in np.flatnonzero(~(context.rest | marks)))
     return ReadColumn(values.rename(context.name), Spelling(), tuple(notes), codes)
+
+# %% ../nbs/00a_reading.ipynb #twins
+TWINS = "different levels"  # how levels are read that differ in blanks or in capital letters alone
 
 # %% ../nbs/00a_reading.ipynb #case-notes
 def _case_notes(text: pd.Series, context: _Context) -> list[Note]:
@@ -1877,7 +1887,7 @@ def _case_notes(text: pd.Series, context: _Context) -> list[Note]:
         repr(cell) for cell in twins[twins.str.casefold() == twins.iloc[0].casefold()]
     )
     cells = int(text.str.strip().isin(list(twins)).sum())
-    return [Note(context.name, seen, cells, "different levels", "the table in one case")]
+    return [Note(context.name, seen, cells, TWINS, "one spelling in the table")]
 
 # %% ../nbs/00a_reading.ipynb #padding-notes
 def _padding_notes(text: pd.Series, context: _Context) -> list[Note]:
@@ -1888,7 +1898,7 @@ def _padding_notes(text: pd.Series, context: _Context) -> list[Note]:
         return _case_notes(text, context)
     seen = " and ".join(repr(cell) for cell in twins.iloc[:2])
     cells = int(text.isin(list(twins)).sum())
-    return [Note(context.name, seen, cells, "different levels", "the table without the blanks")]
+    return [Note(context.name, seen, cells, TWINS, "the table without the blanks")]
 
 # %% ../nbs/00a_reading.ipynb #all-missing
 def _all_missing(
@@ -1917,9 +1927,7 @@ def _read_cells(text: pd.Series, name: str, known: Column | None, hint: Hint) ->
     "A column of text by its different cells; see `read_column`."
     cells = distinct_cells(text)
     coded, marks = _missing_values(cells, known)
-    century = CENTURY
-    if known is not None and known.is_date and known.maximum is not None:
-        century = 1970 + int(known.maximum // 365.2425) - 99
+    century = _first_year(known.maximum if known is not None and known.is_date else None)
     settled = settled_spelling(known)
     context = _Context(name, cells, ~(coded | marks), text.index, settled, hint, century)
     if empty := _all_missing(context, text, marks, known):
@@ -1965,7 +1973,8 @@ def _read_many_words(text: pd.Series, name: str, known: Column | None) -> ReadCo
     if known is None:
         for word in pd.unique(plain[marks]):
             which = (plain == word).to_numpy(dtype=bool, na_value=False)
-            setting = "missing_codes with it in the schema"
+            code = json.dumps([word], ensure_ascii=False)
+            setting = f"missing_codes={code} in the schema"
             notes.append(_say(name, text.index, which, repr(word), "a level", setting))
     values = text.mask(gaps) if gaps.any() else text
     return ReadColumn(values.rename(name), Spelling(), tuple(notes))
@@ -2946,7 +2955,7 @@ class _Layout(NamedTuple):
         return io.BufferedReader(_Stream(file, self.start, self.stop), BLOCK)
 
 # %% ../nbs/00a_reading.ipynb #arrow-columns
-def _arrow_columns(file: TextFile, layout: _Layout, block: int = 1 << 20) -> list[Any]:
+def _arrow_columns(file: TextFile, layout: _Layout, block: int = BLOCK) -> list[Any]:
     """The columns of a CSV as Arrow text; raises ValueError where rows are ragged.
 
     Small blocks and one thread keep the memory near that of the text itself; a row must fit into a
@@ -3187,7 +3196,7 @@ def without_apostrophe(text: Any) -> Any:
 
 # %% ../nbs/00a_reading.ipynb #read-grid-columns
 def _read_columns(
-    names: Sequence[str], cells: list[Any], schema: Schema | None, where: str
+    names: Sequence[str], cells: list[Any], schema: Schema | None
 ) -> dict[str, ReadColumn]:
     """Each column read; those that are undecided again, with what the others tell. The cells are
     let go one by one.
@@ -3360,7 +3369,7 @@ def _read_grid(grid: _Grid, schema: Schema | None, options: Options, where: str)
     except ValueError as error:
         raise ValueError(f"{error}; names= gives the columns' names") from None
     names = [name or f"column_{k + 1}" for k, name in enumerate(grid.names)]
-    columns = _read_columns(names, grid.columns, schema, where)
+    columns = _read_columns(names, grid.columns, schema)
     _check_totals(grid.totals, list(columns.values()), where)
     columns, fillers = _without_fillers(grid.names, columns, options, where)
     notes = [*grid.notes, *fillers]
@@ -3410,7 +3419,7 @@ def _read_text_table(
         raise named from None
 
 # %% ../nbs/00a_reading.ipynb #needs
-def _need(library: str, extra: str, what: str, name: str) -> None:
+def check_library(library: str, extra: str, what: str, name: str) -> None:
     "Raise ValueError with one line where a library that a format needs is not installed."
     if find_spec(library) is None:
         raise ValueError(
@@ -3454,7 +3463,7 @@ def _read_workbook(
 ) -> Reading:
     "A sheet of an Excel workbook: the first, or the one that `sheet` says."
     content, name = _binary(source)
-    _need("openpyxl", "excel", "an Excel workbook", name)
+    check_library("openpyxl", "excel", "an Excel workbook", name)
     try:
         with pd.ExcelFile(content, engine="openpyxl") as book:
             names = book.sheet_names
@@ -3485,20 +3494,19 @@ def _read_frame(
     name: str,
     labels: Mapping[str, Mapping[Any, str]] | None = None,
     descriptions: Mapping[str, str] | None = None,
-    notes: Sequence[Note] = (),
 ) -> Reading:
     """A frame with names, its labels of values and variables among what is read; the rows' labels
     stay.
     """
     check_names(list(df.columns), name)
     cells = [df[column] for column in df.columns]
-    columns = _read_columns(list(df.columns), cells, schema, name)
+    columns = _read_columns(list(df.columns), cells, schema)
     for column in columns:
         pairs = tuple((labels or {}).get(column, {}).items())
         text = (descriptions or {}).get(column) or ""
         unit = columns[column].unit or _unit_in(text, columns[column].spelling)
         columns[column] = replace(columns[column], labels=pairs, description=text, unit=unit)
-    return _reading_of(columns, notes, name)
+    return _reading_of(columns, (), name)
 
 # %% ../nbs/00a_reading.ipynb #read-parquet
 def _read_parquet(
@@ -3506,7 +3514,7 @@ def _read_parquet(
 ) -> Reading:
     "A Parquet file; a named index in it is a column."
     content, name = _binary(source)
-    _need("pyarrow", "parquet", "Parquet", name)
+    check_library("pyarrow", "parquet", "Parquet", name)
     try:
         df = pd.read_parquet(content, engine="pyarrow")
     except (ValueError, OSError) as error:
@@ -3533,7 +3541,7 @@ def _stata_labels(
         pairs = {(c, str(t)) for c, t in zip(codes[name], named[name]) if c == c and t == t}
         for labels in sets.values():
             if pairs <= {*labels.items(), *((c, str(c)) for c, _ in pairs if c not in labels)}:
-                found.setdefault(name, {code: text for code, text in labels.items()})
+                found.setdefault(name, dict(labels))
     return found
 
 # %% ../nbs/00a_reading.ipynb #stata-codes
@@ -3664,7 +3672,7 @@ def _read_spss(
 ) -> Reading:
     "An SPSS file, with the labels of values and variables and the values declared missing."
     content, name = _binary(source)
-    _need("pyreadstat", "spss", "an SPSS file", name)
+    check_library("pyreadstat", "spss", "an SPSS file", name)
     if isinstance(content, io.BytesIO):
         raise ValueError(f"{name}: an SPSS file is read from a path, not from an open file")
     try:
@@ -3774,7 +3782,7 @@ def moment_reader(pattern: str, name: str, latest: float | None = None) -> Reade
     is none. latest: days since 1970 of the latest date, for years of two digits.
     """
     fits = _format_pattern(pattern, name).fullmatch
-    first = CENTURY if latest is None else 1970 + int(latest // 365.2425) - 99
+    first = _first_year(latest)
 
     def read(cell: str) -> datetime | None:
         shape = fits(cell)

@@ -19,7 +19,7 @@ from .cohorts import heart_schema, load_heart
 from .comparison import Generator, compare
 from .runs import write_whole
 from .statistics import corrected_t_test
-from .figures import new_figure, set_title
+from .figures import REAL, new_figure, set_title
 from .evaluation import c2st_auc, column_shapes, trtr_auc, tstr_auc
 from .splitting import train_holdout_split
 from .synthesizer import Synthesizer
@@ -148,7 +148,7 @@ def plot_recipes(found: pd.DataFrame) -> Figure:
     order = found.sort_values("c2st_auc", ascending=False)
     figure, axes = new_figure(11, 0.36 * len(order) + 1.6, 1, 2, sharey=True)
     for ax, column, colour, words in (
-        (axes[0], "c2st_auc", "#0072B2", "told from real patients (AUC)"),
+        (axes[0], "c2st_auc", REAL, "told from real patients (AUC)"),
         (axes[1], "membership", "#D55E00", "train patients found, worst attack (AUC)"),
     ):
         ax.hlines(range(len(order)), 0.5, order[column], color="#CCCCCC", lw=1)
@@ -156,7 +156,6 @@ def plot_recipes(found: pd.DataFrame) -> Figure:
         ax.scatter(order[column], range(len(order)), c=faces, edgecolors=colour, s=60, zorder=3)
         ax.axvline(order.loc["ours", column], color=colour, lw=1, ls=":")
         ax.set(xlabel=f"{words}; 0.5 is best")
-        ax.spines[["top", "right"]].set_visible(False)
     axes[0].set_yticks(range(len(order)), order.index)
     told = ((found.low > 0) | (found.high < 0)).sum()
     return set_title(

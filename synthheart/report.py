@@ -41,7 +41,6 @@ from synthheart.figures import (
     THIRD,
     FigureRecord,
     figures_of,
-    keep,
     legend_below,
     new_figure,
     set_title,
@@ -66,7 +65,7 @@ from .layout import group_label, spoken
 from .marks import ColumnRow, column_rows, number_line
 from .runs import PRIVATE_FOLDER, Run
 from .statistics import detectable
-from .tables import Column, Schema, json_plain, takes_frames
+from .tables import Column, Schema, json_plain, level_text, takes_frames
 
 # %% auto #0
 __all__ = ['RESULTS', 'METRICS_FORMAT', 'MOST_PANELS', 'TRADEOFF', 'LINES', 'SECTIONS', 'PICTURED', 'Findings', 'read_findings',
@@ -193,7 +192,7 @@ def _share_bars(axis: Axes, real: pd.Series, fake: pd.Series, column: Column) ->
         shares = [(values == level).mean() for level in column.levels]
         shares += [values.isna().mean()] * gaps
         axis.bar(np.arange(len(shares)) + shift, shares, 0.4, color=colour)
-    levels = [f"{x:g}" if isinstance(x, float) else f"{x}" for x in column.levels]
+    levels = [level_text(x) for x in column.levels]
     axis.set_xticks(range(len(levels) + gaps), levels + ["missing"] * gaps)
     if gaps:
         axis.get_xticklabels()[-1].set_fontsize(8)  # a word among codes

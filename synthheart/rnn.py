@@ -14,6 +14,7 @@ from scipy.special import ndtri, softmax
 
 from synthheart.engine import (
     BLOCK,
+    HELD_OUT_LOSSES,
     SAMPLING,
     AdamState,
     Callback,
@@ -44,11 +45,11 @@ from .preprocessing import Coded, RankGaussEncoder
 from .tables import Schema
 
 # %% auto #0
-__all__ = ['RNN_LOSSES', 'RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'RNNParts',
-           'rnn_parts', 'no_choice', 'states_of', 'answers', 'answer_targets', 'Folds', 'fold_rows', 'RNNState',
-           'RNNData', 'records', 'held_out_loss', 'dropout_mask', 'keep_best', 'look_at_folds', 'rnn_step',
-           'written_alone', 'rnn_program', 'window_logits', 'Writing', 'write_column', 'blank_rows', 'write',
-           'rnn_row_program', 'bin_window', 'no_better', 'write_from', 'allowed', 'RNN', 'outcome_first', 'write_on']
+__all__ = ['RNNConfig', 'writing_order', 'choices', 'as_codes', 'gru', 'rnn_shapes', 'rnn_weights', 'RNNParts', 'rnn_parts',
+           'no_choice', 'states_of', 'answers', 'answer_targets', 'Folds', 'fold_rows', 'RNNState', 'RNNData',
+           'records', 'held_out_loss', 'dropout_mask', 'keep_best', 'look_at_folds', 'rnn_step', 'written_alone',
+           'rnn_program', 'window_logits', 'Writing', 'write_column', 'blank_rows', 'write', 'rnn_row_program',
+           'bin_window', 'no_better', 'write_from', 'allowed', 'RNN', 'outcome_first', 'write_on']
 
 # %% ../nbs/05_rnn.ipynb #config
 @dataclass(frozen=True)
@@ -103,9 +104,9 @@ def as_codes(cells: Cells, place: Any, layout: Layout, config: RNNConfig) -> tf.
 
 # %% ../nbs/05_rnn.ipynb #gru
 def gru(read: tf.Tensor, state: tf.Tensor, matrix: tf.Tensor, bias: tf.Tensor) -> tf.Tensor:
-    """One step of a gated recurrent unit (Cho et al.
+    """One step of a gated recurrent unit (Cho et al. 2014).
 
-    2014): read [models, rows, 3 units], state [models, rows, units].
+    read: [models, rows, 3 units]; state: [models, rows, units].
     """
     keep_in, look_in, new_in = tf.split(read, 3, axis=-1)
     keep_old, look_old, new_old = tf.split(state @ matrix + bias[:, None], 3, axis=-1)
@@ -271,9 +272,6 @@ def fold_rows(rows: int, folds: int, rng: np.random.Generator, most: int = 512) 
     )
 
 # %% ../nbs/05_rnn.ipynb #step
-RNN_LOSSES = ("train", "held_out", "held_out_best")
-
-
 class RNNState(NamedTuple):
     """What changes in training, a network a row: the weights, the best so far, and how good they
     are on the left-out rows.
@@ -373,10 +371,10 @@ def rnn_step(layout: Layout, config: RNNConfig, folds: int) -> Step:
         now = look_at_folds(moved.weights, state.last_loss, data, number, layout, c)
         state = keep_best(state, moved, now, number)
         means = (tf.reduce_mean(part) for part in (losses, now, state.best_loss))
-        return state, dict(zip(RNN_LOSSES, means))
+        return state, dict(zip(HELD_OUT_LOSSES, means))
 
     uniforms_a_row = 1 + layout.continuous + columns * (c.units + c.embed)
-    return Step(turn, folds * c.batch * uniforms_a_row, RNN_LOSSES)
+    return Step(turn, folds * c.batch * uniforms_a_row, HELD_OUT_LOSSES)
 
 # %% ../nbs/05_rnn.ipynb #shape-alone
 def written_alone(config: RNNConfig, **more: int) -> RNNConfig:

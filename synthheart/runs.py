@@ -33,6 +33,7 @@ from .inference import measured_rows, measured_schema
 from .keeping import proposal_table, proposals
 from synthheart.reading import (
     MARK_PAIRS,
+    check_library,
     number_format,
     read_table,
     settled_spelling,
@@ -47,10 +48,10 @@ from .tables import Column, Schema, Spelling, as_pandas, json_plain, takes_frame
 
 # %% auto #0
 __all__ = ['TABLE_SUFFIXES', 'WRITERS', 'FILES', 'PRIVATE_FOLDER', 'PRIVATE', 'SECRET', 'PACKAGES', 'HIDDEN_STATE', 'replacing',
-           'write_whole', 'csv_text', 'json_text', 'check_suffix', 'spelled', 'write_table', 'Run', 'start_run',
-           'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files', 'plugin_files',
-           'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target', 'failed_folder', 'filling',
-           'find_unfinished', 'sweep', 'drafting']
+           'write_whole', 'csv_text', 'json_text', 'check_suffix', 'spelled', 'with_text', 'write_table', 'Run',
+           'start_run', 'open_run', 'Recipe', 'sha256', 'code_sha256', 'numbered_notebooks', 'package_files',
+           'plugin_files', 'hash_inputs', 'versions', 'build_key', 'make_manifest', 'Draft', 'check_target',
+           'failed_folder', 'filling', 'find_unfinished', 'sweep', 'drafting']
 
 # %% ../nbs/00e_runs.ipynb #replacing
 @contextmanager
@@ -122,28 +123,20 @@ def json_text(value: Any) -> str:
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".xlsx")  # what a table is written as
 
 # %% ../nbs/00e_runs.ipynb #check-suffix
-def check_suffix(
-    path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES, name: str = ""
-) -> str:
+def check_suffix(path: str | os.PathLike[str], allowed: Sequence[str] = TABLE_SUFFIXES) -> str:
     """The suffix of `path` in small letters, where it is one of `allowed`.
 
-    name: what to call the file in messages, where it is not its path. Raises ValueError with one
-    line for another suffix, and where the library that a suffix needs, an extra, is not installed.
+    Raises ValueError with one line for another suffix, and where the library that a suffix needs,
+    an extra, is not installed.
     """
-    given, name = Path(path).suffix, name or str(path)
+    given, name = Path(path).suffix, str(path)
     suffix = given.lower()
     if suffix not in allowed:
         raise ValueError(f"{name}: unknown suffix {given!r}; allowed: {', '.join(allowed)}")
-    if suffix == ".parquet" and find_spec("pyarrow") is None:
-        raise ValueError(
-            f"{name}: Parquet needs pyarrow (pip install 'synthheart[parquet]'); "
-            "CSV needs nothing more"
-        )
-    if suffix == ".xlsx" and find_spec("openpyxl") is None:
-        raise ValueError(
-            f"{name}: an Excel workbook needs openpyxl (pip install 'synthheart[excel]'); .csv "
-            "needs nothing more"
-        )
+    if suffix == ".parquet":
+        check_library("pyarrow", "parquet", "Parquet", name)
+    if suffix == ".xlsx":
+        check_library("openpyxl", "excel", "an Excel workbook", name)
     return suffix
 
 # %% ../nbs/00e_runs.ipynb #recorded
@@ -203,7 +196,7 @@ def _is_mixed(cells: pd.Series) -> bool:
     return cells.dtype == object and len({type(cell) for cell in cells.dropna()}) > 1
 
 # %% ../nbs/00e_runs.ipynb #plain-text
-def _with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) -> pd.DataFrame:
+def with_text(df: pd.DataFrame, names: Sequence[str], schema: Schema | None) -> pd.DataFrame:
     "The table with some of its columns as text, in their spelling where a schema records one."
     text = df if schema is None else spelled(df, schema)
     return df.assign(**{name: text[name].astype("str").where(df[name].notna()) for name in names})
@@ -230,14 +223,14 @@ def _write_tsv(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
 def _write_parquet(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
     "Write a table as Parquet; columns of numbers and words are text there."
     mixed = [name for name in df if _is_mixed(df[name])]
-    _with_text(df, mixed, schema).to_parquet(path, index=False)
+    with_text(df, mixed, schema).to_parquet(path, index=False)
 
 # %% ../nbs/00e_runs.ipynb #write-excel
 def _write_excel(df: pd.DataFrame, path: Path, schema: Schema | None) -> None:
     "Write a table as the one sheet of a workbook; times with a zone are text there."
     zoned = [name for name in df if isinstance(df[name].dtype, pd.DatetimeTZDtype)]
     with pd.ExcelWriter(path, engine="openpyxl") as book:
-        _with_text(df, zoned, schema).to_excel(book, sheet_name="patients", index=False)
+        with_text(df, zoned, schema).to_excel(book, sheet_name="patients", index=False)
         for row in book.sheets["patients"].iter_rows():
             for cell in row:
                 if cell.data_type == "f":  # a text that begins with = is no formula

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from .formulas import compute, from_floats, parse_formula
+from .formulas import compute, sources_of
 from synthheart.inference import (
     A_NUMBER,
     companion,
@@ -29,14 +29,9 @@ from .preprocessing import dtypes_from_state, dtypes_to_state
 from .reading import nearest_part, part_of, spell
 from .relations import Rule
 from synthheart.tables import (
-    takes_frames,
     Column,
     Derived,
-    Kind,
-    Level,
-    Note,
     Schema,
-    cell_value,
     Spelling,
     dates_from_days,
     to_floats,
@@ -44,8 +39,8 @@ from synthheart.tables import (
 
 # %% auto #0
 __all__ = ['ORDER', 'PREFIXES', 'ROOM', 'MADE_UP', 'OBJECTS', 'Gap', 'dates_in_order', 'date_part', 'at_its_part', 'find_gaps',
-           'KeyPlan', 'number_above', 'plan_key', 'make_keys', 'computing_order', 'sources_of', 'Shape',
-           'fill_at_random', 'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
+           'KeyPlan', 'number_above', 'plan_key', 'make_keys', 'computing_order', 'Shape', 'fill_at_random',
+           'object_kind', 'as_objects', 'ShapedCodec', 'RangeRule', 'KnownRule']
 
 # %% ../nbs/06b_shaping.ipynb #gap
 class Gap(NamedTuple):
@@ -203,11 +198,6 @@ def computing_order(schema: Schema) -> list[Derived]:
         waiting = [d for d in waiting if d not in ready]
     return ordered
 
-# %% ../nbs/06b_shaping.ipynb #sources-of
-def sources_of(derived: Derived, schema: Schema) -> list[str]:
-    "The columns that a derived one is computed from."
-    return [derived.by] if derived.by else parse_formula(derived.formula, schema).columns
-
 # %% ../nbs/06b_shaping.ipynb #check-learned
 def _check_learned(schema: Schema) -> None:
     "Raise ValueError where a schema leaves nothing to learn; says what each column was read as."
@@ -279,7 +269,7 @@ class Shape:
         for column in self.schema.learned:
             if column.name in later:
                 column = _gap_column(column, rows[column.name].to_numpy())
-            elif column.kind == "continuous" and column.levels:
+            elif column.is_mixed:
                 columns.append(word_column(column))
                 column = number_column(column)
             if column.name in blanked:
@@ -297,7 +287,7 @@ class Shape:
             if column.name in earlier:
                 days = to_floats(cells) - to_floats(df[earlier[column.name]])
                 cells = pd.Series(np.where(days < 0, np.nan, days), df.index)
-            elif column.kind == "continuous" and column.levels:
+            elif column.is_mixed:
                 cells, data[companion(column.name)] = split_words(cells, column)
             data[column.name] = cells
         for group in self.schema.together:
@@ -355,8 +345,7 @@ class Shape:
     def sees_all(self) -> bool:
         "Does the model see each learned column, and of one with words among numbers both parts?"
         learned = self.schema.learned
-        mixed = [c for c in learned if c.kind == "continuous" and c.levels]
-        names = {c.name for c in learned} | {companion(c.name) for c in mixed}
+        names = {c.name for c in learned} | {companion(c.name) for c in learned if c.is_mixed}
         return names <= set(self.inner.names)
 
     @property
@@ -398,7 +387,7 @@ class Shape:
             empty = data[group[0]].isna()
             data |= {name: data[name].where(~empty) for name in group[1:] if name in data}
         for column in self.schema.learned:
-            if column.kind == "continuous" and column.levels:
+            if column.is_mixed:
                 word = rows[companion(column.name)]
                 number = data[column.name].clip(column.minimum, column.maximum)
                 if column.decimals == 0:

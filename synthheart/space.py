@@ -16,7 +16,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from .inference import resolve_schema
-from .tables import Column, Schema, to_floats, takes_frames
+from .tables import Column, Schema, level_text, to_floats, takes_frames
 
 # %% auto #0
 __all__ = ['NUMBER', 'MOST_LEVELS', 'Item', 'Other', 'Rows', 'Space', 'level_key', 'fit_space', 'sample_index', 'row_distances',
@@ -282,8 +282,7 @@ def _level_masks(df: pd.DataFrame, space: Space, name: str) -> dict[str, np.ndar
     "Masks of the known levels of a discrete column."
     levels = space.levels[space.discrete.index(name)]
     code = _codes(df[name], levels) if name in df else np.full(len(df), -1)
-    labels = [f"{v:g}" if isinstance(v, float) else str(v) for v in levels]
-    return {f"{name}={label}": code == i for i, label in enumerate(labels)}
+    return {f"{name}={label}": code == i for i, label in enumerate(map(level_text, levels))}
 
 # %% ../nbs/01a_space.ipynb #group-masks
 @takes_frames

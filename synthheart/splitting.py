@@ -110,9 +110,8 @@ def train_holdout_split(
 
     Rows of one patient go to the same side: by the schema's column with the role `patient`, without
     a schema by a column that names patients (`identity`). So do rows that are equal in every cell,
-    and a warning counts them. Index labels
-    and row order are the table's. Raises ValueError for a target that is no column, and where the
-    rows cannot be split so.
+    and a warning counts them. Index labels and row order are the table's. Raises ValueError for a
+    target that is no column, and where the rows cannot be split so.
     """
     # here, because it takes most of a second to import
     from sklearn.model_selection import train_test_split

@@ -454,8 +454,7 @@ class Synthesizer(BaseEstimator):
         if share * self.rows_ < 5:
             warnings.warn(
                 f"where: of {self.rows_} training rows about {share * self.rows_:.1g} are likely "
-                f"to be "
-                "like that; the sample cannot know more of them than the table did",
+                "to be like that; the sample cannot know more of them than the table did",
                 SynthheartWarning,
                 stacklevel=3,
             )
@@ -562,7 +561,7 @@ class Synthesizer(BaseEstimator):
         return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
 # %% ../nbs/07_synthesizer.ipynb #write-partition
-PARTITION_CHUNK = 100_000  # rows in a worker's memory, and in a row group
+PARTITION_CHUNK = 100_000  # rows in memory, of a worker and of a command, and in a row group
 
 
 def write_partition(
@@ -576,17 +575,20 @@ def write_partition(
 # The checks of scikit-learn's `check_estimator` that cannot hold, each with its reason: none.
 EXPECTED_FAILED_CHECKS: dict[str, str] = {}
 
+# %% ../nbs/07_synthesizer.ipynb #is-whole
+def _is_whole(value: Any) -> bool:
+    "Is this a whole number?"
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+
 # %% ../nbs/07_synthesizer.ipynb #is-count
 def _is_count(value: Any) -> bool:
     "Is this a whole number of at least 1?"
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
-    return whole and value >= 1
+    return _is_whole(value) and value >= 1
 
 # %% ../nbs/07_synthesizer.ipynb #check-seed
 def check_seed(seed: Any, name: str = "seed") -> None:
     "Raise ValueError unless it is a whole number from 0, or None."
-    whole = isinstance(seed, (int, np.integer)) and not isinstance(seed, bool)
-    if seed is not None and not (whole and seed >= 0):
+    if seed is not None and not (_is_whole(seed) and seed >= 0):
         raise ValueError(f"{name} must be a whole number from 0, or None; got {seed!r}")
 
 # %% ../nbs/07_synthesizer.ipynb #drawn-seed
@@ -595,17 +597,24 @@ def drawn_seed(seed: int | None) -> int:
     check_seed(seed)
     return secrets.randbelow(2**31) if seed is None else int(seed)
 
+# %% ../nbs/07_synthesizer.ipynb #array-table
+def _array_table(train: Any) -> pd.DataFrame | None:
+    "A two-dimensional array as a table of x0, x1, ...; None for what is none. No sparse matrices."
+    if issparse(train):
+        raise ValueError("sparse tables are not supported: give a DataFrame, or .toarray()")
+    if not isinstance(train, np.ndarray) or train.ndim != 2:
+        return None
+    return pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])])
+
 # %% ../nbs/07_synthesizer.ipynb #given-table
 def given_table(train: Any, schema: Schema | None = None) -> tuple[pd.DataFrame, Reading | None]:
     """A table in memory as a DataFrame, a file as it is read (and how it was read).
 
     Raises ValueError for anything else, and for a table too small to learn from.
     """
-    if issparse(train):
-        raise ValueError("sparse tables are not supported: give a DataFrame, or .toarray()")
-    frame, reading = frame_of(train), None
-    if frame is None and isinstance(train, np.ndarray) and train.ndim == 2:
-        frame = pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])])
+    frame, reading = _array_table(train), None
+    if frame is None:
+        frame = frame_of(train)
     if frame is None:
         reading = read_source(train, schema)
         frame = reading.df
@@ -643,11 +652,10 @@ def outcome_name(y: Any, target: str | None) -> str:
 
 # %% ../nbs/07_synthesizer.ipynb #with-outcome
 def with_outcome(table: pd.DataFrame, y: Any, target: str | None) -> pd.DataFrame:
-    """The table with `y` as its last column under its name (`outcome_name`), row by row; None adds
-    nothing. Raises ValueError for a name that is taken, and for another number of rows.
+    """The table with `y` as its last column under its name (`outcome_name`), row by row.
+
+    Raises ValueError for a name that is taken, and for another number of rows.
     """
-    if y is None:
-        return table
     outcome, name = _as_series(y), outcome_name(y, target)
     if name in table.columns:
         raise ValueError(f"y: the table has a column {name!r} already")
@@ -660,10 +668,9 @@ def raw_table(train: Any) -> RawRows:
     """A table for a fit with epsilon, before anything is decided about it: a frame, an array, raw
     rows or a file. Raises ValueError for anything else.
     """
-    if issparse(train):
-        raise ValueError("sparse tables are not supported: give a DataFrame, or .toarray()")
-    if isinstance(train, np.ndarray) and train.ndim == 2:
-        return raw_frame(pd.DataFrame(train, columns=[f"x{k}" for k in range(train.shape[1])]))
+    frame = _array_table(train)
+    if frame is not None:
+        return raw_frame(frame)
     return train if isinstance(train, RawRows) else heart_rows(raw_rows(train))
 
 # %% ../nbs/07_synthesizer.ipynb #raw-with-outcome
@@ -693,13 +700,8 @@ def _as_series(y: Any) -> pd.Series:
     return found.iloc[:, 0].rename(found.columns[0] or None)
 
 # %% ../nbs/07_synthesizer.ipynb #check-schema
-def check_schema(train: pd.DataFrame, schema: Schema | None, target: str | None) -> Schema:
-    """The schema to use: inferred, or the given one once `train` is found to keep it.
-
-    ValueError names the first breach.
-    """
-    if schema is None:
-        return resolve_schema(train, None, target)
+def check_schema(train: pd.DataFrame, schema: Schema, target: str | None) -> Schema:
+    "The given schema, once `train` is found to keep it; ValueError names the first breach."
     absent = [name for name in schema.names if name not in train.columns]
     if absent:
         raise ValueError(
@@ -844,7 +846,8 @@ def _settings_facts(model: Synthesizer) -> list[Fact]:
 # %% ../nbs/07_synthesizer.ipynb #learned-facts
 def _learned_facts(model: Synthesizer) -> list[Fact]:
     "What a fitted synthesizer has learned from and what it spent."
-    names = [c.name + " (outcome)" * (c.name == model.schema_.target) for c in model.schema_]
+    target, measured = model.schema_.target, model.schema_.measured
+    names = [column.name + " (outcome)" * (column.name == target) for column in measured]
     count = f"{model.rows_:,} rows" + " (a noisy count)" * (model.epsilon is not None)
     if model.table_rows_ != model.rows_:
         count += f" drawn from {model.table_rows_:,}"

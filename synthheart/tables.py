@@ -14,7 +14,7 @@ from functools import wraps
 from importlib import import_module, resources
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar
+from typing import Any, Literal, NamedTuple, ParamSpec, TypeAlias, TypeVar, get_args
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike
 # %% auto #0
 __all__ = ['SHIPPED', 'MAX_CODES', 'Kind', 'KINDS', 'ROLES', 'KEYS', 'UNLEARNED', 'Level', 'check_names', 'SynthheartWarning',
            'frame_of', 'as_pandas', 'takes_frames', 'Note', 'Spelling', 'Derived', 'Column', 'plain', 'cell_value',
-           'json_plain', 'first_where', 'to_floats', 'Schema', 'outcome_of', 'survival_columns', 'allowed_text',
-           'days_since_1970', 'dates_from_days', 'validate', 'same_row', 'find_duplicates']
+           'json_plain', 'first_where', 'kind_of', 'level_text', 'to_floats', 'Schema', 'outcome_of',
+           'survival_columns', 'allowed_text', 'days_since_1970', 'dates_from_days', 'validate', 'same_row',
+           'find_duplicates']
 
 # %% ../nbs/00_tables.ipynb #shipped
 SHIPPED = Path(str(resources.files("synthheart"))) / "datasets"  # the tables of this package
@@ -92,12 +93,12 @@ def frame_of(table: Any) -> pd.DataFrame | None:
     return None
 
 # %% ../nbs/00_tables.ipynb #as-pandas
-def as_pandas(table: Any, what: str = "the table") -> pd.DataFrame:
-    "A table of pandas, polars, pyarrow, ... as a DataFrame; ValueError that names `what` else."
+def as_pandas(table: Any) -> pd.DataFrame:
+    "A table of pandas, polars, pyarrow, ... as a DataFrame; ValueError for anything else."
     df = frame_of(table)
     if df is None:
         raise ValueError(
-            f"{what} must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
+            f"the table must be a DataFrame (pandas, polars or pyarrow), got {type(table).__name__}"
         )
     return df
 
@@ -147,7 +148,7 @@ MAX_CODES = 10  # a whole-number column with more different values than this is 
 
 # %% ../nbs/00_tables.ipynb #03ca460f
 Kind = Literal["continuous", "ordinal", "categorical", "binary"]
-KINDS = ("continuous", "ordinal", "categorical", "binary")
+KINDS: tuple[Kind, ...] = get_args(Kind)
 ROLES = ("", "group", "id", "patient", "person", "drop", "time", "event")
 KEYS = ("id", "patient")  # roles of columns that say who a row belongs to
 UNLEARNED = (*KEYS, "person", "drop")  # roles of columns that no model may learn
@@ -336,6 +337,11 @@ class Column:
         return self.kind == "continuous" and self.dtype.startswith(("datetime64", "timestamp"))
 
     @property
+    def is_mixed(self) -> bool:
+        "Does it hold words, such as `<5`, among its numbers?"
+        return self.kind == "continuous" and bool(self.levels)
+
+    @property
     def is_key(self) -> bool:
         "Does it say who a row belongs to?"
         return self.role in KEYS
@@ -372,6 +378,16 @@ def first_where(series: pd.Series, where: ArrayLike) -> tuple[Any, Any]:
     "Row label and value of the first cell where a mask (boolean [n]) holds."
     at = int(np.flatnonzero(np.asarray(where, dtype=bool))[0])
     return series.index[at], series.iloc[at]
+
+# %% ../nbs/00_tables.ipynb #kind-of
+def kind_of(levels: Sequence[object], ordered: bool = False) -> Kind:
+    "The kind of a column with these levels."
+    return "ordinal" if ordered else "binary" if len(levels) == 2 else "categorical"
+
+# %% ../nbs/00_tables.ipynb #level-text
+def level_text(level: object) -> str:
+    "What a level is called where it has no label: 1 for 1.0."
+    return f"{level:g}" if isinstance(level, float) else str(level)
 
 # %% ../nbs/00_tables.ipynb #b3d95e17
 def to_floats(series: pd.Series, strict: bool = False) -> np.ndarray:
@@ -627,8 +643,7 @@ def allowed_text(column: Column) -> str:
     if column.kind != "continuous":
         labels = column.labels or [""] * len(column.levels)
         pairs = zip(column.levels, labels, strict=True)
-        texts = ((f"{x:g}" if isinstance(x, float) else x, label) for x, label in pairs)
-        return ", ".join(f"{level} {label}".strip() for level, label in texts)
+        return ", ".join(f"{level_text(level)} {label}".strip() for level, label in pairs)
     ends = (column.minimum, column.maximum)
     low, high = ("any" if end is None else _end_text(end, column) for end in ends)
     return f"{low} to {high} {'' if column.is_date else column.unit}".strip()
@@ -882,9 +897,7 @@ def _column_from_json(field: Any, position: int) -> Column:
     limits = _words(field.get("constraints", {}), "constraints", where)
     json_type, missing = field.get("type", "string"), not limits.get("required", False)
     levels = _json_levels(json_type, limits, where, field.get("role", ""))
-    kind = field.get(
-        "kind", ("categorical" if len(levels) != 2 else "binary") if levels else "continuous"
-    )
+    kind = field.get("kind", kind_of(levels) if levels else "continuous")
     dtype = field.get("dtype", _dtype_of(json_type, missing))
     if dtype == "str" and int(pd.__version__.split(".")[0]) < 3:
         dtype = "object"  # pandas 2 has no text dtype of that name
@@ -962,12 +975,10 @@ def _rounded(number: np.ndarray, decimals: int | None) -> tuple[np.ndarray, np.n
 def _number_problems(series: pd.Series, column: Column) -> list[_Problem]:
     "The cells of a continuous column that are words, beyond the range, or have too many decimals."
     number = to_floats(_dates_of(series) if column.is_date else series)
-    words = series.isin(list(column.levels)) if column.levels else False
-    wrong = (
-        np.isnan(number) & (series.notna() & ~words).to_numpy(dtype=bool)
-        if column.levels
-        else (np.isnan(number) & series.notna().to_numpy())
-    )
+    there = series.notna()
+    if column.is_mixed:
+        there &= ~series.isin(list(column.levels))
+    wrong = np.isnan(number) & there.to_numpy(dtype=bool)
     found = [_Problem(wrong, f"is not {'a date' if column.is_date else 'a number'}")]
     number, rough = _rounded(number, column.decimals)
     unit = f" {column.unit}" if column.unit and not column.is_date else ""

@@ -1,6 +1,7 @@
-"""Coded rows to learn from, and what every model's stream of rows must hold, whatever the model."""
+"""Rows to learn from, coded and plain, and what every model's stream of rows must hold."""
 
 import numpy as np
+import pandas as pd
 
 from synthheart.preprocessing import Coded
 
@@ -13,6 +14,43 @@ def made_up(rows: int, continuous: int, cardinalities: tuple, seed: int = 0) -> 
         [rng.integers(0, k, rows) for k in cardinalities] or [np.zeros((rows, 0))]
     ).astype("int32")
     return Coded(low, low + 0.02, levels)
+
+
+def mixed(rows: int, seed: int = 0) -> pd.DataFrame:
+    """A bend, a class that a number decides, a number with many zeros, and empty cells by class."""
+    rng = np.random.default_rng(seed)
+    dose = rng.normal(0, 1, rows).round(2)
+    ward = np.where(dose > 0.8, "high", np.where(dose < -0.8, "low", "usual"))
+    nodes = np.where(rng.random(rows) < 0.6, 0, rng.poisson(4, rows))
+    test = np.where((ward == "low") | (rng.random(rows) < 0.1), np.nan, (dose**2).round(1))
+    died = (dose + rng.normal(0, 1, rows) > 0.5).astype(int)
+    return pd.DataFrame({"dose": dose, "ward": ward, "nodes": nodes, "test": test, "target": died})
+
+
+def linked(rows: int = 300, seed: int = 0) -> Coded:
+    "Two linked ranks and one level that follows the first; the other level is a fair coin."
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((rows, 2)) @ np.linalg.cholesky([[1, 0.8], [0.8, 1]]).T
+    u = ((x.argsort(0).argsort(0)) / rows).astype(np.float32)
+    levels = np.c_[u[:, 0] > 0.5, rng.random(rows) > 0.5].astype(np.int32)
+    return Coded(u + 1e-4, u + np.float32(1 / rows) - 1e-4, levels)
+
+
+SHAPES = {  # what may be left of coded rows
+    "few rows": lambda rows: rows.take(np.arange(7)),
+    "one row": lambda rows: rows.take(np.arange(1)),
+    "levels only": lambda rows: Coded(rows.low[:, :0], rows.high[:, :0], rows.levels),
+    "numbers only": lambda rows: Coded(rows.low, rows.high, rows.levels[:, :0]),
+}
+
+
+def check_shape(model, rows: Coded) -> None:
+    """Fitted to such rows of two levels each, a model makes rows of their shape."""
+    continuous, discrete = rows.low.shape[1], rows.levels.shape[1]
+    model.fit(rows, (2,) * discrete, epochs=2, progress=False)
+    scores, levels = model.sample(5)
+    assert scores.shape == (5, continuous) and levels.shape == (5, discrete)
+    assert np.isfinite(scores).all() and ((levels >= 0) & (levels < 2)).all()
 
 
 def check_endless(model) -> None:

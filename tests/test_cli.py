@@ -141,7 +141,7 @@ def test_fit_from_a_pipe(patients, tmp_path):
     assert answer.exit_code == 0, answer.output
 
 
-def test_evaluate(model, tmp_path):
+def test_evaluate(tmp_path):
     train, holdout = train_holdout_split(load_heart().head(150), seed=0)
     for name, table in (
         ("train", train),
@@ -280,8 +280,7 @@ def test_the_tab_key_knows_commands_models_and_files():
 
 
 def test_parquet_without_pyarrow_is_refused_before_any_work(model, tmp_path, monkeypatch):
-    for room in (reading, runs):
-        monkeypatch.setattr(room, "find_spec", lambda name: None)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
     (tmp_path / "in.parquet").write_bytes(b"PAR1")
     for words in (
         ["sample", str(model), "-n", "3", "-o", str(tmp_path / "out.parquet")],
@@ -353,7 +352,7 @@ def test_where_takes_ranges_of_numbers_dates_and_times_of_day(shifts, text, wish
 
 
 @pytest.mark.parametrize("name, low", [("seen", "12:00"), ("admitted", "2024-06-01"), ("age", 50)])
-def test_where_takes_a_range_with_one_end(shifts, name, low, tmp_path):
+def test_where_takes_a_range_with_one_end(shifts, name, low):
     table, schema = shifts
     typed = read_table(table, schema)
     for text, end in ((f"{name}={low}..", 1), (f"{name}=..{low}", 0)):
@@ -382,11 +381,9 @@ def test_a_range_of_times_is_drawn_and_an_empty_one_refused(shifts, tmp_path):
 
 
 TOY = """
-from synthheart.conditions import check_where
-from synthheart.inference import infer_schema
-from synthheart.models import MODELS
-from synthheart.reading import read_table
 import dataclasses
+
+from synthheart.models import MODELS
 
 MODELS.add(dataclasses.replace(MODELS["independent"], name="toy", sentence="a toy"))
 """

@@ -318,7 +318,7 @@ def test_a_group_that_is_too_small_says_so(tables):
     cl.plot_group_means(table)
 
 
-def test_what_is_missing_abroad(tables):
+def test_what_is_missing_abroad():
     table = cl.missing_abroad(CLEVELAND)
     assert table.loc["chol", "switzerland"] == 1 and table.loc["ca", "hungarian"] == pytest.approx(
         291 / 294

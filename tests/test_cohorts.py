@@ -134,7 +134,7 @@ def test_uci_s_own_file_loads():
     assert df.isna().sum()[lambda n: n > 0].to_dict() == {"trestbps": 1, "chol": 1, "ca": 1}
 
 
-def test_loading_leaves_the_source_alone(real):
+def test_loading_leaves_the_source_alone():
     raw = original_5000(n=303)
     before = raw.copy()
     with pytest.warns(UserWarning, match="cannot be recovered"):

@@ -254,7 +254,7 @@ def test_the_noise_in_the_release_is_what_the_budget_asks(train, epsilon):
     )
 
 
-def test_noise_has_the_spread_it_claims(heart):
+def test_noise_has_the_spread_it_claims():
     noise = np.concatenate(
         [dp.noisy_sum(np.zeros((1, 200)), 7.0, dp.secret_normals(200)) for _ in range(100)]
     )

@@ -1,9 +1,6 @@
 """What the engine promises every network: equal bytes for a seed, honest stops, one epoch."""
 
 import json
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest

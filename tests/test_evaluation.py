@@ -625,7 +625,7 @@ def test_embedding_counts_neighbours(tables):
         ev.embedding(real, train.head(5))
 
 
-def test_subgroup_figure_counts_what_is_clearly_worse(tables, table):
+def test_subgroup_figure_counts_what_is_clearly_worse(table):
     title = ev.plot_subgroups(table, ["c2st_auc"]).get_suptitle()
     part = table[(table.metric == "c2st_auc") & (table.group != "all")].dropna(subset="value")
     worse = ((part.value > part.floor) & (part.ci_low > part.floor)).sum()

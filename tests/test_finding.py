@@ -83,7 +83,7 @@ def test_nothing_is_found_where_nothing_is_related(seed):
     assert relations_of(table, columns_of(table)) == []
 
 
-def test_one_row_that_breaks_it_is_enough(found):
+def test_one_row_that_breaks_it_is_enough():
     table = ward()
     table.loc[7, "bmi"] += 1.0
     table.loc[8, "region"] = "e" if table.region[8] != "e" else "n"
@@ -129,7 +129,7 @@ def test_numbers_of_few_values_decide_others(bills):
     assert dict(zip(bills["price"].derived.keys, bills["price"].derived.values))[3] == 7.0
 
 
-def test_what_is_found_can_be_computed_again(bills):
+def test_what_is_found_can_be_computed_again():
     table = claims(seed=3)
     schema = infer_schema(claims())
     assert schema.derived

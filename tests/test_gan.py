@@ -1,9 +1,5 @@
 """The two players and the rules of their game, against second opinions."""
 
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import pytest
 import tensorflow as tf

@@ -309,7 +309,7 @@ def test_a_quick_run_without_history_and_model_still_gives_papers(folder, tmp_pa
     assert [p.name for p in paper.build_papers(Run(small))] == ["report.pdf", "poster.pdf"]
 
 
-def test_missing_files_are_named(folder, tmp_path):
+def test_missing_files_are_named(tmp_path):
     with pytest.raises(ValueError, match="metrics.json: missing"):
         paper.build_papers(Run(tmp_path))
     assert list(tmp_path.iterdir()) == []

@@ -49,13 +49,7 @@ def plain(column: ReadColumn) -> list:
 
 def settled(kind: str = "continuous", dtype: str = "float64", **more) -> Column:
     "A schema's column, with the fields of a schema that settle how it is read."
-    late = {
-        word: more.pop(word) for word in ("missing_codes", "format", "spelling") if word in more
-    }
-    column = Column("x", kind, dtype, missing=True, **more)
-    for word, value in late.items():
-        object.__setattr__(column, word, value)
-    return column
+    return Column("x", kind, dtype, missing=True, **more)
 
 
 def file(text: str | bytes, **options) -> Reading:
@@ -82,8 +76,6 @@ def raw(name: str, **options) -> pd.DataFrame:
     return pd.read_csv(TABLES / f"{name}.csv", dtype=str, keep_default_na=False, **options)
 
 
-PLAIN = "age sex bp".split()
-HEART = "age sex bp chol target".split()
 DTYPES = {  # table: columns that are not int64
     "below_limit": {"crp": "object"},
     "bom": {},
@@ -776,7 +768,7 @@ def test_a_schema_settles_types():
     assert plain(read("1", "0", known=settled("binary", "int64", levels=(0, 1)))) == [1, 0]
     time = read("06:16", known=settled(dtype="int64", format="%H:%M"))
     assert plain(time) == [376] and not time.notes
-    spelled = settled(dtype="float64", spelling={"kind": "number", "decimal": ",", "after": " €"})
+    spelled = settled(dtype="float64", spelling=Spelling("number", decimal=",", after=" €"))
     assert plain(read("1,5 €", known=spelled)) == [1.5]
     truth = settled("binary", "bool", levels=(False, True))
     assert plain(read("TRUE", "false", "NA", known=truth)) == [True, False, None]
@@ -869,9 +861,9 @@ def number_spellings(draw) -> Spelling:
 
 def again(values: pd.Series, spelling: Spelling, dtype: str) -> None:
     "Spelled and read again, with the spelling known, a column is the same."
-    known = settled(dtype=dtype, spelling=spelling.to_dict())
+    known = settled(dtype=dtype, spelling=spelling)
     if dtype == "bool":
-        known = settled("binary", dtype, levels=(False, True), spelling=spelling.to_dict())
+        known = settled("binary", dtype, levels=(False, True), spelling=spelling)
     back = read_column(spell(values, spelling), "x", known)
     assert not back.notes
     pd.testing.assert_series_equal(back.values, values, check_names=False)
@@ -984,7 +976,7 @@ def test_truth_comes_back(truths, words):
 )
 def test_limits_come_back(cells):
     values = pd.Series(cells, dtype="object")
-    known = settled(dtype="object", spelling={"kind": "number", "whole": True})
+    known = settled(dtype="object", spelling=Spelling("number", whole=True))
     back = read_column(spell(values, Spelling("number", whole=True)), "x", known)
     assert plain(back) == cells
 

@@ -2,20 +2,16 @@
 
 import itertools
 import json
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
 import tensorflow as tf
 from scipy.stats import norm, spearmanr
-from streams import check_endless, check_from_uniforms
-from test_vae import linked
+from streams import SHAPES, check_endless, check_from_uniforms, check_shape, linked
 
 from synthheart.cohorts import load_heart
 from synthheart.engine import Cells, Layout
-from synthheart.preprocessing import Coded, RankGaussEncoder
+from synthheart.preprocessing import RankGaussEncoder
 from synthheart.rnn import (
     RNN,
     RNNConfig,
@@ -141,20 +137,9 @@ def test_what_is_written_first_costs_no_weight(model):
     assert len(np.unique(log_weight.round(5))) <= len(model.weights_)  # one share a network
 
 
-@pytest.mark.parametrize("shape", ["few rows", "one row", "levels only", "numbers only"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_any_table(coded, shape):
-    rows = {
-        "few rows": coded.take(np.arange(7)),
-        "one row": coded.take(np.arange(1)),
-        "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
-        "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0]),
-    }[shape]
-    model = RNN(RNNConfig(units=8, embed=4)).fit(
-        rows, (2,) * rows.levels.shape[1], epochs=2, progress=False
-    )
-    scores, levels = model.sample(5)
-    assert scores.shape == (5, rows.low.shape[1]) and levels.shape == (5, rows.levels.shape[1])
-    assert np.isfinite(scores).all() and ((levels >= 0) & (levels < 2)).all()
+    check_shape(RNN(RNNConfig(units=8, embed=4)), SHAPES[shape](coded))
 
 
 def test_missing_cells_come_back():

@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.datasets import load_diabetes
 
-from synthheart import runs
+from synthheart import reading, runs
 from synthheart.cohorts import DATASETS, Dataset
 from synthheart.inference import infer_schema
 from synthheart.reading import read_table
@@ -232,7 +232,7 @@ def test_numbers_and_words_go_into_parquet_as_text(tmp_path):
 
 
 def test_a_workbook_needs_its_library(tmp_path, monkeypatch):
-    monkeypatch.setattr(runs, "find_spec", lambda name: None)
+    monkeypatch.setattr(reading, "find_spec", lambda name: None)
     with pytest.raises(ValueError, match=r"needs openpyxl \(pip install 'synthheart\[excel\]'\)"):
         write_table(pd.DataFrame({"a": [1]}), tmp_path / "a.xlsx")
     assert not list(tmp_path.iterdir())
@@ -285,7 +285,7 @@ def test_a_run_of_anyones_own_table(tmp_path):
     assert "heart" not in (run.text("dataset") + run.text("schema")).lower()
 
 
-def test_the_share_kept_back_and_the_seed_decide_the_split(tmp_path):
+def test_the_share_kept_back_and_the_seed_decide_the_split():
     cleveland = DATASETS["cleveland"]
     one, two, other = (start_run(None, cleveland, seed=s, holdout=0.2) for s in (1, 1, 2))
     assert one.train.equals(two.train) and not one.train.equals(other.train)

@@ -10,7 +10,7 @@ from joblib import parallel_config
 from pandas.testing import assert_frame_equal
 from shell import shell
 
-from synthheart import cli, large, synthesizer
+from synthheart import large, synthesizer
 from synthheart.cohorts import load_heart
 from synthheart.large import draw_from, large_parts, read_sample, survey
 from synthheart.parts import write_parts
@@ -195,7 +195,7 @@ def test_the_shell_streams(tmp_path, monkeypatch, suffix):
     path = Synthesizer("copula").fit(load_heart(), progress=False).save(tmp_path / "m.synth")
     once, streamed = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
     assert shell("sample", path, "-n", "900", "-o", once).exit_code == 0
-    monkeypatch.setattr(cli, "CHUNK", 250)
+    monkeypatch.setattr(synthesizer, "PARTITION_CHUNK", 250)
     answer = shell("sample", path, "-n", "900", "-o", streamed)
     assert answer.exit_code == 0 and "900 synthetic rows, 14 columns" in answer.output
     assert_frame_equal(read_table(once), read_table(streamed))

@@ -1,11 +1,8 @@
 """What must hold of the GAN at every size: settings that follow it, frequent values as levels."""
 
 import json
-import os
 from dataclasses import replace
 from pathlib import Path
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pandas as pd
@@ -177,7 +174,7 @@ def test_same_seed_same_rows_also_from_a_file(model):
         assert (a != d).any()
 
 
-def test_the_history_holds_every_look_and_finite_losses(model):
+def test_the_history_holds_every_look_and_finite_losses():
     history = (
         GAN(replace(LARGE, steps=250)).fit(made_up(60, 2, (2,)), (2,), progress=False).history_
     )

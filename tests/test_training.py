@@ -6,8 +6,6 @@ import subprocess
 import sys
 from dataclasses import replace
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
 import numpy as np
 import pytest
 from sklearn.decomposition import FactorAnalysis

@@ -1,29 +1,16 @@
 """The variational autoencoder: it learns relations, keeps its promises, and takes any table."""
 
 import json
-import os
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import numpy as np
 import pytest
 from scipy.stats import spearmanr
-from streams import check_endless, check_from_uniforms
+from streams import SHAPES, check_endless, check_from_uniforms, check_shape, linked
 
 from synthheart.cohorts import load_heart
-from synthheart.preprocessing import Coded, RankGaussEncoder
+from synthheart.preprocessing import RankGaussEncoder
 from synthheart.splitting import train_holdout_split
 from synthheart.vae import VAE, VAEConfig
-
-
-def linked(rows: int = 300, seed: int = 0) -> Coded:
-    "Two linked ranks and one level that follows the first; the other level is a fair coin."
-    rng = np.random.default_rng(seed)
-    x = rng.standard_normal((rows, 2)) @ np.linalg.cholesky([[1, 0.8], [0.8, 1]]).T
-    u = ((x.argsort(0).argsort(0)) / rows).astype(np.float32)
-    levels = np.c_[u[:, 0] > 0.5, rng.random(rows) > 0.5].astype(np.int32)
-    return Coded(u + 1e-4, u + np.float32(1 / rows) - 1e-4, levels)
-
 
 CONFIG = VAEConfig(
     dropout=0.0, steps=2000
@@ -106,19 +93,9 @@ def test_the_map_places_every_patient(model, coded):
     assert abs(spearmanr(mean @ along, coded.low[:, 0])[0]) > 0.8
 
 
-@pytest.mark.parametrize("shape", ["few rows", "one row", "levels only", "numbers only"])
+@pytest.mark.parametrize("shape", SHAPES)
 def test_any_table(coded, shape):
-    rows = {
-        "few rows": coded.take(np.arange(7)),
-        "one row": coded.take(np.arange(1)),
-        "levels only": Coded(coded.low[:, :0], coded.high[:, :0], coded.levels),
-        "numbers only": Coded(coded.low, coded.high, coded.levels[:, :0]),
-    }[shape]
-    scores, levels = (
-        VAE().fit(rows, (2,) * rows.levels.shape[1], epochs=2, progress=False).sample(5)
-    )
-    assert scores.shape == (5, rows.low.shape[1]) and levels.shape == (5, rows.levels.shape[1])
-    assert np.isfinite(scores).all() and ((levels >= 0) & (levels < 2)).all()
+    check_shape(VAE(), SHAPES[shape](coded))
 
 
 def test_missing_cells_come_back():

@@ -197,7 +197,7 @@ def test_an_interrupted_build_says_so_and_ends_as_the_shell_expects(tiny, tmp_pa
 
 
 @posix
-def test_the_seed_of_a_private_build_goes_into_its_private_part(tiny, tmp_path, monkeypatch):
+def test_the_seed_of_a_private_build_goes_into_its_private_part(tiny, tmp_path):
     tiny("00_first", "print(seed)")
     data, out = ward(tmp_path / "ward.csv"), tmp_path / "ward"
     values = {"notebooks": tmp_path / "nbs", "say": lambda _: None}
