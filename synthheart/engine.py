@@ -423,8 +423,9 @@ class Cells(NamedTuple):
     def of(cls, coded: Coded, least: int = 0) -> Cells:
         "The arrays of coded rows, zeros below them up to `least` rows."
         more = ((0, max(0, least - len(coded))), (0, 0))
-        parts = coded.low, coded.high, coded.levels.astype(np.int32)
-        return cls(*(np.pad(part, more) for part in parts), np.int32(len(coded)))
+        low, high = np.pad(coded.low, more), np.pad(coded.high, more)
+        levels = np.pad(coded.levels.astype(np.int32), more)
+        return cls(low, high, levels, np.int32(len(coded)))
 
 # %% ../nbs/01b_engine.ipynb #padded
 # Rows that a network's program is given at least: a program is compiled for the shapes of its

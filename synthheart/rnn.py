@@ -299,7 +299,8 @@ class RNNData(NamedTuple):
 # %% ../nbs/05_rnn.ipynb #records
 def records(cells: Cells, rows: Any, place: Any, layout: Layout, config: RNNConfig) -> tf.Tensor:
     "Rows [folds, n] of the table as one-hot records [folds, n, columns, most]."
-    picked = Cells(*(tf.gather(part, rows) for part in cells[:-1]), cells.rows)
+    low, high, levels = (tf.gather(part, rows) for part in cells[:-1])
+    picked = Cells(low, high, levels, cells.rows)
     return tf.one_hot(as_codes(picked, place, layout, config), max(choices(layout, config)))
 
 # %% ../nbs/05_rnn.ipynb #held-out
