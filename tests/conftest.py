@@ -36,6 +36,12 @@ settings.register_profile("ci", settings.get_profile("synthheart"), derandomize=
 settings.load_profile("ci" if os.environ.get("CI") else "synthheart")
 
 
+@pytest.fixture
+def root() -> Path:
+    """The checkout."""
+    return Path(__file__).resolve().parent.parent
+
+
 @contextmanager
 def fewer_trees() -> Iterator[None]:
     """The classifiers and regressions that judge a table grow a tenth of their trees, in this
