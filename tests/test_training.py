@@ -152,6 +152,10 @@ def test_tables_of_other_lengths_share_one_program_and_padding_is_never_taken():
     layout, config = Layout(1, (2,)), replace(FAST, outcome=-1)
     program = gan_program(layout, game_alone(config))
     chance = np.linspace(1e-6, 1 - 1e-6, 100).astype(np.float32)
+
+    def take(*shape):
+        return tf.constant(np.resize(chance, shape))
+
     for rows in (20, 33):
         middle = np.full((rows, 1), 0.9, np.float32)
         coded = Coded(middle, middle, np.ones((rows, 1), np.int64))  # padding holds zeros
@@ -160,6 +164,5 @@ def test_tables_of_other_lengths_share_one_program_and_padding_is_never_taken():
         _, state, data, *_ = gan.prepare(coded, 5, 0)
         assert len(data.cells.levels) == PADDED and data.cells.rows == rows
         run_program(program, state, data, steps=5, seed=0, progress=False)
-        take = lambda *shape: tf.constant(np.resize(chance, shape))  # noqa: E731
         assert (real_rows(take, data.cells, layout, 100).numpy()[:, 2] == 1).all()
     assert program.run.experimental_get_tracing_count() == 1
